@@ -1,0 +1,175 @@
+"""What the house must know about one sort of object: its rules as data, and its words on the wire.
+
+Everything here is pure and synchronous: a kind names calls and reads replies, it sends nothing.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from reconciler.core.problems import Problem
+from reconciler.core.resource import Call, Live, Reply
+from reconciler.core.values import Path, Tree, matches, matches_exactly
+
+
+@dataclass(frozen=True, slots=True)
+class KeyedSet:
+    """A list that means a set: members are told apart by the value at `key`, order never matters.
+
+    `deep` members are patched inside, others are replaced whole at their live index. An `exclusive` set is
+    ours alone: what others added is removed, unless the manifest says `shared`.
+    """
+
+    pattern: str
+    key: str
+    deep: bool = False
+    exclusive: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """How the declared fields of one object are compared and changed; patterns are pointers with `*`.
+
+    `fixed`: a change there forces a replace. `free`: exceptions from `fixed`. `whole`: units the API takes
+    only as a whole, with what others put there (`merge`) or just as declared (`declared`). `write_only`:
+    never returned, so compared with what was last applied.
+    """
+
+    fixed: tuple[str, ...] = ()
+    free: tuple[str, ...] = ()
+    whole: Mapping[str, Literal["merge", "declared"]] | None = None
+    write_only: tuple[str, ...] = ()
+    sets: tuple[KeyedSet, ...] = ()
+
+    def forces_replace(self, path: Path) -> bool:
+        """Tell whether a change at `path` cannot be made in place."""
+        return any(matches(pattern, path) for pattern in self.fixed) and not any(
+            matches(pattern, path) for pattern in self.free
+        )
+
+    def unit(self, path: Path) -> Literal["merge", "declared"] | None:
+        """Return how the value at `path` must be sent as a whole, or None where it need not."""
+        for pattern, how in (self.whole or {}).items():
+            if matches_exactly(pattern, path):
+                return how
+        return None
+
+    def is_write_only(self, path: Path) -> bool:
+        """Tell whether the platform never returns the value at `path`."""
+        return any(matches(pattern, path) for pattern in self.write_only)
+
+    def keyed(self, path: Path) -> KeyedSet | None:
+        """Return the set that the list at `path` means, or None for a plain list."""
+        return next((rule for rule in self.sets if matches_exactly(rule.pattern, path)), None)
+
+
+class Kind(ABC):
+    """One sort of object on the platform. Subclasses are stateless; one instance each, named `KIND`."""
+
+    name: ClassVar[str]
+    confirm: ClassVar[bool] = False
+    """Whether a create or update is only over once a GET shows a settled state."""
+
+    @abstractmethod
+    def rules(self, body: Tree) -> Rules:
+        """Return the rules for an object with the desired `body`; they may depend on its connector."""
+
+    def canonical(self, body: Tree) -> Tree:
+        """Return `body`, desired or live, in the one vocabulary used for comparing."""
+        return body
+
+    # -- reading ---------------------------------------------------------------------------------------------
+    @abstractmethod
+    def read(self, ident: str, version: Tree = None) -> Call:
+        """Return the call that reads one object by id; `version` pins one where the kind has versions."""
+
+    @abstractmethod
+    def live(self, reply: Reply) -> Live | None:
+        """Return the object a `read` answered with, or None where the answer says there is none."""
+
+    @abstractmethod
+    def search(self, body: Tree) -> Call:
+        """Return the call that lists the objects that could be the one made from `body`, newest first."""
+
+    @abstractmethod
+    def found(self, reply: Reply) -> Sequence[Live]:
+        """Return the objects a `search` page answered with."""
+
+    @abstractmethod
+    def created_at(self, live: Live) -> int:
+        """Return when the object was made, in ms since the epoch by the server's clock."""
+
+    def pinned(self, ident: str, users: Sequence[Tree]) -> Tree | None:
+        """Return the version of object `ident` that one of its live `users` is pinned to, if kinds have versions."""
+        del ident, users
+        return None
+
+    # -- changing --------------------------------------------------------------------------------------------
+    @abstractmethod
+    def create(self, body: Tree) -> Call:
+        """Return the POST of the seed; what it leaves out is settled by the update that follows."""
+
+    @abstractmethod
+    def created(self, reply: Reply, body: Tree) -> Live:
+        """Return the new object as far as the answer to `create` tells: id, maybe etag and outputs."""
+
+    @abstractmethod
+    def update(self, ident: str, patch: Sequence[Tree], body: Tree) -> Sequence[Call]:
+        """Return the calls, in order, that make `patch` (RFC 6902 on the live object) true."""
+
+    def described(self, call: Call) -> Sequence[Tree]:
+        """Return how `call` stands in a plan's `patch`: its own instructions, or `{"call": …}`."""
+        if call.method == "PATCH" and isinstance(call.body, list):
+            return call.body
+        query = "?" + "&".join(f"{key}={value}" for key, value in call.query) if call.query else ""
+        return [{"call": f"{call.method} {call.path}{query}"}]
+
+    @abstractmethod
+    def updated(self, reply: Reply, before: Live) -> Live | None:
+        """Return the object after an update as far as the answer tells, or None when it must be read again."""
+
+    @abstractmethod
+    def delete(self, ident: str) -> Call | None:
+        """Return the call that deletes the object; None means the API cannot: it is forgotten."""
+
+    def retire(self, live: Live) -> Call | None:
+        """Return the call that stops the old object of a replace before the new one is made, if any."""
+        del live
+        return None
+
+    def revive(self, ident: str) -> Call | None:
+        """Return the call that undoes `retire` when the new object could not be made."""
+        del ident
+        return None
+
+    # -- watching --------------------------------------------------------------------------------------------
+    def settled(self, live: Live) -> bool:
+        """Tell whether the platform is done with what it was last asked to do."""
+        del live
+        return True
+
+    def failure(self, live: Live) -> str | None:
+        """Return the platform's own error about its last operation on the object, if there is one."""
+        del live
+        return None
+
+    def probe(self, ident: str, body: Tree) -> Call | None:
+        """Return a call that asks the platform whether the new object works, if there is one."""
+        del ident, body
+        return None
+
+    def probe_failure(self, reply: Reply) -> str | None:
+        """Return what the answer to `probe` says is wrong, or None."""
+        del reply
+        return None
+
+    def objections(self, before: Tree, body: Tree) -> Sequence[Problem]:
+        """Return what the platform will refuse about going from live `before` to `body`, said while planning."""
+        del before, body
+        return ()
+
+
+Kinds = Mapping[str, Kind]

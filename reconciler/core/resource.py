@@ -1,0 +1,83 @@
+"""What we want (`Resource`), what is there (`Live`), and the words on the wire (`Call`, `Reply`)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from reconciler.core.values import Ref, Tree, refs
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """One object a manifest asks for, in the API's own words.
+
+    `body` holds declared fields only; an explicit `None` means "must be absent". `sensitive` are pointers into
+    `body` whose live side is never shown, `ignore` pointers that are left alone after creation, `shared`
+    pointers to keyed sets that others may add to. `together` names resources that are replaced as one.
+    `where` is the pointer of the block in its document that this resource was made from.
+    """
+
+    address: str
+    kind: str
+    body: Tree
+    file: str = ""
+    document: str = ""
+    where: str = ""
+    protect: bool = False
+    ignore: tuple[str, ...] = ()
+    sensitive: tuple[str, ...] = ()
+    shared: tuple[str, ...] = ()
+    together: tuple[str, ...] = ()
+
+    @property
+    def references(self) -> set[Ref]:
+        """The values of other resources that `body` needs."""
+        return refs(self.body)
+
+    @property
+    def dependencies(self) -> tuple[str, ...]:
+        """The addresses that must exist first, sorted."""
+        return tuple(sorted({ref.address for ref in self.references}))
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """One object as the platform shows it; `etag` is None where the API has none, `body` is the whole answer.
+
+    `outputs` are values other resources may refer to besides the id (a mapping set's `version`).
+    """
+
+    id: str
+    body: Tree
+    etag: str | None = None
+    outputs: Mapping[str, Tree] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request: `path` below the platform URL. `guarded` wants If-Match; `safe` may be sent twice."""
+
+    method: str
+    path: str
+    body: Tree = None
+    query: tuple[tuple[str, str], ...] = ()
+    guarded: bool = False
+    headers: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def safe(self) -> bool:
+        """Whether sending it twice does no harm: reads and deletes."""
+        return self.method in ("GET", "HEAD", "DELETE")
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One answer: `body` is decoded JSON, or None when there was none."""
+
+    status: int
+    body: Tree = None
+    headers: Mapping[str, str] = field(default_factory=dict)
