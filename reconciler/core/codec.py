@@ -116,9 +116,7 @@ def entry_of(data: Json) -> Entry:
 
 def pending_json(pending: Pending) -> Json:
     """Return an intent as it stands in the state file and the journal."""
-    data = {
-        key: value for key, value in dataclasses.asdict(pending).items() if value not in (None, "", False)
-    }
+    data = {key: value for key, value in dataclasses.asdict(pending).items() if value not in (None, "", False)}
     data["body"] = encode(pending.body)
     data["dependencies"] = list(pending.dependencies)
     return data
@@ -236,9 +234,7 @@ def plan_of(data: Any, source: str) -> Plan:
         if data["format"] != PLAN_FORMAT:
             raise ValueError("not a plan")  # noqa: TRY301
         if data["formatVersion"] > PLAN_VERSION:
-            raise StateError(
-                Problem("plan-too-new", f"{source} was saved by a newer reconciler", "upgrade reconciler")
-            )
+            raise StateError(Problem("plan-too-new", f"{source} was saved by a newer reconciler", "upgrade reconciler"))
         return Plan(
             **{
                 name: data[name]
@@ -354,10 +350,7 @@ def _call_of(data: Json) -> Call:
 
 def _drift_json(drift: Drift) -> Json:
     return {
-        **{
-            name: getattr(drift, name)
-            for name in ("address", "kind", "ident", "status", "updated_by", "updated_at")
-        },
+        **{name: getattr(drift, name) for name in ("address", "kind", "ident", "status", "updated_by", "updated_at")},
         "fields": [
             [
                 list(field.path),

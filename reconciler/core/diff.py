@@ -146,9 +146,7 @@ class _Walk:
                 self.ops[start:] = [_op((*at, str(index)), live[index], merged)]
         ours_alone = rule.exclusive and pointer(path) not in self.shared
         removed = [
-            (index, key)
-            for key, index in places.items()
-            if key not in wanted and (ours_alone or key in before)
+            (index, key) for key, index in places.items() if key not in wanted and (ours_alone or key in before)
         ] + [(index, key) for index, key in doubles if ours_alone]
         for index, key in sorted(removed, reverse=True):
             self._edit((*path, key), (*at, str(index)), live[index], MISSING, before.get(key, MISSING))

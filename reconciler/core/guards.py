@@ -27,9 +27,7 @@ def objections(
     remembered in the state and lifted only by an applied edit of the manifest.
     """
     losing = [
-        change
-        for change in plan.effective
-        if change.action in (Action.DELETE, Action.REPLACE) and not change.deposed
+        change for change in plan.effective if change.action in (Action.DELETE, Action.REPLACE) and not change.deposed
     ]
     found = [_kept(change) for change in losing if _is_kept(change, state)]
     if protected and not allow_delete and losing:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from reconciler.core.diff import FieldChange
+from reconciler.core.problems import Problem
 from reconciler.core.resource import Call
 from reconciler.core.values import Path, Tree
 
@@ -84,7 +85,7 @@ class Drift:
 class Plan:
     """All changes of one run, no-ops included, and the identity of the state they were computed from.
 
-    `warnings` are said with the plan and stop nothing.
+    `warnings` are said with the plan and stop nothing; with `objections` it cannot be applied.
     """
 
     environment: str
@@ -98,6 +99,7 @@ class Plan:
     warnings: tuple[str, ...] = ()
     scope: tuple[str, ...] = field(default=())
     destroy: bool = False
+    objections: tuple[Problem, ...] = ()
 
     @property
     def effective(self) -> tuple[Change, ...]:

@@ -10,6 +10,7 @@ from reconciler.core.compare import covers
 from reconciler.core.diff import Delta, FieldChange, SecretChanged, at_path, compare, keyed_members
 from reconciler.core.kind import Kind, Kinds, Rules
 from reconciler.core.plan import Action, Change, Drift, DriftField, Plan
+from reconciler.core.problems import Problem
 from reconciler.core.resource import Live, Resource
 from reconciler.core.state import Entry, State
 from reconciler.core.values import (
@@ -60,6 +61,7 @@ class _Pass:
     known: dict[Ref, Tree] = field(default_factory=dict)
     changes: list[Change] = field(default_factory=list)
     replaced: dict[str, str] = field(default_factory=dict)
+    objections: list[Problem] = field(default_factory=list)
 
 
 def plan(world: World) -> Plan:
@@ -93,6 +95,7 @@ def plan(world: World) -> Plan:
         drift=tuple(drift),
         scope=tuple(sorted(world.scope)),
         destroy=world.destroy,
+        objections=tuple(walk.objections),
     )
 
 
@@ -168,6 +171,7 @@ def _change(walk: _Pass, resource: Resource) -> Change:
             calls=(kind.create(desired),),
         )
     _note_known(walk, kind, address, live, changed=True)
+    walk.objections += [replace(item, address=address) for item in kind.objections(live.body, desired)]
     calls = tuple(kind.update(live.id, delta.patch, desired))
     return replace(
         base,
@@ -189,7 +193,7 @@ def _delta(
 ) -> Delta:
     if entry.kind != resource.kind:
         return Delta((FieldChange(("kind",), entry.kind, resource.kind),))
-    delta = compare(
+    return compare(
         rules,
         kind.canonical(desired),
         MISSING if entry.applied is None else kind.canonical(entry.applied),
@@ -199,7 +203,6 @@ def _delta(
         sensitive=resource.sensitive,
         secret_changed=world.secret_changed,
     )
-    return delta
 
 
 def _noop(base: Change, entry: Entry, live: Live, delta: Delta) -> Change:
@@ -356,11 +359,7 @@ def _drift(world: World, address: str) -> Drift | None:
 def project(rules: Rules, live: Tree, declared: Tree, path: Path = ()) -> Tree:
     """Return the part of `live` that `declared` speaks of: what a reviewer sees as "before"."""
     if isinstance(live, dict) and isinstance(declared, dict):
-        return {
-            key: project(rules, live[key], value, (*path, key))
-            for key, value in declared.items()
-            if key in live
-        }
+        return {key: project(rules, live[key], value, (*path, key)) for key, value in declared.items() if key in live}
     if isinstance(live, list) and isinstance(declared, list) and (rule := rules.keyed(path)):
         wanted = dict(keyed_members(rule, declared))
         return [

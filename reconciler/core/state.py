@@ -83,11 +83,10 @@ class Record:
 
     intent  about to ask the platform for `pending`          bound   `entry` is now what we know
     settled the intent had no effect, or is over             gone    object `ident` no longer exists
-    deposed the current object became an old one             forgot  the entry is dropped, its object stays
-    moved   the entry now stands under the address `to`
+    forgot  the entry is dropped, its object stays           moved   the entry now stands under `to`
     """
 
-    event: Literal["intent", "bound", "settled", "gone", "deposed", "forgot", "moved"]
+    event: Literal["intent", "bound", "settled", "gone", "forgot", "moved"]
     address: str
     entry: Entry | None = None
     pending: Pending | None = None
@@ -104,13 +103,14 @@ def fold(state: State, records: Iterable[Record]) -> State:
     entries, pending = dict(state.resources), dict(state.pending)
     count = 0
     for count, record in enumerate(records, 1):  # noqa: B007
-        _fold_one(entries, pending, record)
+        fold_into(entries, pending, record)
     if not count:
         return state
     return replace(state, serial=state.serial + 1, resources=entries, pending=pending)
 
 
-def _fold_one(entries: dict[str, Entry], pending: dict[str, Pending], record: Record) -> None:
+def fold_into(entries: dict[str, Entry], pending: dict[str, Pending], record: Record) -> None:
+    """Carry out one record on the given entries and intents, in place."""
     address = record.address
     entry = entries.get(address)
     match record.event:
@@ -123,10 +123,6 @@ def _fold_one(entries: dict[str, Entry], pending: dict[str, Pending], record: Re
             entries[address] = record.entry
         case "gone" if entry is not None:
             _drop_object(entries, address, entry, record.ident)
-        case "deposed" if entry is not None and entry.id:
-            old = Deposed(entry.id, entry.kind, entry.dependencies)
-            entries[address] = replace(entry, deposed=(*entry.deposed, old))
-            return
         case "forgot":
             entries.pop(address, None)
         case "moved" if entry is not None:

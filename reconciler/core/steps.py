@@ -105,9 +105,7 @@ def _old_users(plan: Plan, state: State) -> dict[str, list[str]]:
     return users
 
 
-def _users_done(
-    users: list[str] | tuple[str, ...], making: dict[str, str], removing: dict[str, str]
-) -> list[str]:
+def _users_done(users: list[str] | tuple[str, ...], making: dict[str, str], removing: dict[str, str]) -> list[str]:
     """Return the steps after which none of `users` refers to the old object any more."""
     keys: list[str] = []
     for user in users:

@@ -119,9 +119,7 @@ def parse_pointer(text: str) -> Path:
 def matches(pattern: str, path: Path) -> bool:
     """Tell whether `path` is the place `pattern` (a pointer, `*` for one step) names, or lies below it."""
     steps = parse_pointer(pattern)
-    return len(steps) <= len(path) and all(
-        want in ("*", have) for want, have in zip(steps, path, strict=False)
-    )
+    return len(steps) <= len(path) and all(want in ("*", have) for want, have in zip(steps, path, strict=False))
 
 
 def matches_exactly(pattern: str, path: Path) -> bool:

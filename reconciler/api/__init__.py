@@ -1,0 +1,1 @@
+"""The one door to the platform: a Call in, a Reply or an ApiError out."""

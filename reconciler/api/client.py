@@ -1,0 +1,192 @@
+"""Sends one Call with the documented headers; retries what may be retried, names what went wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import email.utils
+import time
+import uuid
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+import httpx
+
+from reconciler.api import retry
+from reconciler.api.auth import Credentials
+from reconciler.api.pace import Pace
+from reconciler.core.problems import AmbiguousError, ApiError, ConflictError, Problem
+from reconciler.core.resource import Call, Reply
+
+Say = Callable[[str], None]
+
+_ADVICE = {
+    401: "the credentials are not accepted: check AEP_CLIENT_ID and AEP_CLIENT_SECRET, or AEP_ACCESS_TOKEN",
+    403: "check in the Admin Console that the credential's product profile may do this in this sandbox",
+    404: "check the id, and that it lives in this sandbox",
+    422: "the platform wants another value here: see its message",
+}
+
+
+class Client:
+    """The door to one platform, organization and sandbox.
+
+    `redact` takes the secrets in use out of every text before it is shown; `trace` gets one line for each
+    call and `notice` says why it waits.
+    """
+
+    def __init__(
+        self,
+        http: httpx.AsyncClient,
+        credentials: Credentials,
+        *,
+        organization: str,
+        sandbox: str,
+        api_key: str,
+        pace: Pace,
+        redact: Callable[[str], str] = lambda text: text,
+        trace: Say | None = None,
+        notice: Say | None = None,
+    ) -> None:
+        self._http = http
+        self._credentials = credentials
+        self._headers = {
+            "x-api-key": api_key,
+            "x-gw-ims-org-id": organization,
+            "x-sandbox-name": sandbox,
+        }
+        self._pace = pace
+        self._redact = redact
+        self._trace = trace
+        self._notice = notice
+        self.offset = 0
+        """Milliseconds to add to our clock to get the server's, by its last `Date` header."""
+
+    async def send(self, call: Call, *, etag: str | None = None, accept: Collection[int] = ()) -> Reply:
+        """Send `call` and return the answer when it is 2xx or in `accept`.
+
+        `etag` goes into If-Match of a guarded call. Raises `ConflictError` on 412, `AmbiguousError` when a call
+        that is not safe to repeat may have been carried out, `ApiError` for everything else.
+        """
+        renewed: str | None = None
+        for attempt in range(retry.ATTEMPTS):
+            last = attempt == retry.ATTEMPTS - 1
+            token = await self._credentials.token(renewed)
+            request = str(uuid.uuid4())
+            try:
+                answer = await self._once(call, etag, token, request)
+            except httpx.HTTPError as error:
+                verdict = retry.of_error(call, error)
+                if verdict is retry.Verdict.UNKNOWN or last:
+                    raise self._no_answer(call, error, request, verdict) from None
+                await self._wait(attempt, None, f"{call.method} {call.path}: {type(error).__name__}")
+                continue
+            status = answer.status_code
+            reply, broken = _reply(answer)
+            if self._wants_token(reply) and renewed is None:
+                renewed = token
+                continue
+            again = retry.of_status(call, status)
+            if broken and again is None and status < 400:
+                again = retry.Verdict.AGAIN if call.safe else retry.Verdict.UNKNOWN
+            if again is retry.Verdict.AGAIN and not last:
+                after = answer.headers.get("retry-after")
+                await self._wait(attempt, after, f"{call.method} {call.path}: {status}", shared=status == 429)
+                continue
+            if (200 <= status < 300 and not broken) or status in accept:
+                return reply
+            raise self._refused(call, reply, request, again)
+        raise AssertionError("the last attempt returns or raises")
+
+    async def _once(self, call: Call, etag: str | None, token: str, request: str) -> httpx.Response:
+        headers = {**self._headers, "Authorization": f"Bearer {token}", "x-request-id": request}
+        if call.guarded and etag is not None:
+            headers["If-Match"] = etag
+        headers.update(call.headers)
+        extra: dict[str, Any] = {"json": call.body} if call.body is not None else {}
+        if call.query:
+            extra["params"] = list(call.query)
+        async with self._pace.slot():
+            began = time.monotonic()
+            status = "no answer"
+            try:
+                answer = await self._http.request(call.method, call.path, headers=headers, **extra)
+                status = str(answer.status_code)
+            finally:
+                if self._trace:
+                    took = (time.monotonic() - began) * 1000
+                    query = "?" + "&".join(f"{key}={value}" for key, value in call.query) if call.query else ""
+                    line = f"{call.method} {call.path}{query} → {status} in {took:.0f} ms, x-request-id {request}"
+                    self._trace(self._redact(line))
+        self._note_clock(answer.headers)
+        return answer
+
+    def _note_clock(self, headers: Mapping[str, str]) -> None:
+        stamp = headers.get("date")
+        if stamp:
+            try:
+                there = email.utils.parsedate_to_datetime(stamp).timestamp()
+            except ValueError:
+                return
+            self.offset = round((there - time.time()) * 1000)
+
+    async def _wait(self, attempt: int, after: str | None, why: str, *, shared: bool = False) -> None:
+        seconds = retry.wait(attempt, after)
+        if self._notice and seconds >= 1:
+            self._notice(f"waiting {seconds:.0f} s: {why}")
+        if shared:
+            self._pace.pause(seconds)  # whoever comes next waits at the gate, this call too
+        else:
+            await asyncio.sleep(seconds)
+
+    @staticmethod
+    def _wants_token(reply: Reply) -> bool:
+        """401, or the Flow Service's own 400 with 2114 or 2115 (api-facts no. 13)."""
+        return reply.status == 401 or (reply.status == 400 and error_code(reply.body) in ("2114-400", "2115-400"))
+
+    def _no_answer(self, call: Call, error: httpx.HTTPError, request: str, verdict: retry.Verdict) -> ApiError:
+        what = f"{call}: no answer ({type(error).__name__}; x-request-id {request})"
+        if verdict is retry.Verdict.UNKNOWN:
+            advice = "it may have been carried out; the next run looks before it tries again"
+            return AmbiguousError(Problem("no-answer", what, advice))
+        return ApiError(Problem("unreachable", what, "check the network and AEP_PLATFORM_URL, then run it again"))
+
+    def _refused(self, call: Call, reply: Reply, request: str, verdict: retry.Verdict | None) -> ApiError:
+        status, code = reply.status, error_code(reply.body)
+        said = self._redact(error_text(reply.body)) or "no message"
+        what = f"{call}: {status} {said} (x-request-id {request})"
+        if verdict is retry.Verdict.UNKNOWN:
+            advice = "it may have been carried out; the next run looks before it tries again"
+            return AmbiguousError(Problem("ambiguous", what, advice), status, code)
+        if status == 412:
+            return ConflictError(Problem("conflict", what, "it was changed elsewhere; plan again"), status, code)
+        return ApiError(Problem("refused", what, _ADVICE.get(status, "")), status, code)
+
+
+def _reply(answer: httpx.Response) -> tuple[Reply, bool]:
+    """Return the decoded answer, and whether its body is there but is no JSON."""
+    if not answer.content.strip():
+        return Reply(answer.status_code, None, answer.headers), False
+    try:
+        return Reply(answer.status_code, answer.json(), answer.headers), False
+    except ValueError:
+        return Reply(answer.status_code, answer.text[:500], answer.headers), True
+
+
+def error_text(body: Any) -> str:
+    """Return the message of an error body, whichever service it came from (api-facts 1.5)."""
+    if not isinstance(body, dict):
+        return str(body or "")
+    for name in ("detail", "errorMessage", "message", "errorDetails", "title", "error_description"):
+        if body.get(name):
+            return str(body[name])
+    return ""
+
+
+def error_code(body: Any) -> str:
+    """Return the code of an error body: `1403-400`, `401013`, … or an empty text."""
+    if not isinstance(body, dict):
+        return ""
+    code = body.get("error_code") or body.get("code")
+    if code is None and isinstance(body.get("type"), str):
+        code = body["type"].rpartition("/")[2].removeprefix("FLOW-")
+    return str(code or "")

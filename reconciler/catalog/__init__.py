@@ -1,0 +1,148 @@
+"""Finds a connector by key or by connection spec id; the facts are data in `specs/`."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+
+Direction = Literal["source", "destination"]
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One parameter of an auth spec, source or target; `required` is None where no document settles it."""
+
+    name: str
+    required: bool | None = None
+    secret: bool = False
+    type: str | None = None
+    values: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Connector:
+    """What is known of one connector: `facts` is its file in `specs/`, as read."""
+
+    key: str
+    name: str
+    direction: Direction
+    category: str
+    kind: str
+    facts: Mapping[str, Any]
+
+    @property
+    def connection_spec(self) -> dict[str, str]:
+        """The `connectionSpec` of its base connection, and of its source or target connection."""
+        return _spec(self.facts["connectionSpec"])
+
+    @property
+    def end_spec(self) -> dict[str, str]:
+        """The `connectionSpec` of its source or target connection; five sources use another than the base's."""
+        return _spec(self.facts.get("sourceConnectionSpec") or self.facts["connectionSpec"])
+
+    @property
+    def needs_connection(self) -> bool:
+        """Whether a base connection with credentials stands before it."""
+        return bool(self.facts["baseConnection"])
+
+    @property
+    def auth_specs(self) -> dict[str, tuple[Parameter, ...]]:
+        """The parameters of each way to log in, by `specName`."""
+        return {auth["specName"]: _parameters(auth["params"]) for auth in self.facts["auth"]}
+
+    def parameters(self, export: str = "audiences") -> tuple[Parameter, ...]:
+        """Return the parameters of its source or target connection; `export` picks those of a destination."""
+        if self.direction == "source":
+            return _parameters(self.facts["source"]["params"])
+        extra = self.facts["exports"].get(export, {}).get("targetParams", [])
+        return _parameters([*self.facts["target"]["params"], *extra])
+
+    def flow_spec(self, export: str = "audiences") -> dict[str, str] | None:
+        """Return the `flowSpec` of its dataflows, or None where no document gives its id."""
+        if self.direction == "source":
+            return _spec(self.facts["flowSpec"])
+        spec = self.facts["exports"].get(export, {}).get("flowSpec", {})
+        return _spec(spec) if "id" in spec else None
+
+
+def _spec(facts: Mapping[str, str]) -> dict[str, str]:
+    return {"id": facts["id"], "version": facts["version"]}
+
+
+def _parameters(facts: list[dict[str, Any]]) -> tuple[Parameter, ...]:
+    return tuple(
+        Parameter(
+            item["name"],
+            item.get("required"),
+            item.get("secret", False),
+            item.get("type"),
+            tuple(item.get("values", ())),
+        )
+        for item in facts
+    )
+
+
+class Catalog:
+    """The connectors under one `specs/` folder, each file read when it is first asked for."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    @functools.cached_property
+    def platform(self) -> dict[str, Any]:
+        """The ids that are the same in every organization (`specs/platform.yaml`)."""
+        return _read(self._root / "platform.yaml")
+
+    def fixed_spec(self, name: str) -> dict[str, str]:
+        """Return the `connectionSpec` of `data-lake`, `profile-store` or `dataset-export`."""
+        return _spec(self.platform["connectionSpecs"][name])
+
+    @functools.cache  # noqa: B019 - one catalog lives as long as the process
+    def get(self, direction: Direction, key: str) -> Connector | None:
+        """Return the connector with this key, or None."""
+        if key not in self.keys(direction):
+            return None
+        facts = _read(self._root / f"{direction}s" / f"{key}.yaml")
+        return Connector(facts["key"], facts["name"], direction, facts["category"], facts["kind"], facts)
+
+    @functools.cache  # noqa: B019
+    def keys(self, direction: Direction) -> tuple[str, ...]:
+        """Return the keys of all connectors of one direction, sorted."""
+        return tuple(sorted(path.stem for path in (self._root / f"{direction}s").glob("*.yaml")))
+
+    def all(self) -> list[Connector]:
+        """Return every connector, sources first, by key."""
+        directions: tuple[Direction, Direction] = ("source", "destination")
+        return [
+            found
+            for direction in directions
+            for key in self.keys(direction)
+            if (found := self.get(direction, key)) is not None
+        ]
+
+    def by_spec(self, direction: Direction, ident: str) -> Connector | None:
+        """Return the one connector with this connection spec id; None where several products claim it."""
+        claims = [
+            found
+            for key in self.keys(direction)
+            if (found := self.get(direction, key)) is not None
+            and ident in (found.connection_spec["id"], found.end_spec["id"])
+        ]
+        return claims[0] if len(claims) == 1 and not claims[0].facts.get("idDoubtful") else None
+
+
+def _read(path: Path) -> dict[str, Any]:
+    return yaml.load(path.read_text(encoding="utf-8"), Loader=_LOADER)
+
+
+@functools.cache
+def shipped() -> Catalog:
+    """Return the catalog that comes with the package: `specs/` in the wheel, or beside it in a checkout."""
+    inside = Path(__file__).parent.parent / "specs"
+    return Catalog(inside if inside.is_dir() else inside.parent.parent / "specs")

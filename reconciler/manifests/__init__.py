@@ -1,0 +1,1 @@
+"""From YAML to resources: strict reading, interpolation, shapes of documents, expansion."""

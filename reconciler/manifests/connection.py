@@ -1,0 +1,80 @@
+"""`Connection`: a base connection of its own, for dataflows to share through `{ref: NAME}`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from reconciler.catalog import Connector, Direction
+from reconciler.core.values import Tree
+from reconciler.manifests.blocks import Auth, Block, Versioned
+from reconciler.manifests.expand import Workshop, spec_of
+
+
+class ConnectionSpec(Block):
+    """The `spec` of a Connection; the connector key says its direction where it is known in both."""
+
+    name: str | None = None
+    description: str | None = None
+    connector: str | None = None
+    connection_spec: Versioned | None = None
+    provider_id: str | None = None
+    auth: Auth | None = None
+    overrides: dict[str, Any] | None = None
+
+
+class Connection:
+    """Expands to one resource whose address is the document's name."""
+
+    kind = "Connection"
+    model = ConnectionSpec
+
+    def expand(self, shop: Workshop) -> None:
+        """Add the resource of one document to `shop`, and what is wrong with it."""
+        spec = shop.parse(self.model, shop.spec, ())
+        if spec is None:
+            return
+        connector = _connector(shop, spec)
+        wanted = spec_of(spec.connection_spec, connector.connection_spec if connector else None)
+        if wanted is None:
+            if spec.connector is None:
+                shop.say(
+                    (),
+                    "missing-key",
+                    "the connection names no connector",
+                    "add connector: KEY, or connectionSpec: {id, version}",
+                )
+            return
+        name = shop.document.name
+        body: dict[str, Tree] = {
+            "name": spec.name or name,
+            **spec.given("description", "provider_id"),
+            "connectionSpec": wanted,
+        }
+        sensitive = shop.add_auth(body, spec.auth, (), connector)
+        shop.add(name, "Connection", body, (), overrides=spec.overrides, sensitive=sensitive)
+
+
+def _connector(shop: Workshop, spec: ConnectionSpec) -> Connector | None:
+    catalog, key = shop.setting.catalog, spec.connector
+    if key is None:
+        if spec.connection_spec is None:
+            return None
+        ident = spec.connection_spec.id
+        return catalog.by_spec("source", ident) or catalog.by_spec("destination", ident)
+    if "/" in key:
+        prefix, _, _ = key.partition("/")
+        directions: list[Direction] = ["source"] if prefix == "source" else ["destination"]
+    else:
+        directions = [way for way in ("source", "destination") if key in catalog.keys(way)]  # type: ignore[misc]
+    if len(directions) == 2:
+        shop.say(
+            ("connector",),
+            "ambiguous-connector",
+            f"{key!r} is both a source and a destination",
+            f"write source/{key} or destination/{key}",
+        )
+        return catalog.get("source", key)
+    return shop.connector(key, spec.connection_spec, directions[0] if directions else "source", ())
+
+
+DOCUMENT = Connection()

@@ -1,0 +1,223 @@
+"""`DestinationDataflow`: audiences and profile attributes going out (seed-dst; api-facts 7)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field, ValidationError
+
+from reconciler.catalog import Connector
+from reconciler.core.values import Lookup, Ref, Tree, pointer
+from reconciler.manifests import checks
+from reconciler.manifests.blocks import (
+    Attribute,
+    Audience,
+    Block,
+    End,
+    FlowBlock,
+    Ownership,
+    problems_of,
+)
+from reconciler.manifests.expand import Workshop, default_name, spec_of
+
+_PARAMS = ("transformations", "GeneralTransform", "params")
+_AUDIENCES = pointer((*_PARAMS, "segmentSelectors", "selectors"))
+_ATTRIBUTES = pointer((*_PARAMS, "profileSelectors", "selectors"))
+
+
+class DestinationDataflowSpec(Block):
+    """The `spec` of a DestinationDataflow; without `source` it reads the Profile Service under generated names."""
+
+    source: End | None = None
+    target: End
+    flow: FlowBlock = Field(default_factory=FlowBlock)
+    audiences: list[Any] | None = None
+    attributes: list[Any] | None = None
+    ownership: Ownership = Field(default_factory=Ownership)
+
+
+class DestinationDataflow:
+    """Expands to NAME/source/connection, NAME/source, NAME/target/connection, NAME/target and NAME/flow."""
+
+    kind = "DestinationDataflow"
+    model = DestinationDataflowSpec
+
+    def expand(self, shop: Workshop) -> None:
+        """Add the resources of one document to `shop`, and what is wrong with it."""
+        spec = shop.parse(self.model, shop.spec, ())
+        if spec is None:
+            return
+        connector = shop.connector(spec.target.connector, spec.target.connection_spec, "destination", ("target",))
+        if connector is not None and "profileSelectors" not in connector.facts["exports"]["audiences"]["selectors"]:
+            shop.say(
+                ("target",),
+                "not-yet",
+                f"{connector.name} takes attributes as a mapping set, which this version cannot write yet",
+                "use a streaming or legacy destination, or wait for the next version",
+            )
+            return
+        audiences, attributes = _audiences(shop, spec.audiences), _attributes(shop, spec.attributes)
+        source = _source(shop, spec.source or End(), connector, whole=spec.source is not None)
+        target = _target(shop, spec.target, connector)
+        name = shop.document.name
+        body: dict[str, Tree] = {
+            "name": spec.flow.name or default_name(name, ("flow",)),
+            **spec.flow.given("description"),
+            "flowSpec": _flow_spec(shop, spec.flow, connector),
+            "sourceConnectionIds": [source],
+            "targetConnectionIds": [target],
+            "transformations": [
+                {
+                    "name": "GeneralTransform",
+                    "params": {
+                        "segmentSelectors": {"selectors": audiences},
+                        "profileSelectors": {"selectors": attributes},
+                    },
+                }
+            ],
+            **spec.flow.given("schedule_params", "options"),
+            "state": spec.flow.state,
+        }
+        if spec.flow.transformations is not None:
+            shop.say(
+                ("flow", "transformations"),
+                "unknown-key",
+                "a destination's transformations are made from audiences and attributes",
+                "remove it",
+            )
+        shop.add(
+            f"{name}/flow",
+            "Flow",
+            body,
+            ("flow",),
+            overrides=spec.flow.overrides,
+            shared=[
+                *([_AUDIENCES] if spec.ownership.audiences == "shared" else []),
+                *([_ATTRIBUTES] if spec.ownership.attributes == "shared" else []),
+            ],
+            ignore=[
+                place
+                for block, place in (("audiences", _AUDIENCES), ("attributes", _ATTRIBUTES))
+                if (block,) in shop.ignores
+            ],
+        )
+
+
+def _source(shop: Workshop, block: End, connector: Connector | None, *, whole: bool) -> Ref:
+    """The Profile Service: a base connection of its own, and the source connection on it."""
+    document, catalog = shop.document.name, shop.setting.catalog
+    profile = catalog.fixed_spec("profile-store")
+    if block.connector is not None:
+        shop.say(
+            ("source", "connector"),
+            "unknown-key",
+            "the source of a destination is the Profile Service",
+            "remove connector",
+        )
+    spec = spec_of(block.connection_spec, profile) or profile
+    form = connector.facts["exports"]["audiences"].get("sourceFormat", "json") if connector else "json"
+    body: dict[str, Tree] = {
+        "name": block.name or default_name(document, ("source",)),
+        **block.given("description"),
+        "connectionSpec": spec,
+        "baseConnectionId": shop.account(
+            f"{document}/source/connection", block.connection or {}, ("source", "connection"), None, spec
+        ),
+        "data": {"format": form} if not whole or block.data is None else block.data,
+        "params": block.params or {},
+    }
+    return shop.add(f"{document}/source", "SourceConnection", body, ("source",), overrides=block.overrides)
+
+
+def _target(shop: Workshop, block: End, connector: Connector | None) -> Ref:
+    document = shop.document.name
+    spec = spec_of(block.connection_spec, connector.end_spec if connector else None)
+    if spec is None:
+        if block.connector is None:
+            shop.say(
+                ("target",),
+                "missing-key",
+                "the target names no connector",
+                "add connector: KEY, or connectionSpec: {id, version}",
+            )
+        spec = {"id": "", "version": "1.0"}
+    body: dict[str, Tree] = {
+        "name": block.name or default_name(document, ("target",)),
+        **block.given("description"),
+        "connectionSpec": spec,
+    }
+    if block.connection is None and (connector is None or connector.needs_connection):
+        shop.say(
+            ("target",),
+            "missing-connection",
+            f"{connector.name if connector else 'a destination'} needs a base connection",
+            "add connection: {auth: …} or connection: {ref: NAME}",
+        )
+    else:
+        base = connector.connection_spec if connector else spec
+        body["baseConnectionId"] = shop.account(
+            f"{document}/target/connection", block.connection or {}, ("target", "connection"), connector, base
+        )
+    body.update(block.given("data", "params"))
+    if connector is not None:
+        place = ("target", "params") if block.params else ("target",)
+        checks.parameters(shop, block.params or {}, connector.parameters(), connector.name, place)
+    return shop.add(f"{document}/target", "TargetConnection", body, ("target",), overrides=block.overrides)
+
+
+def _flow_spec(shop: Workshop, flow: FlowBlock, connector: Connector | None) -> Tree:
+    spec = spec_of(flow.flow_spec, connector.flow_spec() if connector else None)
+    if spec is None:
+        shop.say(
+            ("flow",),
+            "missing-key",
+            "the flow spec is not known for this destination",
+            "add flowSpec: {id, version}",
+        )
+    return spec
+
+
+def _audiences(shop: Workshop, items: list[Tree] | None) -> list[Tree]:
+    """Audience selectors with just the declared members; one without an id is looked up by its name."""
+    selectors, seen = [], set[str]()
+    for index, item in enumerate(items or ()):
+        parsed = shop.parse(Audience, item, ("audiences", str(index)))
+        if parsed is None:
+            continue
+        key = parsed.id or f"name {parsed.name}"
+        if key in seen:
+            shop.say(
+                ("audiences", index),
+                "duplicate-audience",
+                f"the audience {parsed.id or parsed.name!r} stands here twice",
+                "remove one",
+            )
+        seen.add(key)
+        ident: Tree = parsed.id or Lookup("Audience", str(parsed.name))
+        selectors.append({"type": "PLATFORM_SEGMENT", "value": {"id": ident, **parsed.given()}})
+        selectors[-1]["value"]["id"] = ident
+    return selectors
+
+
+def _attributes(shop: Workshop, items: list[Tree] | None) -> list[Tree]:
+    """Attribute selectors; a bare path is short for `{path, operator: EXISTS}`."""
+    selectors, seen = [], set[str]()
+    for index, item in enumerate(items or ()):
+        try:
+            parsed = Attribute.model_validate({"path": item} if isinstance(item, str) else item)
+        except ValidationError as error:
+            shop.problems += problems_of(shop.document, error, Attribute, ("spec", "attributes", str(index)))
+            continue
+        if parsed.path in seen:
+            shop.say(
+                ("attributes", index),
+                "duplicate-attribute",
+                f"the attribute {parsed.path!r} stands here twice",
+                "remove one",
+            )
+        seen.add(parsed.path)
+        selectors.append({"type": "JSON_PATH", "value": {"operator": parsed.operator, "path": parsed.path}})
+    return selectors
+
+
+DOCUMENT = DestinationDataflow()

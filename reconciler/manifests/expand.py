@@ -1,0 +1,222 @@
+"""What every kind of document needs to become resources: bodies, references, findings, in one small workshop."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from reconciler.catalog import Catalog, Connector, Direction
+from reconciler.core.problems import Problem
+from reconciler.core.resource import Resource
+from reconciler.core.values import (
+    Lookup,
+    Path,
+    Ref,
+    Secret,
+    Tree,
+    leaves,
+    merge_patch,
+    parse_pointer,
+    pointer,
+)
+from reconciler.manifests import checks
+from reconciler.manifests.blocks import Account, Auth, Block, Borrowed, Versioned, problems_of
+from reconciler.manifests.document import Document, nearest
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What a document is expanded against: the catalog, and the kinds of all documents by name."""
+
+    catalog: Catalog
+    documents: Mapping[str, Document]
+    literal_secrets: bool = False
+
+
+@dataclass(slots=True)
+class Workshop:
+    """Expands one document; collects its resources, problems and warnings."""
+
+    document: Document
+    spec: dict[str, Any]
+    setting: Setting
+    resources: list[Resource] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    ignores: list[Path] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        text = self.document.annotations.get("reconciler/ignore-changes", "")
+        for part in filter(None, (part.strip() for part in text.split(","))):
+            if part.startswith("/"):
+                self.ignores.append(parse_pointer(part))
+            else:
+                self.problems.append(
+                    self.document.problem(
+                        ("metadata", "annotations", "reconciler/ignore-changes"),
+                        "bad-pointer",
+                        f"{part!r} is no JSON pointer into spec",
+                        "begin it with a slash, as in /flow/description",
+                    )
+                )
+
+    # -- reading ---------------------------------------------------------------------------------------------
+    def parse(self, model: type[Model], value: Tree, path: Sequence[str]) -> Model | None:
+        """Return `value` as `model`, or None after noting what is wrong with it; `path` is below `spec`."""
+        try:
+            return model.model_validate(value)
+        except ValidationError as error:
+            self.problems += problems_of(self.document, error, model, ("spec", *path))
+            return None
+
+    def say(
+        self, path: Sequence[str | int], code: str, what: str, advice: str = "", *, severity: str = "error"
+    ) -> None:
+        """Note a finding about the value at `path` below `spec`."""
+        self.problems.append(self.document.problem(("spec", *path), code, what, advice, severity=severity))
+
+    # -- connectors ------------------------------------------------------------------------------------------
+    def connector(
+        self, key: str | None, spec: Versioned | None, direction: Direction, path: Sequence[str]
+    ) -> Connector | None:
+        """Return the connector a block names by key or by connection spec id, or None when it is not in the catalog."""
+        catalog = self.setting.catalog
+        if key is not None:
+            if spec is not None:
+                self.say(
+                    (*path, "connectionSpec"),
+                    "one-of",
+                    "connector and connectionSpec exclude each other",
+                    "keep one",
+                )
+            plain = key.removeprefix(f"{direction}/")
+            found = catalog.get(direction, plain)
+            if found is None:
+                self.say(
+                    (*path, "connector"),
+                    "unknown-connector",
+                    f"no {direction} connector {key!r} in the catalog",
+                    nearest(plain, catalog.keys(direction)) or "give connectionSpec: {id, version} instead",
+                )
+            return found
+        return catalog.by_spec(direction, spec.id) if spec is not None else None
+
+    # -- resources -------------------------------------------------------------------------------------------
+    def add(
+        self,
+        address: str,
+        kind: str,
+        body: dict[str, Tree],
+        block: Sequence[str],
+        *,
+        overrides: Tree = None,
+        sensitive: Sequence[str] = (),
+        shared: Sequence[str] = (),
+        together: Sequence[str] = (),
+        ignore: Sequence[str] = (),
+    ) -> Ref:
+        """Add the resource made from the block at `block` (below `spec`) and return a reference to its id."""
+        if overrides:
+            body = merge_patch(body, overrides)
+        ignored = [pointer(path[len(block) :]) for path in self.ignores if path[: len(block)] == tuple(block)]
+        found = [pointer(path) for path, leaf in leaves(body) if isinstance(leaf, Secret)]
+        self.resources.append(
+            Resource(
+                address=address,
+                kind=kind,
+                body=body,
+                file=self.document.file,
+                document=self.document.name,
+                where=pointer(("spec", *block)),
+                protect=self.document.annotated("prevent-destroy"),
+                ignore=tuple(ignored) + tuple(ignore),
+                sensitive=tuple(dict.fromkeys([*sensitive, *found])),
+                shared=tuple(shared),
+                together=tuple(together),
+            )
+        )
+        return Ref(address)
+
+    def account(
+        self,
+        address: str,
+        value: Tree,
+        block: Sequence[str],
+        connector: Connector | None,
+        spec: dict[str, str],
+    ) -> Tree:
+        """Return what `baseConnectionId` becomes: an id, a reference, a look-up, or a new inline connection's id."""
+        if isinstance(value, dict) and value.keys() & {"ref", "id", "lookup"}:
+            borrowed = self.parse(Borrowed, value, block)
+            return self.borrowed(borrowed, "Connection", block) if borrowed else None
+        parsed = self.parse(Account, value, block)
+        if parsed is None:
+            return None
+        body: dict[str, Tree] = {
+            "name": parsed.name or default_name(self.document.name, block),
+            **parsed.given("description"),
+            "connectionSpec": dict(spec),
+        }
+        sensitive = self.add_auth(body, parsed.auth, block, connector)
+        return self.add(address, "Connection", body, block, overrides=parsed.overrides, sensitive=sensitive)
+
+    def add_auth(
+        self, body: dict[str, Tree], auth: Auth | None, block: Sequence[str], connector: Connector | None
+    ) -> list[str]:
+        """Put `auth` into a base connection's body; return the pointers of its secret parameters."""
+        if auth is None:
+            if connector and connector.needs_connection and connector.auth_specs:
+                specs = ", ".join(repr(name) for name in connector.auth_specs)
+                self.say(
+                    block,
+                    "missing-key",
+                    "auth is missing",
+                    f"add auth: {{specName: …, params: …}}; {connector.name} knows {specs}",
+                )
+            return []
+        params, secret = checks.auth(self, auth, connector, (*block, "auth"))
+        body["auth"] = {"specName": auth.spec_name, "params": params}
+        return [pointer(("auth", "params", name)) for name in secret]
+
+    def borrowed(self, value: Borrowed, kind: str, block: Sequence[str]) -> Tree:
+        """Return the id, reference or look-up that stands for an object made elsewhere."""
+        if value.id is not None:
+            return value.id
+        if value.lookup is not None:
+            return Lookup(kind, value.lookup.name)
+        name = str(value.ref)
+        document = self.setting.documents.get(name)
+        if document is None or document.kind != kind:
+            names = [item.name for item in self.setting.documents.values() if item.kind == kind]
+            what = (
+                f"no {kind} document is named {name!r}"
+                if document is None
+                else f"{name!r} is a {document.kind}, not a {kind}"
+            )
+            self.say(
+                (*block, "ref"),
+                "unknown-reference",
+                what,
+                nearest(name, names) or f"add a {kind} document of that name",
+            )
+            return None
+        return Ref(name)
+
+
+def default_name(document: str, block: Sequence[str]) -> str:
+    """Return the name a block without one gets on the platform: the document's name and the block."""
+    return " ".join([document, *block])
+
+
+def spec_of(given: Versioned | None, default: dict[str, str] | None) -> dict[str, str] | None:
+    """Return an explicit spec as a body wants it, else the default."""
+    return {"id": given.id, "version": given.version} if given is not None else default
+
+
+def given(block: Block, *names: str) -> dict[str, Tree]:
+    """Return the fields the author wrote, with blocks inside them as plain data."""
+    return {key: value.given() if isinstance(value, Block) else value for key, value in block.given(*names).items()}

@@ -1,0 +1,212 @@
+"""A folder of manifests -> resources, in one call: find files, read, interpolate, expand, cross-check."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import pkgutil
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any, Protocol
+
+import reconciler.manifests
+from reconciler.catalog import Catalog
+from reconciler.core import graph
+from reconciler.core.problems import ManifestError, Problem
+from reconciler.core.resource import Resource
+from reconciler.core.values import Path as Steps
+from reconciler.core.values import Tree, parse_pointer
+from reconciler.manifests.document import API_VERSION, Document, envelope
+from reconciler.manifests.expand import Setting, Workshop
+from reconciler.manifests.interpolate import Scope, interpolate
+from reconciler.manifests.project import FILE
+from reconciler.manifests.yaml import Text, read
+
+
+class DocumentKind(Protocol):
+    """A kind of document: its name, the model of its spec, and how it becomes resources."""
+
+    kind: str
+    model: type[Any]
+
+    def expand(self, shop: Workshop) -> None:
+        """Add the resources of one document to `shop`."""
+        ...
+
+
+@cache
+def document_kinds() -> Mapping[str, DocumentKind]:
+    """Return every kind of document by name: the modules here that end in `DOCUMENT = …`."""
+    found: dict[str, DocumentKind] = {}
+    for module in pkgutil.iter_modules(reconciler.manifests.__path__):
+        loaded = importlib.import_module(f"{reconciler.manifests.__name__}.{module.name}")
+        if hasattr(loaded, "DOCUMENT"):
+            found[loaded.DOCUMENT.kind] = loaded.DOCUMENT
+    return found
+
+
+@dataclass(slots=True)
+class Project:
+    """All manifests of a project: `resources` by address, and `inside`, the addresses that PATH names."""
+
+    resources: dict[str, Resource] = field(default_factory=dict)
+    documents: dict[str, Document] = field(default_factory=dict)
+    inside: set[str] = field(default_factory=set)
+    problems: list[Problem] = field(default_factory=list)
+    used_variables: set[str] = field(default_factory=set)
+
+    @property
+    def errors(self) -> list[Problem]:
+        """The findings that stop everything."""
+        return [problem for problem in self.problems if problem.severity == "error"]
+
+    @property
+    def warnings(self) -> list[Problem]:
+        """The findings that stop nothing."""
+        return [problem for problem in self.problems if problem.severity != "error"]
+
+
+def load(
+    root: Path,
+    path: Path,
+    shown: str,
+    catalog: Catalog,
+    variables: Mapping[str, Tree],
+    environ: Mapping[str, str],
+    *,
+    literal_secrets: bool,
+    skip: Iterable[Path] = (),
+) -> Project:
+    """Return the project under `root`; `path` limits `inside`; `shown` is how `root` is called in messages.
+
+    Nothing is raised for what is wrong in a manifest: all findings are in `problems`.
+    """
+    project = Project()
+    documents: list[Document] = []
+    for file in _files(root, path, {item.resolve() for item in skip}):
+        documents += _read(project, root, file, shown, named=file == path)
+    for document in documents:
+        twin = project.documents.setdefault(document.name, document)
+        if twin is not document:
+            project.problems.append(
+                document.problem(
+                    ("metadata", "name"),
+                    "duplicate-name",
+                    f"the name {document.name!r} is taken by {twin.span(('metadata', 'name'))}",
+                    "names are unique in a project",
+                )
+            )
+    setting = Setting(catalog, project.documents, literal_secrets)
+    scope = Scope(variables, environ)
+    for document in project.documents.values():
+        _expand(project, document, setting, scope)
+    project.used_variables = scope.used
+    _cross_check(project)
+    inside = path.resolve()
+    project.inside = {
+        address for address, resource in project.resources.items() if _within((root / resource.file).resolve(), inside)
+    }
+    return project
+
+
+def _within(file: Path, folder: Path) -> bool:
+    return file == folder or folder in file.parents
+
+
+def _files(root: Path, path: Path, skip: set[Path]) -> Iterator[Path]:
+    """Yield the YAML files of the project in a stable order, and `path` itself wherever it lies."""
+    seen = False
+    for folder, folders, names in os.walk(root):
+        here = Path(folder)
+        folders[:] = sorted(
+            name
+            for name in folders
+            if not name.startswith((".", "_"))
+            and (here / name).resolve() not in skip
+            and not (here == root and name in ("state", "overlays"))
+        )
+        for name in sorted(names):
+            if name.endswith((".yaml", ".yml")) and not name.startswith((".", "_")) and (here, name) != (root, FILE):
+                seen = seen or here / name == path
+                yield here / name
+    if path.is_file() and not seen and path.name != FILE:
+        yield path
+
+
+def _read(project: Project, root: Path, file: Path, shown: str, *, named: bool) -> list[Document]:
+    relative = Path(os.path.relpath(file, root)).as_posix()
+    label = relative if shown in ("", ".") else f"{shown}/{relative}"
+    try:
+        text = Text(label, file.read_text(encoding="utf-8-sig"))
+    except (OSError, UnicodeDecodeError) as error:
+        project.problems.append(
+            Problem(
+                "unreadable",
+                f"{label} cannot be read: {error}",
+                "save it as UTF-8 text" if isinstance(error, UnicodeDecodeError) else "",
+            )
+        )
+        return []
+    try:
+        trees = read(text)
+    except ManifestError as error:
+        # a file that is no YAML may be somebody else's template, unless it is named or speaks of us
+        if named or API_VERSION in text.content:
+            project.problems += error.problems
+        return []
+    documents = []
+    for index, data in enumerate(trees):
+        found = envelope(data, text, relative, index, document_kinds())
+        if isinstance(found, Document):
+            documents.append(found)
+        elif found is not None:
+            project.problems += found
+    if named and not any(envelope(data, text, relative, 0, document_kinds()) for data in trees):
+        project.problems.append(
+            Problem(
+                "not-ours",
+                f"{label} holds no document of ours",
+                f"it needs apiVersion: {API_VERSION} and a kind",
+            )
+        )
+    return documents
+
+
+def _expand(project: Project, document: Document, setting: Setting, scope: Scope) -> None:
+    kind = document_kinds()[document.kind]
+    found: list[Problem] = []
+
+    def say(path: Steps, code: str, what: str, advice: str) -> None:
+        found.append(document.problem(("spec", *path), code, what, advice))
+
+    spec = interpolate(document.spec, scope, say, foreign=_mapping_source)
+    shop = Workshop(document, spec, setting)
+    kind.expand(shop)
+    project.problems += found or shop.problems
+    if not found:
+        project.resources.update({resource.address: resource for resource in shop.resources})
+
+
+def _mapping_source(path: Steps) -> bool:
+    """Inside mapping sources `${full.name}` is the platform's own syntax."""
+    return path[:1] == ("mapping",) and path[-1] in ("source", "sourceAttribute")
+
+
+def _cross_check(project: Project) -> None:
+    """References lead somewhere, and never in a circle."""
+    if project.errors:
+        return
+    found = graph.cycle({address: resource.dependencies for address, resource in project.resources.items()})
+    if found:
+        resource = project.resources[found[0]]
+        document = project.documents[resource.document]
+        project.problems.append(
+            document.problem(
+                parse_pointer(resource.where),
+                "cycle",
+                f"references lead in a circle: {' → '.join(found)}",
+                "remove one of them",
+            )
+        )

@@ -1,0 +1,155 @@
+"""`reconciler.yaml`: platform, environments, variables, secrets, state, guardrails, renames."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
+
+from reconciler.core.problems import ManifestError, Problem
+from reconciler.manifests.blocks import Block, problems_of
+from reconciler.manifests.document import Document, envelope
+from reconciler.manifests.yaml import Text, read
+
+FILE = "reconciler.yaml"
+
+Scalar = Any
+
+
+class AuthSettings(Block):
+    """The tool's own credentials; what is not here comes from `AEP_*`."""
+
+    client_id: str | None = None
+    client_secret: str | None = None
+    access_token: str | None = None
+    scopes: list[str] = Field(default_factory=list)
+    ims_url: str | None = None
+
+
+class Platform(Block):
+    """Which platform, organization and sandbox; what is not here comes from `AEP_*`."""
+
+    url: str | None = None
+    organization: str | None = None
+    sandbox: str | None = None
+    api_key: str | None = None
+    auth: AuthSettings = Field(default_factory=AuthSettings)
+
+
+class Environment(Block):
+    """One environment: what differs from the rest of the project."""
+
+    url: str | None = None
+    organization: str | None = None
+    sandbox: str | None = None
+    variables: dict[str, Any] = Field(default_factory=dict)
+    protected: bool = False
+
+
+class EnvProvider(Block):
+    """Secrets from environment variables: prefix + NAME in capitals, hyphens as underscores."""
+
+    prefix: str = "RECONCILER_SECRET_"
+
+
+class FileProvider(Block):
+    """Secrets from one file each, named as the secret."""
+
+    directory: str
+
+
+class CommandProvider(Block):
+    """Secrets from a command's standard output; `{name}` in its arguments is the secret's name."""
+
+    run: list[str] = Field(min_length=1)
+    timeout: float = Field(30, gt=0, strict=False)
+
+
+class Provider(Block):
+    """One place to look for secrets."""
+
+    env: EnvProvider | None = None
+    file: FileProvider | None = None
+    command: CommandProvider | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Provider:
+        if len(self.model_fields_set) != 1:
+            raise PydanticCustomError("one_of", "exactly one of env, file and command must be given")
+        return self
+
+
+class StateSettings(Block):
+    """Where the state lives."""
+
+    backend: Literal["local"] = "local"
+    path: str = "state"
+
+
+class GuardrailSettings(Block):
+    """Limits of one apply."""
+
+    max_deletes: int | None = Field(None, ge=0)
+    max_delete_percent: float | None = Field(None, ge=0, le=100, strict=False)
+
+
+class Move(Block):
+    """A rename of addresses in review: a bare name moves all that is below it."""
+
+    from_: str = Field(alias="from")
+    to: str
+
+
+class ProjectSpec(Block):
+    """The `spec` of the project file."""
+
+    platform: Platform = Field(default_factory=Platform)
+    environments: dict[str, Environment] = Field(default_factory=dict)
+    variables: dict[str, Any] = Field(default_factory=dict)
+    secrets: list[Provider] = Field(default_factory=lambda: [Provider(env=EnvProvider())])
+    state: StateSettings = Field(default_factory=StateSettings)
+    guardrails: GuardrailSettings = Field(default_factory=GuardrailSettings)
+    moved: list[Move] = Field(default_factory=list)
+
+
+def find_root(path: Path) -> Path:
+    """Return the project root: the nearest folder at or above `path` with a project file, else `path`'s folder."""
+    start = path if path.is_dir() else path.parent
+    for folder in (start, *start.parents):
+        if (folder / FILE).is_file():
+            return folder
+    return start
+
+
+def load_project(root: Path, shown: str) -> tuple[ProjectSpec, Document | None]:
+    """Return the project file's content and its document, defaults and None where there is no file.
+
+    `shown` is the root as people see it. Raises `ManifestError` with every finding.
+    """
+    path = root / FILE
+    if not path.is_file():
+        return ProjectSpec(), None
+    file = f"{shown}/{FILE}" if shown not in ("", ".") else FILE
+    try:
+        text = Text(file, path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ManifestError(Problem("unreadable", f"{file} cannot be read: {error}")) from None
+    documents = [
+        found
+        for index, data in enumerate(read(text))
+        if (found := envelope(data, text, FILE, index, ("Project",))) is not None
+    ]
+    problems = [problem for found in documents if isinstance(found, list) for problem in found]
+    if problems:
+        raise ManifestError(problems)
+    if len(documents) != 1 or not isinstance(documents[0], Document):
+        raise ManifestError(
+            Problem("no-project", f"{file} must hold one document of kind Project", "see: reconciler init")
+        )
+    document = documents[0]
+    try:
+        return ProjectSpec.model_validate(document.spec), document
+    except ValidationError as error:
+        raise ManifestError(problems_of(document, error, ProjectSpec, ("spec",))) from None

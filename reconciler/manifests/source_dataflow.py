@@ -1,0 +1,227 @@
+"""`SourceDataflow`: source, target, mapping and flow of data coming in (seed-src; api-facts 2, 4)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field, ValidationError
+
+from reconciler.catalog import Connector
+from reconciler.core.values import Ref, Tree
+from reconciler.manifests import checks
+from reconciler.manifests.blocks import (
+    Block,
+    FlowBlock,
+    LakeEnd,
+    MappingBlock,
+    Row,
+    SourceEnd,
+    Transformation,
+    problems_of,
+)
+from reconciler.manifests.expand import Workshop, default_name, given, spec_of
+
+
+class SourceDataflowSpec(Block):
+    """The `spec` of a SourceDataflow; `mapping` is a list of rows, or a block with its own schema."""
+
+    source: SourceEnd
+    target: LakeEnd
+    mapping: list[Row] | dict[str, Any] | None = None
+    flow: FlowBlock = Field(default_factory=FlowBlock)
+
+
+class SourceDataflow:
+    """Expands to NAME/source[/connection], NAME/target, NAME/mapping and NAME/flow."""
+
+    kind = "SourceDataflow"
+    model = SourceDataflowSpec
+
+    def expand(self, shop: Workshop) -> None:
+        """Add the resources of one document to `shop`, and what is wrong with it."""
+        mapping = shop.spec.get("mapping")
+        block = None
+        if isinstance(mapping, dict):
+            block = shop.parse(MappingBlock, mapping, ("mapping",))
+        elif isinstance(mapping, list):
+            block = _rows(shop, mapping)
+        spec = shop.parse(self.model, {**shop.spec, "mapping": None}, ())
+        if spec is None or (mapping is not None and block is None):
+            return
+        name = shop.document.name
+        connector = shop.connector(spec.source.connector, spec.source.connection_spec, "source", ("source",))
+        source = _source(shop, spec.source, connector)
+        target = _target(shop, spec.target)
+        mapped = _mapping(shop, block, spec.target) if block is not None else None
+        body: dict[str, Tree] = {
+            "name": spec.flow.name or default_name(name, ("flow",)),
+            **spec.flow.given("description"),
+            "flowSpec": _flow_spec(shop, spec.flow, connector),
+            "sourceConnectionIds": [source],
+            "targetConnectionIds": [target],
+            **_transformations(shop, spec.flow.transformations, mapped),
+            **spec.flow.given("schedule_params", "options"),
+            "state": spec.flow.state,
+        }
+        if connector is not None:
+            checks.schedule(shop, connector, spec.flow.schedule_params, ("flow",))
+        shop.add(f"{name}/flow", "Flow", body, ("flow",), overrides=spec.flow.overrides)
+
+
+def _rows(shop: Workshop, rows: list[Tree]) -> MappingBlock | None:
+    parsed = []
+    for index, row in enumerate(rows):
+        try:
+            parsed.append(Row.model_validate(row))
+        except ValidationError as error:
+            shop.problems += problems_of(shop.document, error, Row, ("spec", "mapping", str(index)))
+    return MappingBlock.model_construct(_fields_set={"mappings"}, mappings=parsed) if len(parsed) == len(rows) else None
+
+
+def _source(shop: Workshop, block: SourceEnd, connector: Connector | None) -> Ref:
+    document = shop.document.name
+    spec = spec_of(block.connection_spec, connector.end_spec if connector else None)
+    if spec is None:
+        if block.connector is None:
+            shop.say(
+                ("source",),
+                "missing-key",
+                "the source names no connector",
+                "add connector: KEY, or connectionSpec: {id, version}",
+            )
+        spec = {"id": "", "version": "1.0"}
+    body: dict[str, Tree] = {
+        "name": block.name or default_name(document, ("source",)),
+        **block.given("description"),
+        "connectionSpec": spec,
+    }
+    if block.provider_id is not None:
+        body["providerId"] = block.provider_id
+    elif connector is not None and "providerId" in connector.facts:
+        body["providerId"] = connector.facts["providerId"]
+    if block.connection is not None:
+        base = connector.connection_spec if connector else spec
+        body["baseConnectionId"] = shop.account(
+            f"{document}/source/connection", block.connection, ("source", "connection"), connector, base
+        )
+    elif connector is not None and connector.needs_connection:
+        shop.say(
+            ("source",),
+            "missing-connection",
+            f"{connector.name} needs a base connection",
+            "add connection: {auth: …} or connection: {ref: NAME}",
+        )
+    body.update(block.given("data", "params"))
+    if connector is not None:
+        checks.parameters(
+            shop,
+            block.params or {},
+            connector.parameters(),
+            connector.name,
+            ("source", "params") if block.params else ("source",),
+        )
+    address = f"{document}/source"
+    return shop.add(
+        address,
+        "SourceConnection",
+        body,
+        ("source",),
+        overrides=block.overrides,
+        together=(f"{document}/target",),
+    )
+
+
+def _target(shop: Workshop, block: LakeEnd) -> Ref:
+    document = shop.document.name
+    body: dict[str, Tree] = {
+        "name": block.name or default_name(document, ("target",)),
+        **block.given("description"),
+        "connectionSpec": shop.setting.catalog.fixed_spec("data-lake"),
+        "data": {
+            "format": "json",
+            **(block.data or {}),
+            "schema": {"id": block.schema_.id, "version": block.schema_.version},
+        },
+        "params": {**(block.params or {}), "dataSetId": block.dataset.id},
+    }
+    address = f"{document}/target"
+    return shop.add(
+        address,
+        "TargetConnection",
+        body,
+        ("target",),
+        overrides=block.overrides,
+        together=(f"{document}/source",),
+    )
+
+
+def _mapping(shop: Workshop, block: MappingBlock, target: LakeEnd) -> Ref:
+    """Only rows in the current vocabulary get a defaulted sourceType: a documented body is sent as it stands."""
+    rows, seen = [], dict[str, int]()
+    inner = ("mapping", "mappings") if isinstance(shop.spec["mapping"], dict) else ("mapping",)
+    for index, row in enumerate(block.mappings):
+        if row.target in seen:
+            shop.say(
+                (*inner, index),
+                "duplicate-destination",
+                f"{row.target} is already written by row {seen[row.target] + 1}",
+                "keep one row for each destination",
+            )
+        seen[row.target] = index
+        legacy = row.source is None and row.destination is None
+        rows.append(({} if legacy or row.source_type else {"sourceType": "ATTRIBUTE"}) | row.given())
+    schema = block.schema_ or target.schema_
+    body: dict[str, Tree] = {
+        **({"name": block.name} if block.name else {}),
+        "outputSchema": {"schemaRef": {"id": schema.id, "contentType": schema.version}},
+        "mappings": rows,
+    }
+    return shop.add(f"{shop.document.name}/mapping", "MappingSet", body, ("mapping",), overrides=block.overrides)
+
+
+def _transformations(shop: Workshop, others: list[Transformation] | None, mapped: Ref | None) -> dict[str, Tree]:
+    """The mapping comes last unless a bare `{name: Mapping}` says where."""
+    items = [given(item) for item in others or ()]
+    if mapped is not None:
+        pin = {
+            "name": "Mapping",
+            "params": {"mappingId": mapped, "mappingVersion": Ref(mapped.address, "version")},
+        }
+        places = [index for index, item in enumerate(items) if item["name"] == "Mapping"]
+        if places and items[places[0]].get("params"):
+            shop.say(
+                ("flow", "transformations", places[0]),
+                "two-mappings",
+                "there is a mapping already, made from spec.mapping",
+                "remove one of them, or write just {name: Mapping} to place it",
+            )
+        if places:
+            items[places[0]] = pin
+        else:
+            items.append(pin)
+    names = [item["name"] for item in items]
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            shop.say(
+                ("flow", "transformations", index),
+                "duplicate-transformation",
+                f"a second transformation {name!r}",
+                "keep one",
+            )
+    return {"transformations": items} if items or others is not None else {}
+
+
+def _flow_spec(shop: Workshop, flow: FlowBlock, connector: Connector | None) -> Tree:
+    default = connector.flow_spec() if connector else None
+    spec = spec_of(flow.flow_spec, default)
+    if spec is None:
+        shop.say(
+            ("flow",),
+            "missing-key",
+            "the flow spec is not known for this connection spec",
+            "add flowSpec: {id, version}",
+        )
+    return spec
+
+
+DOCUMENT = SourceDataflow()

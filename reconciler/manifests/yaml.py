@@ -1,0 +1,221 @@
+"""Strict YAML: YAML 1.2 scalars, duplicate keys refused, a place for every finding, no bombs.
+
+A document's places are not kept: they are found again by composing the text once more when there is
+something to say about it, so that good manifests cost one pass and no memory for positions.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+import yaml
+from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from reconciler.core.problems import ManifestError, Problem
+from reconciler.core.values import Path, Span, Tree
+
+MAX_DEPTH: Final = 100
+MAX_NODES: Final = 5_000_000
+"""Values of one file after aliases are followed: far above any manifest, far below any harm."""
+
+_TAG = "tag:yaml.org,2002:"
+_INT = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
+_FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
+_DIGITS = "-+.0123456789"
+_CORE: dict[str, list[tuple[str, re.Pattern[str]]]] = {}
+for _letters, _name, _pattern in (
+    ("~nN", "null", re.compile(r"~|null|Null|NULL")),
+    ("tTfF", "bool", re.compile(r"true|True|TRUE|false|False|FALSE")),
+    (_DIGITS, "int", re.compile(rf"(?:{_INT.pattern})$")),
+    (_DIGITS, "float", re.compile(rf"(?:{_FLOAT.pattern})$")),
+    ("<", "merge", re.compile(r"<<")),
+):
+    for _letter in _letters:
+        _CORE.setdefault(_letter, []).append((_TAG + _name, re.compile(rf"(?:{_pattern.pattern})$")))
+_CORE[""] = [(_TAG + "null", re.compile(r"$"))]
+
+_Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _Loader(_Base):  # type: ignore[misc]
+    """The C loader where PyYAML has it, with the scalars of YAML 1.2's core schema and a bound on depth."""
+
+    yaml_implicit_resolvers = _CORE
+    depth = 0
+
+    def descend_resolver(self, current_node: Node | None, current_index: Any) -> None:
+        """Called on the way into every node, also by the C composer, whose recursion nothing else bounds."""
+        self.depth += 1
+        if self.depth > MAX_DEPTH:
+            mark = current_node.start_mark if current_node else None
+            raise yaml.composer.ComposerError(None, None, f"nested deeper than {MAX_DEPTH} levels", mark)
+        super().descend_resolver(current_node, current_index)
+
+    def ascend_resolver(self) -> None:
+        self.depth -= 1
+        super().ascend_resolver()
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """One YAML text; `file` as shown to people."""
+
+    file: str
+    content: str
+
+    def span(self, index: int, path: Path, *, key: bool = False) -> Span:
+        """Return where the value at `path` of document number `index` stands; with `key`, where its key does.
+
+        Where the path leads nowhere (a missing field) it is the place of the nearest thing that is there.
+        """
+        node = list(_compose(self))[index]
+        mark = node.start_mark if node else None
+        for step in path:
+            found = _step(node, step)
+            if found is None:
+                break
+            name, node = found
+            mark = name.start_mark if key else node.start_mark
+        return _span(self.file, mark)
+
+
+def read(text: Text) -> list[Tree]:
+    """Return the documents of `text` as plain values.
+
+    Raises `ManifestError` with every finding: syntax, duplicate keys, tags, keys that are no scalars,
+    nesting beyond `MAX_DEPTH`, aliases that grow beyond `MAX_NODES`.
+    """
+    try:
+        nodes = list(_compose(text))
+    except yaml.YAMLError as error:
+        raise ManifestError(_syntax(text.file, error)) from None
+    except RecursionError:
+        raise ManifestError(Problem("yaml-depth", f"nested deeper than {MAX_DEPTH} levels")) from None
+    build = _Build(text.file)
+    documents = [None if node is None else build.value(node) for node in nodes]
+    if build.problems:
+        raise ManifestError(build.problems)
+    return documents
+
+
+def _compose(text: Text) -> Iterator[Node | None]:
+    loader = _Loader(text.content)
+    try:
+        while loader.check_node():
+            yield loader.get_node()
+    finally:
+        loader.dispose()
+
+
+class _Build:
+    """Nodes -> values. An alias gives the very same value again, so nothing is copied; only counted."""
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+        self.problems: list[Problem] = []
+        self._made: dict[int, tuple[Tree, int]] = {}
+        self._open: set[int] = set()
+        self._size = 0
+
+    def value(self, node: Node) -> Tree:
+        made, _ = self._sized(node)
+        return made
+
+    def _sized(self, node: Node) -> tuple[Tree, int]:
+        if isinstance(node, ScalarNode):
+            return self._scalar(node), 1
+        ident = id(node)
+        if ident in self._made:
+            return self._made[ident]
+        if ident in self._open:
+            self._say("yaml-alias", "an alias that contains itself", node)
+            return None, 1
+        self._open.add(ident)
+        made, size = self._mapping(node) if isinstance(node, MappingNode) else self._sequence(node)
+        self._open.discard(ident)
+        if not node.tag.startswith(_TAG):
+            self._say("yaml-tag", f"the tag {node.tag!r} is not supported", node, "remove the tag")
+        if size > MAX_NODES:
+            self._say("yaml-bomb", f"aliases grow this to more than {MAX_NODES} values", node)
+            made, size = None, 1
+        self._made[ident] = (made, size)
+        return made, size
+
+    def _sequence(self, node: Node) -> tuple[Tree, int]:
+        assert isinstance(node, SequenceNode)
+        pairs = [self._sized(item) for item in node.value]
+        return [value for value, _ in pairs], 1 + sum(size for _, size in pairs)
+
+    def _mapping(self, node: MappingNode) -> tuple[Tree, int]:
+        result: dict[str, Tree] = {}
+        merged: dict[str, Tree] = {}
+        total = 1
+        for key_node, value_node in node.value:
+            if not isinstance(key_node, ScalarNode):
+                self._say("yaml-key", "a key must be plain text", key_node)
+                continue
+            value, size = self._sized(value_node)
+            total += size
+            key = str(key_node.value)
+            if key_node.tag == _TAG + "merge":
+                self._merge(merged, value, value_node)
+            elif key in result:
+                self._say("duplicate-key", f"the key {key!r} stands here twice", key_node, "remove one of them")
+            else:
+                result[key] = value
+        return {**merged, **result}, total
+
+    def _merge(self, merged: dict[str, Tree], value: Tree, node: Node) -> None:
+        for part in value if isinstance(value, list) else [value]:
+            if not isinstance(part, dict):
+                self._say("yaml-merge", "<< takes a mapping or a list of mappings", node)
+                return
+            for key, inner in part.items():
+                merged.setdefault(key, inner)
+
+    def _scalar(self, node: ScalarNode) -> Tree:
+        text, tag = str(node.value), node.tag
+        match tag.removeprefix(_TAG):
+            case "str":
+                return text
+            case "null":
+                return None
+            case "bool":
+                return text.lower() == "true"
+            case "int" if _INT.fullmatch(text):
+                return int(text, 0) if text[:2] in ("0o", "0x") else int(text)
+            case "float" if _FLOAT.fullmatch(text):
+                return float(text)
+            case "merge":
+                return text
+        self._say("yaml-tag", f"the tag {tag!r} is not supported here", node, "remove the tag")
+        return text
+
+    def _say(self, code: str, what: str, node: Node, advice: str = "") -> None:
+        self.problems.append(Problem(code, what, advice, _span(self.file, node.start_mark)))
+
+
+def _step(node: Node | None, step: str) -> tuple[Node, Node] | None:
+    if isinstance(node, MappingNode):
+        for key, value in node.value:
+            if isinstance(key, ScalarNode) and key.value == step:
+                return key, value
+    if isinstance(node, SequenceNode) and step.isdigit() and int(step) < len(node.value):
+        item = node.value[int(step)]
+        return item, item
+    return None
+
+
+def _span(file: str, mark: Any) -> Span:
+    return Span(file, mark.line + 1, mark.column + 1) if mark else Span(file, 1, 1)
+
+
+def _syntax(file: str, error: yaml.YAMLError) -> Problem:
+    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    what = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error).splitlines()[0]
+    context = getattr(error, "context", None)
+    said = f"{what} ({context})" if context else str(what)
+    return Problem("yaml-syntax", f"not valid YAML: {said}", "", _span(file, mark))

@@ -1,0 +1,20 @@
+"""What the platform has: one pure file per kind, found by the package itself; nothing is sent from here."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from functools import cache
+
+from reconciler.core.kind import Kinds
+
+
+@cache
+def kinds() -> Kinds:
+    """Return every kind by name: each module here that does not begin with `_` ends in `KIND = …`."""
+    found = {}
+    for module in pkgutil.iter_modules(__path__):
+        if not module.name.startswith("_"):
+            kind = importlib.import_module(f"{__name__}.{module.name}").KIND
+            found[kind.name] = kind
+    return found

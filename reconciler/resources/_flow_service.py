@@ -1,0 +1,106 @@
+"""What the four Flow Service kinds share: envelopes, etags, PATCH, states (api-facts 2; flow-service.yaml)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from reconciler.core.kind import Kind
+from reconciler.core.resource import Call, Live, Reply
+from reconciler.core.values import Tree, without_nulls
+
+BASE = "/data/foundation/flowservice"
+
+DATA_LAKE = "c604ff05-7f1a-43c0-8e18-33bf874cb11c"
+"""Connection spec of the target of every source flow: one document's fixed id (seed-src)."""
+
+TRANSITIONAL = frozenset(
+    {
+        "inProgress",
+        "updating",
+        "enabling",
+        "disabling",
+        "initializing",
+        "pending",
+        "enabled-finalizing",
+        "delete-finalizing",
+    }
+)
+"""States the platform leaves by itself (api-facts 2.7)."""
+
+
+class FlowServiceKind(Kind):
+    """A kind with `GET/PATCH/DELETE /RESOURCE/{id}`, an items envelope and a quoted etag."""
+
+    collection: ClassVar[str]
+
+    def read(self, ident: str, version: Tree = None) -> Call:
+        del version
+        return Call("GET", f"{BASE}/{self.collection}/{ident}")
+
+    def live(self, reply: Reply) -> Live | None:
+        """GET by id answers `{"items": [...]}`; a 404, or a 400 saying "not found" (1439), means there is none."""
+        if reply.status == 404 or (reply.status == 400 and "not found" in str(reply.body).lower()):
+            return None
+        items = reply.body.get("items", []) if isinstance(reply.body, dict) else []
+        return self._item(items[0]) if items else None
+
+    def search(self, body: Tree) -> Call:
+        name = str(body.get("name", "")).replace('"', '\\"')
+        return Call("GET", f"{BASE}/{self.collection}", query=(("property", f'name=="{name}"'), ("limit", "100")))
+
+    def found(self, reply: Reply) -> Sequence[Live]:
+        items = reply.body.get("items", []) if isinstance(reply.body, dict) else []
+        return [self._item(item) for item in items]
+
+    def created_at(self, live: Live) -> int:
+        return int(live.body.get("createdAt", 0))
+
+    def create(self, body: Tree) -> Call:
+        return Call("POST", f"{BASE}/{self.collection}", without_nulls(self.seed(body)))
+
+    def seed(self, body: Tree) -> Tree:
+        """Return the part of `body` a POST may carry."""
+        return body
+
+    def created(self, reply: Reply, body: Tree) -> Live:
+        """201 answers `{"id", "etag"}`; some documents print the id alone, so the etag is optional."""
+        return Live(id=str(reply.body["id"]), body=body, etag=_etag(reply))
+
+    def update(self, ident: str, patch: Sequence[Tree], body: Tree) -> Sequence[Call]:
+        del body
+        return [Call("PATCH", f"{BASE}/{self.collection}/{ident}", list(patch), guarded=True)]
+
+    def updated(self, reply: Reply, before: Live) -> Live | None:
+        etag = _etag(reply)
+        return Live(before.id, before.body, etag, before.outputs) if etag else None
+
+    def delete(self, ident: str) -> Call | None:
+        return Call("DELETE", f"{BASE}/{self.collection}/{ident}")
+
+    def settled(self, live: Live) -> bool:
+        return live.body.get("state") not in TRANSITIONAL
+
+    def _item(self, item: Tree) -> Live:
+        """The etag keeps its own double quotes: that is how If-Match wants it (api-facts 2.5)."""
+        etag = item.get("etag") or item.get("version")
+        return Live(id=str(item["id"]), body=item, etag=quoted(etag) if etag else None)
+
+
+def quoted(etag: str) -> str:
+    """Return `etag` with the double quotes that If-Match must carry."""
+    return etag if etag.startswith('"') else f'"{etag}"'
+
+
+def _etag(reply: Reply) -> str | None:
+    body = reply.body
+    if isinstance(body, dict) and isinstance(body.get("items"), list) and body["items"]:
+        body = body["items"][0]
+    etag = body.get("etag") if isinstance(body, dict) else None
+    return quoted(etag) if etag else None
+
+
+def is_data_lake(body: Tree) -> bool:
+    """Tell whether a connection body targets the data lake, as every source flow's does."""
+    spec = body.get("connectionSpec") if isinstance(body, dict) else None
+    return isinstance(spec, dict) and spec.get("id") == DATA_LAKE

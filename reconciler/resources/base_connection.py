@@ -1,0 +1,38 @@
+"""`Connection`: a base connection, an "account" with credentials (flow-service.yaml, Connections)."""
+
+from __future__ import annotations
+
+from reconciler.core.kind import Rules
+from reconciler.core.resource import Call, Reply
+from reconciler.core.values import Tree
+from reconciler.resources._flow_service import BASE, FlowServiceKind
+
+
+class BaseConnection(FlowServiceKind):
+    """PATCH takes name, description and `/auth/params`, the last only as a whole (api-facts 2.6, update.md)."""
+
+    name = "Connection"
+    collection = "connections"
+
+    _RULES = Rules(
+        # 1414-400 for connectionSpec; a change of specName or providerId is documented nowhere
+        fixed=("/connectionSpec", "/auth/specName", "/providerId"),
+        whole={"/auth/params": "declared"},
+    )
+
+    def rules(self, body: Tree) -> Rules:
+        del body
+        return self._RULES
+
+    def probe(self, ident: str, body: Tree) -> Call | None:
+        """Credentials are asked about; an account without any (Profile Service) has nothing to test."""
+        return Call("GET", f"{BASE}/connections/{ident}/test") if body.get("auth") else None
+
+    def probe_failure(self, reply: Reply) -> str | None:
+        """A bad credential is a 200 with `{"result": false}`, not an error (api-facts 2.10)."""
+        if isinstance(reply.body, dict) and reply.body.get("result") in (False, "false"):
+            return "the platform made the connection but cannot log in with its credentials (test says false)"
+        return None
+
+
+KIND = BaseConnection()

@@ -1,0 +1,118 @@
+"""`Flow`: a dataflow, its transformations, schedule and state (flow-service.yaml, Flows; api-facts 2.7, 7)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from reconciler.core.kind import KeyedSet, Rules
+from reconciler.core.problems import Problem
+from reconciler.core.resource import Call, Live
+from reconciler.core.values import Tree
+from reconciler.resources._flow_service import BASE, FlowServiceKind
+
+SELECTORS = "/transformations/GeneralTransform/params"
+AUDIENCES = f"{SELECTORS}/segmentSelectors/selectors"
+ATTRIBUTES = f"{SELECTORS}/profileSelectors/selectors"
+
+_ACTIONS = {"enabled": "enable", "disabled": "disable"}
+
+
+class Flow(FlowServiceKind):
+    """Created without `state` (1410-400) and, for destinations, with empty selectors; the rest is a PATCH."""
+
+    name = "Flow"
+    collection = "flows"
+    confirm = True  # the platform enables a new flow itself, and its etag moves (api-facts 2.2)
+
+    _RULES = Rules(
+        # connections of a dataflow do not change (update-dataflows.md); flowSpec is documented nowhere
+        fixed=("/flowSpec", "/sourceConnectionIds", "/targetConnectionIds"),
+        # update-dataflows.md and data-prep: the whole transformation goes, with its new mappingVersion
+        whole={"/transformations/Mapping": "merge"},
+        sets=(
+            KeyedSet("/transformations", "/name", deep=True, exclusive=False),
+            KeyedSet(AUDIENCES, "/value/id"),
+            KeyedSet(ATTRIBUTES, "/value/path"),
+        ),
+    )
+
+    def rules(self, body: Tree) -> Rules:
+        del body
+        return self._RULES
+
+    def seed(self, body: Tree) -> Tree:
+        """Selectors start empty and are added by PATCH, as documented (api-facts 7.1; seed-dst)."""
+        seed = {key: value for key, value in body.items() if key != "state"}
+        if isinstance(seed.get("transformations"), list):
+            seed["transformations"] = [_emptied(item) for item in seed["transformations"]]
+        return seed
+
+    def create(self, body: Tree) -> Call:
+        call = super().create(body)
+        if body.get("state") == "draft":  # draft.md: the only way to make one
+            return Call(call.method, call.path, call.body, query=(("mode", "draft"),))
+        return call
+
+    def update(self, ident: str, patch: Sequence[Tree], body: Tree) -> Sequence[Call]:
+        """The state is no field to PATCH: `POST /flows/{id}/action?op=` after everything else is in place."""
+        fields = [step for step in patch if step["path"] != "/state"]
+        calls = list(super().update(ident, fields, body)) if fields else []
+        wanted = next((step.get("value") for step in patch if step["path"] == "/state"), None)
+        if wanted is not None:
+            calls.append(_action(ident, _ACTIONS.get(str(wanted), "enable")))
+        return calls
+
+    def retire(self, live: Live) -> Call | None:
+        """The old flow of a replace is disabled before its successor reads the same data."""
+        return _action(live.id, "disable") if live.body.get("state") == "enabled" else None
+
+    def revive(self, ident: str) -> Call | None:
+        return _action(ident, "enable")
+
+    def settled(self, live: Live) -> bool:
+        if not super().settled(live):
+            return False
+        status = (live.body.get("lastOperation") or {}).get("status")
+        value = status.get("value") if isinstance(status, dict) else None
+        return str(value or "completed").lower() not in ("inprogress", "processing", "pending")
+
+    def failure(self, live: Live) -> str | None:
+        """`lastOperation.status.errors` holds asynchronous failures (api-facts 2.9)."""
+        status = (live.body.get("lastOperation") or {}).get("status")
+        errors = status.get("errors") if isinstance(status, dict) else None
+        if not errors:
+            return None
+        texts = [
+            f"{item.get('code', '')} {item.get('message', '')}".strip() if isinstance(item, dict) else str(item)
+            for item in errors
+        ]
+        return "the platform reports about its last operation: " + "; ".join(texts)
+
+    def objections(self, before: Tree, body: Tree) -> Sequence[Problem]:
+        if body.get("state") == "draft" and before.get("state") in ("enabled", "disabled"):
+            return [
+                Problem(
+                    "back-to-draft",
+                    f"the flow is {before['state']} and cannot become a draft again",
+                    "use state: disabled",
+                )
+            ]
+        return []
+
+
+def _action(ident: str, verb: str) -> Call:
+    return Call("POST", f"{BASE}/flows/{ident}/action", query=(("op", verb),))
+
+
+def _emptied(transformation: Tree) -> Tree:
+    params = transformation.get("params") if isinstance(transformation, dict) else None
+    if not isinstance(params, dict):
+        return transformation
+    emptied = {
+        key: {**value, "selectors": []} if isinstance(value, dict) and "selectors" in value else value
+        for key, value in params.items()
+    }
+    return {**transformation, "params": emptied}
+
+
+KIND = Flow()

@@ -1,0 +1,31 @@
+"""`SourceConnection`: what is read, from which account (flow-service.yaml, Source connections)."""
+
+from __future__ import annotations
+
+from reconciler.core.kind import Rules
+from reconciler.core.values import Tree
+from reconciler.resources._flow_service import FlowServiceKind
+
+
+class SourceConnection(FlowServiceKind):
+    """A PATCH of anything but name and description never reaches the dataflow: replace (update-dataflows.md)."""
+
+    name = "SourceConnection"
+    collection = "sourceConnections"
+
+    _RULES = Rules(fixed=("",), free=("/name", "/description"))
+
+    def rules(self, body: Tree) -> Rules:
+        del body
+        return self._RULES
+
+    def canonical(self, body: Tree) -> Tree:
+        """A Profile Store one comes back with its base connection under inheritedAttributes only (api-facts 2.3)."""
+        inherited = body.get("inheritedAttributes") if isinstance(body, dict) else None
+        base = inherited.get("baseConnection") if isinstance(inherited, dict) else None
+        if isinstance(base, dict) and "baseConnectionId" not in body:
+            return {**body, "baseConnectionId": base.get("id")}
+        return body
+
+
+KIND = SourceConnection()

@@ -1,0 +1,271 @@
+"""State in a local folder: one JSON file an environment, a journal beside it, an OS lock.
+
+<environment>.json      the state, replaced atomically      <environment>.json.backup   the one before
+<environment>.journal   what happened since, one line each  <environment>.lock          who writes now
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import getpass
+import json
+import os
+import shutil
+import socket
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from reconciler.core.codec import record_json, record_of, state_json, state_of
+from reconciler.core.problems import Problem, StateError
+from reconciler.core.state import Record, State, fold
+
+
+class LocalStore:
+    """The state of one environment in `folder`. Reading takes no lock; writing wants `lock` first."""
+
+    def __init__(self, folder: Path, environment: str) -> None:
+        self._folder = folder
+        self.path = folder / f"{environment}.json"
+        self._journal = folder / f"{environment}.journal"
+        self._lock_path = folder / f"{environment}.lock"
+        self._lock_file: Any = None
+        self._base: State | None = None
+        self._handle: Any = None
+        self._waiting: list[tuple[Sequence[Record], asyncio.Future[None]]] = []
+        self._flushing = False
+
+    # -- reading ---------------------------------------------------------------------------------------------
+    def read(self) -> State | None:
+        """Return the state with a left-over journal folded in, or None where there is none yet. Writes nothing.
+
+        Raises `StateError` when the file or its journal is broken, of a newer version, or belongs elsewhere.
+        """
+        state = self._read_file()
+        return state if state is None else fold(state, self._leftover(state))
+
+    def _read_file(self) -> State | None:
+        try:
+            text = self.path.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            if self._journal.exists() and self._journal.stat().st_size:
+                raise StateError(
+                    Problem(
+                        "state-missing",
+                        f"{self.path} is gone, but its journal {self._journal.name} is still there",
+                        f"restore {self.path.name} from {self.path.name}.backup or from git",
+                    )
+                ) from None
+            return None
+        except (OSError, UnicodeDecodeError) as error:
+            raise StateError(Problem("state-unreadable", f"{self.path} cannot be read: {error}")) from None
+        try:
+            data = json.loads(text)
+        except ValueError as error:
+            raise StateError(
+                Problem(
+                    "state-broken",
+                    f"{self.path} is not valid JSON: {error}",
+                    f"restore it from {self.path}.backup or from git; nothing was changed",
+                )
+            ) from None
+        return state_of(data, str(self.path))
+
+    def _leftover(self, state: State) -> list[Record]:
+        try:
+            lines = self._journal.read_bytes().split(b"\n")
+        except FileNotFoundError:
+            return []
+        # what follows the last newline was cut off while being written: its request was never sent
+        whole = [line for line in lines[:-1] if line]
+        if not whole:
+            return []
+        try:
+            header, *rest = (json.loads(line) for line in whole)
+            lineage, serial = header["lineage"], header["serial"]
+            records = [record_of(item) for item in rest]
+        except (ValueError, KeyError, TypeError) as error:
+            raise StateError(
+                Problem(
+                    "journal-broken",
+                    f"{self._journal} is damaged: {type(error).__name__}: {error}",
+                    "keep a copy of it; it tells what the last run did. Remove it once the objects it names are known",
+                )
+            ) from None
+        if lineage == state.lineage and serial < state.serial:
+            return []  # folded already; the process died before it could remove the journal
+        if lineage != state.lineage or serial != state.serial:
+            raise StateError(
+                Problem(
+                    "journal-foreign",
+                    f"{self._journal} belongs to another state (lineage {lineage}, serial {serial})",
+                    f"restore the {self.path.name} it was written beside, or move the journal away",
+                )
+            )
+        return records
+
+    # -- locking ---------------------------------------------------------------------------------------------
+    def lock(self, command: str, timeout: float = 0) -> None:
+        """Take the lock, waiting up to `timeout` seconds; the system releases it when the process dies.
+
+        Raises `StateError` naming the holder when somebody else has it, or when the folder cannot be written.
+        """
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            handle = self._lock_path.open("a+", encoding="utf-8")
+        except OSError as error:
+            raise StateError(
+                Problem(
+                    "state-not-writable",
+                    f"the state folder {self._folder} cannot be written: {error.strerror}",
+                    "fix its permissions, or choose another with --state-dir",
+                )
+            ) from None
+        give_up = time.monotonic() + timeout
+        while True:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() >= give_up:
+                    handle.seek(0)
+                    holder = handle.read().strip() or "an unknown process"
+                    handle.close()
+                    raise StateError(
+                        Problem(
+                            "locked",
+                            f"the state is locked by {holder}",
+                            "wait for it to end, or pass --lock-timeout SECONDS",
+                        )
+                    ) from None
+                time.sleep(0.1)
+        handle.seek(0)
+        handle.truncate()
+        since = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+        handle.write(f"{command} of {getpass.getuser()}@{socket.gethostname()}, process {os.getpid()}, since {since}\n")
+        handle.flush()
+        self._lock_file = handle
+
+    def unlock(self) -> None:
+        """Release the lock; harmless when it is not held."""
+        if self._lock_file is not None:
+            with contextlib.suppress(OSError):
+                self._lock_file.seek(0)
+                self._lock_file.truncate()
+            self._lock_file.close()
+            self._lock_file = None
+
+    # -- writing ---------------------------------------------------------------------------------------------
+    def begin(self, fresh: State) -> State:
+        """Return the state a writer starts from: the one there, its journal folded into the file, else `fresh`.
+
+        Raises `StateError`, also when the folder cannot be written: before anything is sent.
+        """
+        assert self._lock_file is not None
+        try:
+            state = self._read_file()
+            if state is None:
+                state = fresh
+                self._write(state)
+            else:
+                folded = fold(state, self._leftover(state))
+                if folded is not state:
+                    self._write(folded)
+                    state = folded
+            self._journal.unlink(missing_ok=True)
+        except OSError as error:
+            raise self._unwritable(error) from None
+        self._base = state
+        return state
+
+    async def append(self, records: Sequence[Record]) -> None:
+        """Make `records` durable; many callers at once share one write and one fsync.
+
+        Raises `StateError` when the disk refuses: then nothing may be sent any more.
+        """
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((records, done))
+        if not self._flushing:
+            self._flushing = True
+            try:
+                while self._waiting:
+                    batch, self._waiting = self._waiting, []
+                    await self._flush(batch)
+            finally:
+                self._flushing = False
+        await done
+
+    async def _flush(self, batch: list[tuple[Sequence[Record], asyncio.Future[None]]]) -> None:
+        lines = "".join(
+            json.dumps(record_json(record), separators=(",", ":")) + "\n" for records, _ in batch for record in records
+        )
+        try:
+            await asyncio.to_thread(self._append_now, lines)
+        except OSError as error:
+            for _, done in batch:
+                if not done.done():
+                    done.set_exception(self._unwritable(error))
+        else:
+            for _, done in batch:
+                if not done.done():
+                    done.set_result(None)
+
+    def _append_now(self, lines: str) -> None:
+        assert self._base is not None
+        if self._handle is None:
+            self._handle = self._journal.open("w", encoding="utf-8")
+            header = {"lineage": self._base.lineage, "serial": self._base.serial}
+            lines = json.dumps(header) + "\n" + lines
+        self._handle.write(lines)
+        self._handle.flush()
+        os.fsync(self._handle.fileno())
+
+    def commit(self) -> State:
+        """Fold the journal into the file and return the new state; a run that wrote nothing changes nothing."""
+        assert self._base is not None
+        if self._handle is None:
+            return self._base
+        self._handle.close()
+        self._handle = None
+        try:
+            state = fold(self._base, self._leftover(self._base))
+            if state is not self._base:
+                self._write(state)
+            self._journal.unlink(missing_ok=True)
+        except OSError as error:
+            raise self._unwritable(error) from None
+        self._base = state
+        return state
+
+    def _write(self, state: State) -> None:
+        """Replace the file: temporary file, fsync, rename; the previous one stays as `.backup`."""
+        text = json.dumps(state_json(state), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+        temporary = self.path.with_name(self.path.name + ".tmp")
+        with temporary.open("w", encoding="utf-8") as handle:
+            handle.write(text)
+            handle.flush()
+            os.fsync(handle.fileno())
+        if self.path.exists():
+            backup = self.path.with_name(self.path.name + ".backup")
+            spare = backup.with_name(backup.name + ".tmp")
+            shutil.copyfile(self.path, spare)
+            spare.replace(backup)
+        temporary.replace(self.path)
+        folder = os.open(self._folder, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+    def _unwritable(self, error: OSError) -> StateError:
+        return StateError(
+            Problem(
+                "state-not-writable",
+                f"the state in {self._folder} cannot be written: {error.strerror or error}",
+                "free or fix the disk; what was done so far is in the journal and the next run goes on from it",
+            )
+        )
