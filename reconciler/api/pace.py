@@ -23,6 +23,6 @@ class Pace:
     async def slot(self) -> AsyncIterator[None]:
         """Wait for a free slot and the end of any pause, and hold the slot."""
         async with self._slots:
-            while (left := self._resume_at - time.monotonic()) > 0:
+            while (left := self._resume_at - time.monotonic()) > 0:  # noqa: ASYNC110 - it may be moved meanwhile
                 await asyncio.sleep(left)
             yield

@@ -6,7 +6,7 @@ Everything here is pure and synchronous: a kind names calls and reads replies, i
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -173,3 +173,31 @@ class Kind(ABC):
 
 
 Kinds = Mapping[str, Kind]
+
+
+@dataclass(frozen=True, slots=True)
+class Finder:
+    """How one sort of object that is not ours is found by name.
+
+    `page` names the call for the members from a start on, `members` where they stand in the answer, `detail` the
+    field that tells namesakes apart. `limit` is the size of a page, None where one page holds all.
+    """
+
+    page: Callable[[str, int], Call]
+    members: str
+    detail: str
+    limit: int | None = None
+
+    def list(self, body: Tree) -> Sequence[Tree]:
+        """Return the members of one page."""
+        found = body.get(self.members) if isinstance(body, dict) else None
+        return found or []
+
+    def matches(self, name: str, body: Tree) -> dict[str, str]:
+        """Return the details, by id, of the members of one page whose name is exactly `name`."""
+        return {
+            str(item["id"]): str(item.get(self.detail) or "") for item in self.list(body) if item.get("name") == name
+        }
+
+
+Finders = Mapping[str, Finder]

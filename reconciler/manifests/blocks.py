@@ -160,7 +160,7 @@ class MappingBlock(Block):
     """The long form of `mapping`."""
 
     name: str | None = None
-    schema_: SchemaRef | None = Field(None, alias="schema")
+    schema_: SchemaRef | None = Field(default=None, alias="schema")
     mappings: list[Row]
     overrides: Mapping | None = None
 
@@ -218,8 +218,6 @@ class Ownership(Block):
     audiences: Literal["exclusive", "shared"] = "exclusive"
     attributes: Literal["exclusive", "shared"] = "exclusive"
 
-
-_NOT_MATERIAL = ("function-wrap", "function-after", "tagged-union", "union")
 
 _WORDS = {
     "string_type": "text",

@@ -65,7 +65,7 @@ def _connector(shop: Workshop, spec: ConnectionSpec) -> Connector | None:
         prefix, _, _ = key.partition("/")
         directions: list[Direction] = ["source"] if prefix == "source" else ["destination"]
     else:
-        directions = [way for way in ("source", "destination") if key in catalog.keys(way)]  # type: ignore[misc]
+        directions = [way for way in ("source", "destination") if key in catalog.keys(way)]
     if len(directions) == 2:
         shop.say(
             ("connector",),

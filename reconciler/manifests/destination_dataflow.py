@@ -194,8 +194,8 @@ def _audiences(shop: Workshop, items: list[Tree] | None) -> list[Tree]:
             )
         seen.add(key)
         ident: Tree = parsed.id or Lookup("Audience", str(parsed.name))
-        selectors.append({"type": "PLATFORM_SEGMENT", "value": {"id": ident, **parsed.given()}})
-        selectors[-1]["value"]["id"] = ident
+        value = {**parsed.given(), "id": ident}
+        selectors.append({"type": "PLATFORM_SEGMENT", "value": value})
     return selectors
 
 

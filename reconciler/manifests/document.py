@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any
@@ -62,7 +62,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f"known here: {', '.join(words)}" if 0 < len(words) <= 25 else ""
 
 
-def envelope(data: Tree, text: Text, file: str, index: int, kinds: Iterable[str]) -> Document | list[Problem] | None:
+def envelope(data: Tree, text: Text, file: str, index: int, kinds: Collection[Any]) -> Document | list[Problem] | None:
     """Return the document in `data`, the problems of its envelope, or None when it is not one of ours."""
     if not isinstance(data, dict):
         return None
@@ -92,7 +92,7 @@ def envelope(data: Tree, text: Text, file: str, index: int, kinds: Iterable[str]
     )
 
 
-def _top(draft: Document, data: dict[str, Tree], ours: bool, kinds: Iterable[str]) -> Iterable[Problem]:
+def _top(draft: Document, data: dict[str, Tree], ours: bool, kinds: Collection[Any]) -> Iterable[Problem]:
     if not ours:
         yield draft.problem(
             ("apiVersion",),

@@ -52,9 +52,9 @@ class _Text:
 
     def fill(self, text: str) -> Tree:
         whole = _TOKEN.fullmatch(text)
-        if whole and whole.group(1) is not None and (ours := _OURS.fullmatch(whole.group(1))):
-            if ours.group(1) == "var":
-                return self._variable(ours.group(2).strip())
+        ours = _OURS.fullmatch(whole.group(1) or "") if whole else None
+        if ours and ours.group(1) == "var":
+            return self._variable(ours.group(2).strip())
         filled = _TOKEN.sub(self._token, text)
         return Secret(filled) if self.secret else filled
 

@@ -64,7 +64,7 @@ class CommandProvider(Block):
     """Secrets from a command's standard output; `{name}` in its arguments is the secret's name."""
 
     run: list[str] = Field(min_length=1)
-    timeout: float = Field(30, gt=0, strict=False)
+    timeout: float = Field(default=30, gt=0, strict=False)
 
 
 class Provider(Block):
@@ -91,8 +91,8 @@ class StateSettings(Block):
 class GuardrailSettings(Block):
     """Limits of one apply."""
 
-    max_deletes: int | None = Field(None, ge=0)
-    max_delete_percent: float | None = Field(None, ge=0, le=100, strict=False)
+    max_deletes: int | None = Field(default=None, ge=0)
+    max_delete_percent: float | None = Field(default=None, ge=0, le=100, strict=False)
 
 
 class Move(Block):

@@ -39,8 +39,8 @@ class FlowServiceKind(Kind):
         return Call("GET", f"{BASE}/{self.collection}/{ident}")
 
     def live(self, reply: Reply) -> Live | None:
-        """GET by id answers `{"items": [...]}`; a 404, or a 400 saying "not found" (1439), means there is none."""
-        if reply.status == 404 or (reply.status == 400 and "not found" in str(reply.body).lower()):
+        """GET by id answers `{"items": [...]}`, a list of one (api-facts 2.3)."""
+        if reply.status == 404:
             return None
         items = reply.body.get("items", []) if isinstance(reply.body, dict) else []
         return self._item(items[0]) if items else None

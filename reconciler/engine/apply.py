@@ -1,0 +1,130 @@
+"""Walks the steps of a plan: each waits for what it needs, a failure skips only what needs it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from reconciler.core.kind import Kinds
+from reconciler.core.plan import Action, Plan
+from reconciler.core.problems import AmbiguousError, Problem, ReconcilerError, StateError
+from reconciler.core.resource import Live
+from reconciler.core.state import Record, State
+from reconciler.core.steps import Step, Verb, steps
+from reconciler.engine.ports import Api, Clock, Event, Journal, Listener, Secrets
+from reconciler.engine.work import Settings, Work
+
+Result = Literal["done", "failed", "skipped"]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a run ended: each step with its result, and the problems of those that failed."""
+
+    results: Mapping[str, tuple[Step, Result]]
+    problems: tuple[Problem, ...] = ()
+    interrupted: bool = False
+
+    @property
+    def ok(self) -> bool:
+        """Whether everything was done."""
+        return not self.problems and all(result == "done" for _, result in self.results.values())
+
+
+@dataclass(slots=True)
+class Stop:
+    """Asks a run to start nothing more; what is in flight is finished and written."""
+
+    asked: bool = False
+
+
+@dataclass(slots=True)
+class Run:
+    """One run over one plan."""
+
+    plan: Plan
+    state: State
+    lives: Mapping[str, Live | None]
+    kinds: Kinds
+    api: Api
+    journal: Journal
+    secrets: Secrets
+    clock: Clock
+    listener: Listener
+    settings: Settings
+    stop: Stop = field(default_factory=Stop)
+
+    async def go(self) -> Outcome:
+        """Carry out the plan. Raises only what makes going on impossible (the disk refuses the journal)."""
+        todo = steps(self.plan, self.state)
+        work = Work(
+            self.kinds, self.api, self.journal, self.secrets, self.clock, self.listener, self.settings,
+            dict(self.state.resources), dict(self.state.pending), dict(self.lives),
+        )  # fmt: skip
+        await self._adopt(work)
+        done = {key: asyncio.get_running_loop().create_future() for key in todo}
+        slots = asyncio.Semaphore(self.settings.parallelism)
+        problems: list[Problem] = []
+
+        async def one(step: Step) -> None:
+            needs = [await done[key] for key in step.needs if key in done]
+            result: Result = "skipped"
+            if all(need == "done" for need in needs):
+                async with slots:
+                    if not self.stop.asked:
+                        result = await self._do(work, step, problems)
+            if result == "skipped":
+                self.listener.tell(Event("skipped", step.change.address, step.verb))
+            done[step.key].set_result(result)
+
+        async with asyncio.TaskGroup() as group:
+            for step in todo.values():
+                group.create_task(one(step))
+        results: dict[str, tuple[Step, Result]] = {key: (step, done[key].result()) for key, step in todo.items()}
+        problems += await self._revive(work, results)
+        return Outcome(results, tuple(problems), self.stop.asked)
+
+    async def _do(self, work: Work, step: Step, problems: list[Problem]) -> Result:
+        address, verb = step.change.address, step.verb
+        self.listener.tell(Event("start", address, verb))
+        try:
+            ident = await getattr(work, verb.value)(step)
+        except ReconcilerError as error:
+            found = [
+                item if item.address else Problem(item.code, item.what, item.next, item.span, address)
+                for item in error.problems
+            ]
+            problems += found
+            self.listener.tell(Event("failed", address, verb, found[0].what))
+            if address in work.pending and not isinstance(error, AmbiguousError | StateError):
+                await work.note(Record("settled", address))  # refused, and known to be
+            return "failed"
+        self.listener.tell(Event("done", address, verb, ident=ident or ""))
+        return "done"
+
+    async def _adopt(self, work: Work) -> None:
+        """Write what no-ops still have to say to the state: a moved file, a new protection."""
+        records = [
+            Record("bound", change.address, entry=work.entry_for(change, work.lives[change.address]))
+            for change in self.plan.changes
+            if change.action is Action.NOOP and change.adopt
+        ]
+        if records:
+            await work.note(*records)
+
+    async def _revive(self, work: Work, results: Mapping[str, tuple[Step, Result]]) -> list[Problem]:
+        """Enable the old flow of a replace again when its successor could not be made."""
+        problems: list[Problem] = []
+        for step, result in list(results.values()):
+            if step.verb is not Verb.RETIRE or result != "done" or step.key not in work.retired:
+                continue
+            successor = results.get(f"{Verb.CREATE} {step.change.address}")
+            if successor is not None and successor[1] != "done":
+                try:
+                    await work.revive(step)
+                    self.listener.tell(Event("done", step.change.address, "enable again", ident=step.ident or ""))
+                except ReconcilerError as error:
+                    problems += error.problems
+        return problems

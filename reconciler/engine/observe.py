@@ -1,0 +1,108 @@
+"""Reads every live object the plan needs, all at once; and finds by name what is not ours."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from reconciler.core import graph
+from reconciler.core.kind import Finder, Finders, Kind, Kinds
+from reconciler.core.problems import ApiError, ManifestError, Problem
+from reconciler.core.resource import Live, Resource
+from reconciler.core.state import Entry, State
+from reconciler.core.values import Lookup, Tree, leaves, transform
+from reconciler.engine.ports import Api
+
+
+async def read(api: Api, kind: Kind, ident: str, version: Tree = None) -> Live | None:
+    """Return one live object, or None when it does not exist."""
+    try:
+        reply = await api.send(kind.read(ident, version), accept=(404,))
+    except ApiError as error:
+        # the Flow Service's catalogue of errors knows "not found" as a 400 too (1439)
+        if error.status == 400 and (error.code == "1439-400" or "not found" in str(error).lower()):
+            return None
+        raise
+    return kind.live(reply)
+
+
+async def observe(api: Api, kinds: Kinds, state: State, addresses: Iterable[str]) -> dict[str, Live | None]:
+    """Return the live object of every entry among `addresses`, None for one that is gone.
+
+    A kind with versions is read after its users: while the version they are pinned to is the one we applied,
+    nothing can have changed and nothing is read.
+    """
+    wanted = {name: entry for name in addresses if (entry := state.resources.get(name)) and entry.id}
+    users = graph.reversed_edges({name: entry.dependencies for name, entry in state.resources.items()})
+    plain = {name: entry for name, entry in wanted.items() if not _has_versions(kinds, entry)}
+    lives = dict(
+        zip(
+            plain,
+            await asyncio.gather(*(read(api, kinds[entry.kind], entry.id) for entry in plain.values())),
+            strict=True,
+        )
+    )
+
+    async def pinned(name: str, entry: Entry) -> Live | None:
+        bodies = [found.body for user in users.get(name, ()) if (found := lives.get(user)) is not None]
+        version = kinds[entry.kind].pinned(entry.id, bodies)
+        if version is not None and version == entry.outputs.get("version") and entry.applied is not None:
+            return Live(entry.id, entry.applied, None, entry.outputs)
+        return await read(api, kinds[entry.kind], entry.id, version)
+
+    rest = {name: entry for name, entry in wanted.items() if name not in plain}
+    found = await asyncio.gather(*(pinned(name, entry) for name, entry in rest.items()))
+    return {**lives, **dict(zip(rest, found, strict=True))}
+
+
+def _has_versions(kinds: Kinds, entry: Entry) -> bool:
+    return type(kinds[entry.kind]).pinned is not Kind.pinned
+
+
+async def look_up(api: Api, finders: Finders, resources: Mapping[str, Resource]) -> dict[str, Resource]:
+    """Return `resources` with every look-up by name replaced by the one id it finds.
+
+    Raises `ManifestError` with a finding for each name that matches nothing, or more than one object.
+    """
+    wanted = {
+        leaf: resource.address
+        for resource in resources.values()
+        for _, leaf in leaves(resource.body)
+        if isinstance(leaf, Lookup)
+    }
+    if not wanted:
+        return dict(resources)
+    answers = await asyncio.gather(*(_matches(api, finders[item.kind], item.name) for item in wanted))
+    found: dict[Lookup, str] = {}
+    problems = []
+    for (item, address), hits in zip(wanted.items(), answers, strict=True):
+        if len(hits) == 1:
+            found[item] = hits[0][0]
+            continue
+        if hits:
+            what = f"{len(hits)} objects match: " + "; ".join(f"{ident} ({detail})" for ident, detail in hits)
+        else:
+            what = "there is none in this sandbox"
+        problems.append(Problem("lookup", f"{item}: {what}", "give its id instead", address=address))
+    if problems:
+        raise ManifestError(problems)
+    return {
+        address: replace(
+            resource,
+            body=transform(resource.body, lambda leaf: found[leaf] if isinstance(leaf, Lookup) else leaf),
+        )
+        for address, resource in resources.items()
+    }
+
+
+async def _matches(api: Api, finder: Finder, name: str) -> list[tuple[str, str]]:
+    hits: dict[str, str] = {}
+    start = 0
+    while True:
+        reply = await api.send(finder.page(name, start))
+        hits.update(finder.matches(name, reply.body))
+        count = len(finder.list(reply.body))
+        start += count
+        if finder.limit is None or count < finder.limit:
+            return list(hits.items())

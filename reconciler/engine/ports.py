@@ -1,0 +1,100 @@
+"""The doors the engine is given: platform, store, secrets, clock, listener."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from reconciler.core.resource import Call, Reply
+from reconciler.core.state import Record, State
+from reconciler.core.values import Fingerprint, Secret
+
+
+class Api(Protocol):
+    """The one door to the platform."""
+
+    offset: int
+
+    async def send(self, call: Call, *, etag: str | None = None, accept: Collection[int] = ()) -> Reply:
+        """Send `call`; raise `ApiError` unless the answer is 2xx or in `accept`."""
+        ...
+
+
+class Journal(Protocol):
+    """Where outcomes become durable."""
+
+    async def append(self, records: Sequence[Record]) -> None:
+        """Make `records` durable before returning."""
+        ...
+
+
+class Store(Journal, Protocol):
+    """Where state sleeps."""
+
+    def read(self) -> State | None:
+        """Return the state, a left-over journal folded in; writes nothing."""
+        ...
+
+    def lock(self, command: str, timeout: float = 0) -> None:
+        """Take the writer's lock."""
+        ...
+
+    def unlock(self) -> None:
+        """Release it."""
+        ...
+
+    def begin(self, fresh: State) -> State:
+        """Return the state a writer starts from, `fresh` where there is none."""
+        ...
+
+    def commit(self) -> State:
+        """Fold the journal into the state."""
+        ...
+
+
+class Secrets(Protocol):
+    """What a secret's value is, and whether it is still the one last sent."""
+
+    def reveal(self, secret: Secret) -> str:
+        """Return the clear text. Raises `SecretError` when a name has no value."""
+        ...
+
+    def fingerprint(self, secret: Secret) -> Fingerprint:
+        """Return what the state keeps of it."""
+        ...
+
+    def changed(self, secret: Secret, seen: Fingerprint | None) -> bool | None:
+        """Tell whether it differs from `seen`; None when that cannot be told."""
+        ...
+
+
+class Clock(Protocol):
+    """Time, so that tests need not wait."""
+
+    def now(self) -> int:
+        """Return ms since the epoch."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something a person may want to see: `what` happened to `address`, `text` in words."""
+
+    what: Literal["start", "done", "failed", "skipped", "waiting"]
+    address: str
+    verb: str
+    text: str = ""
+    ident: str = ""
+
+
+class Listener(Protocol):
+    """Who is told how a run goes."""
+
+    def tell(self, event: Event) -> None:
+        """Take note of `event`."""
+        ...

@@ -1,0 +1,109 @@
+"""Intents without an outcome: finds out whether the object exists, so that nothing is lost and nothing doubled."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from reconciler.core.compare import covers
+from reconciler.core.kind import Kind, Kinds
+from reconciler.core.problems import Problem, ReconcilerError
+from reconciler.core.resource import Live
+from reconciler.core.state import Deposed, Entry, Pending, Record, State
+from reconciler.core.values import Fingerprint, Tree
+from reconciler.engine.ports import Api, Clock
+
+SKEW = 2000
+"""Milliseconds by which two readings of the same server clock may differ (its `Date` has whole seconds)."""
+
+
+def _visible(tree: Tree) -> Tree:
+    """Return what of a sent body a GET would show: everything but secrets."""
+    if isinstance(tree, dict):
+        return {key: _visible(value) for key, value in tree.items() if not isinstance(value, Fingerprint)}
+    return tree
+
+
+async def find(
+    api: Api, kind: Kind, pending: Pending, address: str, taken: Collection[str], clock: Clock, settle: float
+) -> Live | None:
+    """Return the object an unanswered create made, or None once `settle` seconds have passed without it.
+
+    It is newer than the intent by the server's clock, of the same declared content and not in `taken`. Raises
+    `ReconcilerError` naming them when there are several; of nameless ones with equal content any will do.
+    """
+    wanted = kind.canonical(_visible(pending.body))
+    since = pending.at + pending.offset - SKEW
+    give_up = pending.at + round(settle * 1000)
+    while True:
+        reply = await api.send(kind.search(pending.body))
+        twins = [
+            live
+            for live in kind.found(reply)
+            if kind.created_at(live) >= since and live.id not in taken and covers(kind.canonical(live.body), wanted)
+        ]
+        if len(twins) == 1 or (twins and not pending.name):
+            return twins[0]
+        if twins:
+            ids = " and ".join(live.id for live in twins)
+            raise ReconcilerError(
+                Problem(
+                    "two-candidates",
+                    f"a create was interrupted and now {len(twins)} objects could be it: {ids}",
+                    "delete the one too many on the platform, then run this again",
+                    address=address,
+                )
+            )
+        left = give_up - clock.now()
+        if left <= 0:
+            return None
+        await clock.sleep(min(1.0, left / 1000))
+
+
+async def settle_pending(
+    api: Api, kinds: Kinds, state: State, clock: Clock, settle: float, scope: Collection[str]
+) -> list[Record]:
+    """Return the records that settle every intent of an earlier run in `scope`.
+
+    A create is bound when its object is found. An update or delete needs nothing: the live object, read again,
+    tells what is left to do.
+    """
+    taken = {entry.id for entry in state.resources.values()}
+    taken |= {old.id for entry in state.resources.values() for old in entry.deposed}
+
+    records = []
+    for address, pending in state.pending.items():
+        if address not in scope:
+            continue
+        live = None
+        if pending.action == "create":
+            live = await find(api, kinds[pending.kind], pending, address, taken, clock, settle)
+        if live is None:
+            records.append(Record("settled", address))
+        else:
+            taken.add(live.id)  # one object is never bound twice
+            records.append(bound(address, pending, live, state.resources.get(address)))
+    return records
+
+
+def bound(address: str, pending: Pending, live: Live, before: Entry | None) -> Record:
+    """Return the record that binds a found object; the object it replaces, if any, becomes an old one."""
+    entry = Entry(
+        kind=pending.kind,
+        id=live.id,
+        etag=live.etag,
+        file=pending.file,
+        applied=pending.body,
+        dependencies=pending.dependencies,
+        protect=pending.protect,
+        outputs=live.outputs,
+        deposed=old_ones(before),
+    )
+    return Record("bound", address, entry=entry)
+
+
+def old_ones(before: Entry | None) -> tuple[Deposed, ...]:
+    """Return the old objects of an entry about to be replaced, the current one among them."""
+    if before is None:
+        return ()
+    current = (Deposed(before.id, before.kind, before.dependencies),) if before.id else ()
+    return (*before.deposed, *current)
