@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
 import jsonpatch
 import jsonpointer
@@ -122,9 +123,9 @@ class FlowService:
 
     def _list(self, request: Request, who: Caller, kind: str) -> Response:
         query = request.query_params
-        for name in query:
-            if name not in _PARAMETERS:
-                raise flow_refusal("1451-400", "Unknown query parameter", f"Unknown query parameter {name!r}.")
+        for parameter in query:
+            if parameter not in _PARAMETERS:
+                raise flow_refusal("1451-400", "Unknown query parameter", f"Unknown query parameter {parameter!r}.")
         texts = query.getlist("property")
         tests = [filters.make(text) for text in texts]
         counting = query.get("count", "false").lower() == "true"
@@ -132,7 +133,7 @@ class FlowService:
             raise flow_refusal("1401-400", "limit and count exclude each other")
         limit = _limit(query.get("limit", "100"))
         after = filters.number(query["continuationToken"]) if "continuationToken" in query else None
-        name = next((values[0] for path, op, values in map(filters.parse, texts) if (path, op) == ("name", "==") and len(values) == 1), None)  # fmt: skip
+        name = _exact_name(texts)
         rows = self._storage.page(who.tenant, kind, None if "orderby" in query else after, 200, name=name)
         matching = ((number, body) for number, body in rows if all(test(body) for test in tests))
         if counting:
@@ -265,6 +266,14 @@ def _kind(request: Request) -> str:
     return request.url.path.removeprefix(BASE).split("/")[1]
 
 
+def _exact_name(texts: list[str]) -> str | None:
+    """Return the name that the filters ask for exactly, if one does: that look-up has an index."""
+    for path, operator, values in map(filters.parse, texts):
+        if (path, operator) == ("name", "==") and len(values) == 1:
+            return values[0]
+    return None
+
+
 def _limit(text: str) -> int:
     if not text.lstrip("-").isdigit() or int(text) < 1:
         raise flow_refusal("1453-400", "Bad limit", "limit must be a number above 0")
@@ -272,8 +281,6 @@ def _limit(text: str) -> int:
 
 
 def _quoted(value: str) -> str:
-    from urllib.parse import quote
-
     return quote(value, safe="")
 
 

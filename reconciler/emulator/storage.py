@@ -27,7 +27,9 @@ CREATE INDEX IF NOT EXISTS by_kind ON objects (tenant, kind, number);
 CREATE INDEX IF NOT EXISTS by_name ON objects (tenant, kind, name, number);
 CREATE TABLE IF NOT EXISTS uses (tenant TEXT, user TEXT, used TEXT, PRIMARY KEY (tenant, user, used));
 CREATE INDEX IF NOT EXISTS by_used ON uses (tenant, used);
-CREATE TABLE IF NOT EXISTS versions (tenant TEXT, id TEXT, version INTEGER, body TEXT, PRIMARY KEY (tenant, id, version));
+CREATE TABLE IF NOT EXISTS versions (
+    tenant TEXT, id TEXT, version INTEGER, body TEXT, PRIMARY KEY (tenant, id, version)
+);
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT);
 """
 
@@ -114,7 +116,7 @@ class Storage:
     def page(
         self, tenant: str, kind: str, after: int | None, limit: int, *, name: str | None = None
     ) -> Iterator[tuple[int, Json]]:
-        """Yield objects newest first, below the number `after`, with their numbers; the caller stops when it has enough."""
+        """Yield objects newest first with their numbers, below the number `after`; read `limit` at a time."""
         conditions, values = ["tenant = ?", "kind = ?"], [tenant, kind]
         if name is not None:
             conditions.append("name = ?")

@@ -1,0 +1,270 @@
+"""What plan, apply, destroy and drift share: prepare, plan, guard, run, tell how it ended."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import sys
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from reconciler.cli.options import given
+from reconciler.cli.output import Progress, confirm, painter, say
+from reconciler.cli.wiring import Place, Session, SystemClock, in_memory
+from reconciler.core import codec, graph, guards
+from reconciler.core.plan import Action, Plan
+from reconciler.core.problems import GuardError, ManifestError, Problem, ReconcilerError, SecretError
+from reconciler.core.resource import Resource
+from reconciler.core.state import Record, State
+from reconciler.core.values import Secret, leaves
+from reconciler.engine.apply import Outcome, Run, Stop
+from reconciler.engine.refresh import Lives, refresh, refresh_saved
+from reconciler.engine.settle import settle_pending
+from reconciler.engine.work import Settings
+from reconciler.manifests.load import Project
+from reconciler.render.text import plan_text
+from reconciler.resources import kinds
+from reconciler.resources._lookup import FINDERS
+from reconciler.secrets import SecretStore, missing_problem
+
+
+@dataclass(frozen=True, slots=True)
+class Want:
+    """What one run is asked to do, besides the manifests."""
+
+    destroy: bool = False
+    targets: tuple[str, ...] = ()
+    read: bool = True
+    settle: float = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A plan and everything its execution needs."""
+
+    plan: Plan
+    lives: Lives
+    state: State
+    secrets: SecretStore
+
+
+def parse_plan(path: Path) -> Plan | None:
+    """Return the saved plan in `path`, or None when it holds something else."""
+    if not path.is_file():
+        return None
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    if not isinstance(data, dict) or data.get("format") != codec.PLAN_FORMAT:
+        return None
+    return codec.plan_of(data, str(path))
+
+
+async def prepare(session: Session, api: Any, place: Place, want: Want, state: State) -> tuple[list[Record], State]:
+    """Return what an earlier run and the project file still ask of the state, and the state after it."""
+    moves = session.moves(state)
+    moved = in_memory(state, moves)
+    settled = await settle_pending(api, kinds(), moved, SystemClock(), want.settle, set(moved.pending))
+    return [*moves, *settled], in_memory(moved, settled)
+
+
+async def make_plan(
+    session: Session, api: Any, project: Project, state: State, secrets: SecretStore, want: Want
+) -> tuple[Plan, Lives]:
+    """Return the plan for what PATH, `--target` and `--destroy` leave in scope."""
+    resources, scope = session.scope(project, state)
+    if want.targets:
+        resources, scope = _targeted(want.targets, resources, scope, state)
+    warnings = tuple(str(problem) for problem in project.warnings)
+    plan, lives = await refresh(
+        api, kinds(), FINDERS, state, {} if want.destroy else resources, scope, secrets,
+        destroy=want.destroy, read=want.read,
+    )  # fmt: skip
+    return replace(plan, warnings=warnings), lives
+
+
+def _targeted(
+    targets: Collection[str], resources: Mapping[str, Resource], scope: Collection[str], state: State
+) -> tuple[dict[str, Resource], list[str]]:
+    def hit(address: str) -> bool:
+        return any(address == target or address.startswith(f"{target}/") for target in targets)
+
+    for target in targets:
+        if not any(address == target or address.startswith(f"{target}/") for address in [*resources, *scope]):
+            raise ManifestError(
+                Problem(
+                    "unknown-target", f"nothing has the address {target!r}", "addresses are listed by: reconciler plan"
+                )
+            )
+    edges = {name: item.dependencies for name, item in resources.items()}
+    mates = {mate for name, item in resources.items() if hit(name) for mate in item.together}
+    wanted = graph.with_needs({name for name in resources if hit(name)} | mates, edges)
+    kept = {name: item for name, item in resources.items() if name in wanted}
+    return kept, [name for name in scope if hit(name) or name in kept]
+
+
+def guard(session: Session, plan: Plan, state: State, *, allow_delete: bool) -> None:
+    """Raise `GuardError` with every objection to `plan`."""
+    limits = session.project.guardrails
+    found = [
+        *plan.objections,
+        *guards.objections(
+            plan,
+            state,
+            guards.Guardrails(limits.max_deletes, limits.max_delete_percent),
+            protected=session.settings.protected,
+            allow_delete=allow_delete,
+        ),
+    ]
+    if found:
+        raise GuardError(found)
+
+
+def need_secrets(plan: Plan, secrets: SecretStore) -> None:
+    """Raise `SecretError` when a secret that will be sent has no value: before anything is sent."""
+    wanted = [
+        leaf
+        for change in plan.effective
+        if change.action in (Action.CREATE, Action.UPDATE, Action.REPLACE)
+        for _, leaf in leaves(change.desired)
+        if isinstance(leaf, Secret) and (change.action is not Action.UPDATE or _sent(change.calls, leaf))
+    ]
+    missing = secrets.missing(wanted)
+    if missing:
+        raise SecretError(missing_problem(missing))
+
+
+def _sent(calls: Collection[Any], secret: Secret) -> bool:
+    return any(leaf == secret for call in calls for _, leaf in leaves(call.body))
+
+
+async def planned(session: Session, want: Want, project: Project | None = None) -> Prepared:
+    """Return a plan without writing anything: a left-over journal and unsettled intents are followed in memory."""
+    project = project or session.manifests()
+    async with session.platform() as (api, place, _):
+        state = session.check(session.store().read(), place)
+        secrets = session.secret_store(state)
+        _, state = await prepare(session, api, place, want, state)
+        plan, lives = await make_plan(session, api, project, state, secrets, want)
+    return Prepared(plan, lives, state, secrets)
+
+
+async def applied(
+    session: Session,
+    want: Want,
+    settings: Settings,
+    *,
+    verb: str,
+    approve: bool,
+    allow_delete: bool,
+    lock_timeout: float,
+    saved: Plan | None = None,
+) -> int:
+    """Plan (or take a saved plan), ask, run, and return the exit code. The lock is held from before the plan."""
+    project = None if saved is not None else session.manifests()
+    if not approve and not sys.stdin.isatty():
+        raise click.UsageError("There is no terminal to ask on: pass --auto-approve to go on without asking.")
+    store = session.store()
+    async with session.platform(settings.parallelism) as (api, place, own):
+        session.check(store.read(), place)
+        store.lock(f"reconciler {verb}", lock_timeout)
+        try:
+            state = store.begin(session.check(None, place)) if store.path.exists() else None
+            fresh = state is None
+            state = state or session.check(None, place)
+            secrets = session.secret_store(state)
+            records, settled = await prepare(session, api, place, want, state)
+            if saved is not None:
+                plan, lives = saved, await refresh_saved(api, kinds(), settled, saved)
+            else:
+                assert project is not None
+                plan, lives = await make_plan(session, api, project, settled, secrets, want)
+            click.echo(plan_text(plan, painter(sys.stdout), verbose=bool(given("verbose"))), nl=False)
+            guard(session, plan, settled, allow_delete=allow_delete)
+            need_secrets(plan, secrets)
+            todo = bool(records) or any(change.adopt for change in plan.changes)
+            if plan.effective and not confirm(f"{verb.capitalize()} these changes?", approve):
+                say("Nothing was done.")
+                return 1
+            if not plan.effective and not todo:
+                return 0
+            if fresh:
+                store.begin(state)
+            if records:
+                await store.append(records)
+            api.redact_with(secrets.redact)
+            outcome = await _run(plan, settled, lives, api, store, secrets, settings)
+            store.commit()
+        finally:
+            store.unlock()
+    return _tell(outcome, verb)
+
+
+async def _run(
+    plan: Plan, state: State, lives: Lives, api: Any, store: Any, secrets: SecretStore, settings: Settings
+) -> Outcome:
+    stop = Stop()
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    assert task is not None
+
+    def interrupted() -> None:
+        if stop.asked:
+            task.cancel()
+        stop.asked = True
+        say("Stopping: what is under way is finished and written; once more stops at once.")
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, interrupted)
+    progress = Progress(len(plan.effective))
+    try:
+        return await Run(plan, state, lives, kinds(), api, store, secrets, SystemClock(), progress, settings, stop).go()
+    finally:
+        progress.close()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+
+
+def _tell(outcome: Outcome, verb: str) -> int:
+    """Print what was done, what was not and what to do next; return the exit code."""
+    done: dict[str, int] = {}
+    left = [step for step, result in outcome.results.values() if result == "skipped"]
+    for step, result in outcome.results.values():
+        if result == "done":
+            done[step.verb] = done.get(step.verb, 0) + 1
+    words = {"create": "created", "update": "updated", "delete": "deleted", "forget": "forgotten"}
+    parts = [f"{count} {words[name]}" for name, count in done.items() if name in words] or ["nothing to do"]
+    click.echo(f"{verb.capitalize()}: {', '.join(parts)}.")
+    if outcome.problems:
+        click.echo("")
+        for problem in outcome.problems:
+            say(str(problem))
+        failed = sum(1 for _, result in outcome.results.values() if result == "failed")
+        names = ", ".join(sorted({step.change.address for step in left}))
+        skipped = f" Not done because of it: {names}." if left else ""
+        say(f"{failed} of {len(outcome.results)} steps failed.{skipped}")
+        say(f"Everything that was done is in the state. Correct the cause and run {verb} again: it goes on from here.")
+    elif left:
+        names = ", ".join(sorted({step.change.address for step in left}))
+        say(f"Stopped before: {names}. Run {verb} again to go on from here.")
+    if outcome.interrupted:
+        return 130
+    return 0 if outcome.ok else 1
+
+
+def run(coroutine: Any) -> Any:
+    """Run an async command to its end; an error inside a task group is raised as itself."""
+    try:
+        return asyncio.run(coroutine)
+    except asyncio.CancelledError:
+        raise click.Abort from None
+    except BaseExceptionGroup as group:
+        found = [error for error in group.exceptions if isinstance(error, ReconcilerError)]
+        if found:
+            raise found[0] from None
+        raise

@@ -1,0 +1,73 @@
+"""The group of commands. It imports click alone: a command's own file is loaded when it runs."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+import click
+
+from reconciler import __version__
+from reconciler.cli.options import common
+
+COMMANDS = {
+    "validate": "Check the manifests offline.",
+    "plan": "Show what apply would do.",
+    "apply": "Make the platform as the manifests say.",
+    "destroy": "Delete what the state holds.",
+    "drift": "Compare the platform with what was last applied.",
+    "show": "Show a saved plan or the state.",
+    "outputs": "Print endpoint URLs and ids.",
+    "state": "Look into the state.",
+    "connectors": "List and show the connectors of the catalog.",
+    "emulator": "Serve the platform emulator over HTTP.",
+}
+
+
+class LazyGroup(click.Group):
+    """Knows its commands by name and one line of help, and loads only the one that is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names in the order people use them."""
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return one command, or None."""
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        loaded: click.Command = importlib.import_module(f"reconciler.cli.{cmd_name}").command
+        return loaded
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        """Name the nearest command when one is misspelt."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            from difflib import get_close_matches
+
+            close = get_close_matches(args[0], COMMANDS, 1)
+            if close:
+                raise click.UsageError(f"{error.message} Did you mean {close[0]!r}?", ctx) from None
+            raise
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the table of commands without loading any of them."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[Any]:
+        """Complete command names from the table, options from the group itself."""
+        from click.shell_completion import CompletionItem
+
+        found = [CompletionItem(name, help=text) for name, text in COMMANDS.items() if name.startswith(incomplete)]
+        return [*found, *click.Command.shell_complete(self, ctx, incomplete)]
+
+
+@click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="reconciler")
+@common
+def cli(**_values: object) -> None:
+    """Declarative infrastructure-as-code for Adobe Experience Platform dataflows."""

@@ -1,0 +1,82 @@
+"""Options every command takes, before and after its name; what is said last wins."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_KEPT = "reconciler.options"
+
+
+def _keep(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
+    """Remember an option that was given, at the group or at the command, in one place."""
+    kept = ctx.meta.setdefault(_KEPT, {})
+    name = str(param.name)
+    if isinstance(value, tuple):
+        kept[name] = (*kept.get(name, ()), *value)
+    elif value is not None and (value or name not in kept):
+        kept[name] = value
+    return value
+
+
+def given(name: str, default: Any = None) -> Any:
+    """Return a common option of the running command, wherever it was written."""
+    value = click.get_current_context().meta.get(_KEPT, {}).get(name)
+    return default if value is None else value
+
+
+def common(function: F) -> F:
+    """Add the options that every command takes."""
+    for option in (
+        click.option("--env", "env", metavar="NAME", help="The environment to work on."),
+        click.option("--emulator", is_flag=True, help="Use the embedded emulator instead of the platform."),
+        click.option("--state-dir", metavar="DIR", envvar="RECONCILER_STATE_DIR", help="Where the state is kept."),
+        click.option("--verbose", is_flag=True, help="Show every call on stderr, and more of each change."),
+        click.option("--no-color", is_flag=True, help="No colours, also on a terminal."),
+    ):
+        function = _hook(option)(function)
+    return function
+
+
+def _hook(option: Callable[[F], F]) -> Callable[[F], F]:
+    def attach(function: F) -> F:
+        made = option(function)
+        parameter = made.params[-1] if isinstance(made, click.Command) else made.__click_params__[-1]  # type: ignore[attr-defined]
+        parameter.callback = _keep
+        parameter.expose_value = False
+        return made
+
+    return attach
+
+
+def project(function: F) -> F:
+    """Add PATH and the options of commands that read manifests."""
+    for option in (
+        click.argument("path", default=".", type=click.Path(path_type=Path), required=False),
+        click.option("--var", "variables", multiple=True, metavar="NAME=VALUE", help="Set a variable (YAML scalar)."),
+        click.option("--var-file", multiple=True, type=click.Path(path_type=Path), help="Variables from a YAML file."),
+        click.option("--allow-literal-secrets", is_flag=True, help="Let secrets be written out in manifests."),
+    ):
+        function = option(function)
+    return function
+
+
+def writer(function: F) -> F:
+    """Add the options of commands that change something."""
+    for option in (
+        click.option("-y", "--auto-approve", is_flag=True, help="Do not ask."),
+        click.option("--parallelism", default=10, type=click.IntRange(1, 100), show_default=True, help="Calls at once."),
+        click.option("--lock-timeout", default=0.0, type=click.FloatRange(0), help="Seconds to wait for the lock."),
+        click.option("--wait-timeout", default=300.0, type=click.FloatRange(0), show_default=True,
+                     help="Seconds to wait for the platform to finish a transition."),
+        click.option("--settle", default=5.0, type=click.FloatRange(0), show_default=True,
+                     help="Seconds after which an object missing from lists is believed not to exist."),
+        click.option("--allow-delete", is_flag=True, help="Allow deletes in a protected environment for this run."),
+    ):  # fmt: skip
+        function = option(function)
+    return function

@@ -1,0 +1,82 @@
+"""`reconciler outputs`: endpoint URLs and ids, per dataflow."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from reconciler.cli.options import common, project
+
+if TYPE_CHECKING:
+    from reconciler.cli.wiring import Session
+
+
+@click.command("outputs")
+@project
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@common
+def command(
+    path: Path, variables: tuple[str, ...], var_file: tuple[Path, ...], allow_literal_secrets: bool, form: str
+) -> None:
+    """Print what others need to know: streaming endpoint URLs (inletUrl) and the ids of every object."""
+    from reconciler.cli.execute import run
+    from reconciler.cli.wiring import open_session
+    from reconciler.render import json as as_json
+
+    session = open_session(path, variables, var_file, allow_literal_secrets=allow_literal_secrets)
+    found = run(_collect(session))
+    if form == "json":
+        click.echo(as_json.text(found), nl=False)
+        return
+    for name, item in found.items():
+        click.echo(name)
+        for key in ("flowId", "state", "inletUrl"):
+            if item.get(key):
+                click.echo(f"  {key:<10}{item[key]}")
+        for address, ident in item["ids"].items():
+            click.echo(f"  {address}  {ident}")
+
+
+async def _collect(session: Session) -> dict[str, Any]:
+    """Return, for each document with a flow in the state, its flow's id, state, inlet and all ids."""
+    import asyncio
+
+    from reconciler.cli.wiring import in_memory
+    from reconciler.engine.observe import read
+    from reconciler.resources import kinds
+
+    table = kinds()
+    async with session.platform() as (api, place, _):
+        state = session.check(session.store().read(), place)
+        state = in_memory(state, session.moves(state))
+        whole = session.path.resolve() == session.root.resolve()
+        entries = {
+            address: entry
+            for address, entry in sorted(state.resources.items())
+            if entry.id and (whole or session.came_from_path(entry.file))
+        }
+        flows = {address: entry for address, entry in entries.items() if entry.kind == "Flow"}
+        # an inlet stands on the flow (webhooks) or on the base connection (HTTP API): api-facts 2.9
+        bases = {address: entry for address, entry in entries.items() if entry.kind == "Connection"}
+        lives = await asyncio.gather(
+            *(read(api, table[entry.kind], entry.id) for entry in [*flows.values(), *bases.values()])
+        )
+        bodies = {address: live.body for address, live in zip([*flows, *bases], lives, strict=True) if live is not None}
+    found: dict[str, Any] = {}
+    for address in flows:
+        name = address.partition("/")[0]
+        body = bodies.get(address, {})
+        item: dict[str, Any] = {"flowId": flows[address].id, "state": body.get("state", "missing")}
+        inlet = (body.get("options") or {}).get("inletUrl") or _inlet(bodies.get(f"{name}/source/connection"))
+        if inlet:
+            item["inletUrl"] = inlet
+        item["ids"] = {other: entry.id for other, entry in entries.items() if other.partition("/")[0] == name}
+        found[name] = item
+    return found
+
+
+def _inlet(body: dict[str, Any] | None) -> str | None:
+    params = ((body or {}).get("auth") or {}).get("params") or {}
+    return params.get("inletUrl")

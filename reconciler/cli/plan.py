@@ -1,0 +1,72 @@
+"""`reconciler plan`: refresh, diff, show."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from reconciler.cli.options import common, given, project
+
+
+@click.command("plan")
+@project
+@click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="Save the plan for apply.")
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option("--detailed-exitcode", is_flag=True, help="Exit 2 when there are changes.")
+@click.option("--target", "targets", multiple=True, metavar="ADDRESS", help="Only this, and what it needs.")
+@click.option("--refresh/--no-refresh", default=True, help="Read live objects, or take the state for live.")
+@click.option("--destroy", is_flag=True, help="Plan the deletion of everything in scope.")
+@common
+def command(
+    path: Path,
+    variables: tuple[str, ...],
+    var_file: tuple[Path, ...],
+    allow_literal_secrets: bool,
+    out: Path | None,
+    form: str,
+    detailed_exitcode: bool,
+    targets: tuple[str, ...],
+    refresh: bool,
+    destroy: bool,
+) -> int:
+    """Show what apply would do to make the platform as the manifests in PATH say.
+
+    Nothing is written, neither to the platform nor to the state. Exit code 0, or with --detailed-exitcode 2
+    when there are changes.
+    """
+    import json
+    import sys
+
+    from reconciler.cli.execute import Want, planned, run
+    from reconciler.cli.output import painter
+    from reconciler.cli.wiring import open_session
+    from reconciler.core.codec import plan_json
+    from reconciler.core.problems import GuardError
+    from reconciler.render import json as as_json
+    from reconciler.render.text import plan_text
+
+    session = open_session(path, variables, var_file, allow_literal_secrets=allow_literal_secrets)
+    plan = run(planned(session, Want(destroy, targets, refresh))).plan
+    if form == "json":
+        click.echo(as_json.text(as_json.plan_document(plan)), nl=False)
+    else:
+        click.echo(plan_text(plan, painter(sys.stdout), verbose=bool(given("verbose"))), nl=False)
+    if plan.objections:
+        raise GuardError(plan.objections)
+    if out is not None:
+        _save(out, json.dumps(plan_json(plan), indent=1, sort_keys=True))
+        click.echo(f"Saved. Apply exactly this with: reconciler apply {out}", err=True)
+    return 2 if detailed_exitcode and plan.effective else 0
+
+
+def _save(out: Path, text: str) -> None:
+    """Write the plan whole or not at all."""
+    from reconciler.core.problems import Problem, ReconcilerError
+
+    temporary = out.with_name(out.name + ".tmp")
+    try:
+        temporary.write_text(text + "\n", encoding="utf-8")
+        temporary.replace(out)
+    except OSError as error:
+        raise ReconcilerError(Problem("unwritable", f"{out} cannot be written: {error.strerror}")) from None

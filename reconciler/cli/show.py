@@ -1,0 +1,46 @@
+"""`reconciler show`: a saved plan or a state file, readable."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from reconciler.cli.options import common, given
+
+
+@click.command("show")
+@click.argument("file", type=click.Path(path_type=Path), required=False)
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@common
+def command(file: Path | None, form: str) -> int:
+    """Show a plan saved by plan --out, or a state file; without FILE the state of the environment."""
+    import json
+    import sys
+
+    from reconciler.cli.execute import parse_plan
+    from reconciler.cli.output import painter
+    from reconciler.core.codec import state_json, state_of
+    from reconciler.core.problems import Problem, StateError
+    from reconciler.render import json as as_json
+    from reconciler.render.text import plan_text, state_text
+
+    paint = painter(sys.stdout)
+    plan = parse_plan(file) if file else None
+    if plan is not None:
+        text = plan_text(plan, paint, verbose=bool(given("verbose")))
+        click.echo(as_json.text(as_json.plan_document(plan)) if form == "json" else text, nl=False)
+        return 0
+    if file is not None:
+        try:
+            data = json.loads(file.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            what = f"{file} is neither a saved plan nor a state: {error}"
+            raise StateError(Problem("not-ours", what, "make one with: reconciler plan --out FILE")) from None
+        state = state_of(data, str(file))
+    else:
+        from reconciler.cli.state import read_state
+
+        state = read_state(Path())
+    click.echo(as_json.text(state_json(state)) if form == "json" else state_text(state, paint), nl=False)
+    return 0

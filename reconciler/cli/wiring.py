@@ -1,0 +1,403 @@
+"""Puts the rooms together for one command: project, environment, platform, store, secrets, client."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import time
+import uuid
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from reconciler.catalog import shipped
+from reconciler.cli.options import given
+from reconciler.core.fingerprint import Fingerprinter
+from reconciler.core.problems import ManifestError, Problem, StateError
+from reconciler.core.resource import Resource
+from reconciler.core.state import Record, State, fold
+from reconciler.core.values import Tree, parse_pointer
+from reconciler.manifests.document import Document
+from reconciler.manifests.load import Project, load
+from reconciler.manifests.project import Environment, ProjectSpec, find_root, load_project
+from reconciler.manifests.yaml import Text, read
+from reconciler.secrets import SecretStore, command, environment, files
+from reconciler.stores.local import LocalStore
+
+if TYPE_CHECKING:
+    import httpx
+
+    from reconciler.api.auth import Credentials
+    from reconciler.api.client import Client
+
+EMULATOR = "emulator"
+DEFAULT_URL = "https://platform.adobe.io"
+DEFAULT_IMS = "https://ims-na1.adobelogin.com"
+
+
+class SystemClock:
+    """The real time."""
+
+    def now(self) -> int:
+        """Return ms since the epoch."""
+        return time.time_ns() // 1_000_000
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+        await asyncio.sleep(seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Which platform, organization and sandbox; `identity` is what the state remembers of the platform."""
+
+    url: str
+    identity: str
+    organization: str
+    sandbox: str
+
+
+@dataclass(slots=True)
+class Session:
+    """One command's view of a project and an environment."""
+
+    path: Path
+    root: Path
+    shown: str
+    environment: str
+    project: ProjectSpec
+    project_document: Document | None
+    settings: Environment
+    state_dir: Path
+    emulated: bool
+    literal_secrets: bool = False
+    variables: dict[str, Tree] = field(default_factory=dict)
+    notices: list[str] = field(default_factory=list)
+
+    # -- manifests -------------------------------------------------------------------------------------------
+    def manifests(self) -> Project:
+        """Return the project's resources. Raises `ManifestError` with every finding when there is an error."""
+        found = self.examine()
+        if found.errors:
+            raise ManifestError([*found.errors, *found.warnings])
+        return found
+
+    def examine(self) -> Project:
+        """Return the project's resources and findings."""
+        return load(
+            self.root,
+            self.path,
+            self.shown,
+            shipped(),
+            self.variables,
+            os.environ,
+            literal_secrets=self.literal_secrets,
+            skip=[self.state_dir],
+        )
+
+    def scope(self, project: Project, state: State) -> tuple[dict[str, Resource], list[str]]:
+        """Return the resources PATH names, and the state entries this run may touch.
+
+        Raises `ManifestError` when one refers to something outside that is not applied yet.
+        """
+        whole = self.path.resolve() == self.root.resolve()
+        resources = {name: item for name, item in project.resources.items() if name in project.inside}
+        entries = [
+            name
+            for name, entry in state.resources.items()
+            if name in resources or (name not in project.resources and (whole or self.came_from_path(entry.file)))
+        ]
+        problems = [
+            project.documents[item.document].problem(
+                parse_pointer(item.where),
+                "outside",
+                f"{item.address} needs {need}, which {self.path} does not contain and which is not applied yet",
+                f"include {project.resources[need].file}",
+            )
+            for item in resources.values()
+            for need in item.dependencies
+            if need not in resources and need not in state.resources
+        ]
+        if problems:
+            raise ManifestError(problems)
+        return resources, entries
+
+    def came_from_path(self, file: str) -> bool:
+        """Tell whether a state entry came from a manifest in PATH."""
+        here = (self.root / file).resolve()
+        inside = self.path.resolve()
+        return bool(file) and (here == inside or inside in here.parents)
+
+    # -- state -----------------------------------------------------------------------------------------------
+    def store(self) -> LocalStore:
+        """Return the store of this environment's state."""
+        return LocalStore(self.state_dir, self.environment)
+
+    def check(self, state: State | None, place: Place) -> State:
+        """Return `state`, or an empty one; refuse one of another platform, organization or sandbox."""
+        if state is None:
+            return State(str(uuid.uuid4()), self.environment, place.identity, place.organization, place.sandbox)
+        for word, theirs, ours in (
+            ("platform", state.platform, place.identity),
+            ("organization", state.organization, place.organization),
+            ("sandbox", state.sandbox, place.sandbox),
+        ):
+            if theirs != ours:
+                raise StateError(
+                    Problem(
+                        "foreign-state",
+                        f"the state {self.store().path} belongs to {word} {theirs!r}, not {ours!r}",
+                        "use another --env or --state-dir for this one; a state is never used against another",
+                    )
+                )
+        return state
+
+    def moves(self, state: State) -> list[Record]:
+        """Return the records of the renames in the project file that the state has not followed yet."""
+        records = []
+        for move in self.project.moved:
+            for address in state.resources:
+                if address == move.from_ or address.startswith(move.from_ + "/"):
+                    target = move.to + address[len(move.from_) :]
+                    if target not in state.resources:
+                        records.append(Record("moved", address, to=target))
+        return records
+
+    def secret_store(self, state: State) -> SecretStore:
+        """Return the secrets of this project; fingerprints are salted by the state's lineage."""
+        key = os.environ.get("RECONCILER_FINGERPRINT_KEY")
+        return SecretStore(self._providers(), Fingerprinter(key.encode() if key else None, state.lineage))
+
+    def _providers(self) -> list[Any]:
+        found = []
+        for item in self.project.secrets:
+            if item.env is not None:
+                found.append(environment(os.environ, item.env.prefix))
+            elif item.file is not None:
+                found.append(files(self.root / item.file.directory))
+            elif item.command is not None:
+                found.append(command(item.command.run, item.command.timeout))
+        return found
+
+    # -- platform --------------------------------------------------------------------------------------------
+    @contextlib.asynccontextmanager
+    async def platform(self, parallelism: int = 10) -> AsyncIterator[tuple[Client, Place, SecretStore]]:
+        """Open the door to the platform, real or emulated, for as long as the command runs."""
+        import httpx
+
+        from reconciler.api.client import Client
+        from reconciler.api.pace import Pace
+
+        own = SecretStore(self._providers(), Fingerprinter(None, "unused"))
+        organization, sandbox = self._organization(), self._sandbox()
+        transport, url, identity, close = self._transport()
+        limits = httpx.Limits(max_connections=parallelism, max_keepalive_connections=parallelism)
+        timeout = httpx.Timeout(60.0, connect=10.0)
+        async with httpx.AsyncClient(transport=transport, base_url=url, limits=limits, timeout=timeout) as http:
+            credentials, api_key = self._credentials(http, own)
+            client = Client(
+                http,
+                credentials,
+                organization=organization,
+                sandbox=sandbox,
+                api_key=api_key,
+                pace=Pace(parallelism),
+                redact=own.redact,
+                trace=(lambda line: click.echo(line, err=True)) if given("verbose") else None,
+                notice=lambda line: click.echo(line, err=True),
+            )
+            try:
+                yield client, Place(url, identity, organization, sandbox), own
+            finally:
+                close()
+
+    def _transport(self) -> tuple[httpx.AsyncBaseTransport | None, str, str, Any]:
+        """Return transport, base URL, identity and what to do at the end."""
+        if not self.emulated:
+            url = (self.settings.url or self.project.platform.url or _env("AEP_PLATFORM_URL") or DEFAULT_URL).rstrip(
+                "/"
+            )
+            if not url.startswith(("https://", "http://")):
+                raise ManifestError(Problem("bad-url", f"{url!r} is no URL of a platform", "it begins with https://"))
+            return None, url, url, lambda: None
+        import httpx
+
+        # the one place where the command line chooses the emulator as its transport
+        from reconciler.emulator.app import create_app
+        from reconciler.emulator.storage import Storage
+
+        try:
+            self.state_dir.mkdir(parents=True, exist_ok=True)
+            storage = Storage(str(self.state_dir / "emulator.db"))
+        except Exception as error:
+            raise StateError(
+                Problem(
+                    "emulator",
+                    f"the emulator cannot keep its data in {self.state_dir}: {error}",
+                    "fix its permissions, or choose another with --state-dir",
+                )
+            ) from None
+        transport = httpx.ASGITransport(app=create_app(storage))
+        return transport, "http://emulator", f"emulator:{storage.identity}", storage.close
+
+    def _credentials(self, http: httpx.AsyncClient, secrets: SecretStore) -> tuple[Credentials, str]:
+        from reconciler.api.auth import ClientCredentials, StaticToken
+
+        if self.emulated:
+            return StaticToken("emulator"), "emulator"
+        platform, auth = self.project.platform, self.project.platform.auth
+        client_id = auth.client_id or _env("AEP_CLIENT_ID") or ""
+        api_key = platform.api_key or _env("AEP_API_KEY") or client_id
+        token = self._secret(auth.access_token, secrets) or _env("AEP_ACCESS_TOKEN")
+        if token:
+            if not api_key:
+                raise _unset("AEP_API_KEY", "the client id of the credential the token was made with")
+            return StaticToken(token), api_key
+        secret = self._secret(auth.client_secret, secrets) or _env("AEP_CLIENT_SECRET")
+        if not client_id or not secret:
+            raise _unset(
+                "AEP_CLIENT_ID and AEP_CLIENT_SECRET (or AEP_ACCESS_TOKEN)",
+                "or pass --emulator to try without a platform",
+            )
+        ims = auth.ims_url or _env("AEP_IMS_URL") or DEFAULT_IMS
+        scopes = auth.scopes or [item.strip() for item in _env("AEP_SCOPES", "").split(",") if item.strip()]
+        return ClientCredentials(http, ims, client_id, secret, scopes), api_key
+
+    def _secret(self, text: str | None, secrets: SecretStore) -> str | None:
+        """Return a credential of the project file, filled in by the same providers as any other secret."""
+        if text is None:
+            return None
+        from reconciler.core.values import Secret
+
+        if "${secret." not in text:
+            assert self.project_document is not None
+            raise ManifestError(
+                self.project_document.problem(
+                    ("spec", "platform", "auth"),
+                    "literal-secret",
+                    "a credential must not be written out here",
+                    "write ${secret.NAME}",
+                )
+            )
+        return secrets.reveal(Secret(text))
+
+    def _organization(self) -> str:
+        found = self.settings.organization or self.project.platform.organization or _env("AEP_ORG_ID")
+        if not found and self.emulated:
+            return "emulator@AdobeOrg"
+        if not found:
+            raise _unset("AEP_ORG_ID", "the organization's id, ending in @AdobeOrg")
+        return found
+
+    def _sandbox(self) -> str:
+        return self.settings.sandbox or self.project.platform.sandbox or _env("AEP_SANDBOX") or "prod"
+
+
+def _env(name: str, default: str | None = None) -> Any:
+    return os.environ.get(name) or default
+
+
+def _unset(names: str, what: str) -> ManifestError:
+    return ManifestError(Problem("not-configured", f"{names} is not set", what))
+
+
+def open_session(
+    path: Path, variables: tuple[str, ...] = (), var_file: tuple[Path, ...] = (), *, allow_literal_secrets: bool = False
+) -> Session:
+    """Return the session for PATH and the options given. Raises `ManifestError`; nothing is sent or written."""
+    if not path.exists():
+        raise ManifestError(Problem("no-path", f"{path} does not exist", "name a manifest or a folder of manifests"))
+    absolute = Path(os.path.abspath(path))  # noqa: PTH100 - symbolic links stay as the user wrote them
+    root = find_root(absolute)
+    relative = os.path.relpath(root)
+    shown = "" if relative == "." else relative
+    project, document = load_project(root, shown)
+    name, settings = _environment(project, document)
+    state_dir = given("state_dir")
+    folder = Path(os.path.abspath(state_dir)) if state_dir else root / project.state.path  # noqa: PTH100
+    emulated = bool(given("emulator")) or _chosen_url(project, settings) == EMULATOR
+    session = Session(
+        absolute, root, shown, name, project, document, settings, folder, emulated, allow_literal_secrets or emulated
+    )
+    session.variables = _variables(project, settings, variables, var_file)
+    return session
+
+
+def _chosen_url(project: ProjectSpec, settings: Environment) -> str:
+    return str(settings.url or project.platform.url or _env("AEP_PLATFORM_URL") or "")
+
+
+def _environment(project: ProjectSpec, document: Document | None) -> tuple[str, Environment]:
+    name, known = given("env"), project.environments
+    if name is None:
+        if len(known) > 1:
+            raise ManifestError(
+                Problem(
+                    "no-env", "several environments are declared", f"pass --env with one of {', '.join(sorted(known))}"
+                )
+            )
+        return "default", Environment()
+    from reconciler.manifests.document import NAME
+
+    if not NAME.fullmatch(name):
+        raise ManifestError(
+            Problem("bad-env", f"{name!r} is no name of an environment", "use lower-case letters, digits and hyphens")
+        )
+    if known and name not in known:
+        close = get_close_matches(name, known, 1)
+        advice = f"did you mean {close[0]!r}?" if close else f"declared: {', '.join(sorted(known))}"
+        where = document.span(("spec", "environments")) if document else None
+        raise ManifestError(Problem("unknown-env", f"the environment {name!r} is not declared", advice, where))
+    return name, known.get(name, Environment())
+
+
+def _variables(
+    project: ProjectSpec, settings: Environment, given_vars: tuple[str, ...], files_given: tuple[Path, ...]
+) -> dict[str, Tree]:
+    """Return the variables; `--var` wins, then `--var-file`, RECONCILER_VAR_*, the environment's, the project's."""
+    found: dict[str, Tree] = {**project.variables, **settings.variables}
+    for name in found:
+        for key in (f"RECONCILER_VAR_{name}", f"RECONCILER_VAR_{name.upper().replace('-', '_')}"):
+            if key in os.environ:
+                found[name] = _scalar(os.environ[key], key)
+                break
+    for key, value in os.environ.items():
+        name = key.removeprefix("RECONCILER_VAR_")
+        if name != key and name not in found and name.lower().replace("_", "-") not in found:
+            found.setdefault(name, _scalar(value, key))
+            found.setdefault(name.lower(), _scalar(value, key))
+            found.setdefault(name.lower().replace("_", "-"), _scalar(value, key))
+    for file in files_given:
+        found.update(_var_file(file))
+    for item in given_vars:
+        name, sign, value = item.partition("=")
+        if not sign or not name:
+            raise ManifestError(Problem("bad-var", f"--var {item!r} is not NAME=VALUE", "as in --var region=us-east-1"))
+        found[name] = _scalar(value, f"--var {name}")
+    return found
+
+
+def _scalar(text: str, source: str) -> Tree:
+    values = read(Text(source, text))
+    value = values[0] if values else ""
+    return text if value is None and text.strip() == "" else value
+
+
+def _var_file(file: Path) -> Mapping[str, Tree]:
+    try:
+        documents = read(Text(str(file), file.read_text(encoding="utf-8")))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ManifestError(Problem("bad-var-file", f"--var-file {file} cannot be read: {error}")) from None
+    if len(documents) != 1 or not isinstance(documents[0], dict):
+        raise ManifestError(Problem("bad-var-file", f"--var-file {file} must hold one mapping of names to values"))
+    return documents[0]
+
+
+def in_memory(state: State, records: list[Record]) -> State:
+    """Return `state` after `records` for a command that writes nothing: the serial stays that of the file."""
+    return replace(fold(state, records), serial=state.serial)

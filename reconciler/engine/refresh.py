@@ -1,0 +1,73 @@
+"""From state, manifests and the platform to a plan, and the live objects it was made from."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Mapping
+
+from reconciler.core.kind import Finders, Kinds
+from reconciler.core.plan import Plan
+from reconciler.core.planner import World, plan
+from reconciler.core.problems import Problem, StaleError
+from reconciler.core.resource import Live, Resource
+from reconciler.core.state import State
+from reconciler.engine.observe import look_up, observe
+from reconciler.engine.ports import Api, Secrets
+
+Lives = Mapping[str, Live | None]
+
+
+async def refresh(
+    api: Api,
+    kinds: Kinds,
+    finders: Finders,
+    state: State,
+    resources: Mapping[str, Resource],
+    scope: Collection[str],
+    secrets: Secrets,
+    *,
+    destroy: bool = False,
+    read: bool = True,
+) -> tuple[Plan, Lives]:
+    """Return the plan for `resources` and what was read for it; without `read` the state is taken for live."""
+    wanted = set(scope) | set(resources)
+    if read:
+        found, lives = await asyncio.gather(look_up(api, finders, resources), observe(api, kinds, state, wanted))
+    else:
+        found = await look_up(api, finders, resources)
+        lives = {
+            name: Live(entry.id, entry.applied, entry.etag, entry.outputs)
+            for name in wanted
+            if (entry := state.resources.get(name)) and entry.id
+        }
+    world = World(found, state, lives, kinds, secrets.changed, tuple(scope), destroy)
+    return plan(world), lives
+
+
+async def refresh_saved(api: Api, kinds: Kinds, state: State, saved: Plan) -> Lives:
+    """Return the live objects a saved plan touches. Raises `StaleError` when one, or the state, moved on."""
+    if (saved.lineage, saved.serial) != (state.lineage, state.serial):
+        raise StaleError(
+            Problem(
+                "stale-plan",
+                f"the plan was made for serial {saved.serial} of state {saved.lineage}, "
+                f"which is now at serial {state.serial} of {state.lineage}",
+                "plan again",
+            )
+        )
+    touched = [change for change in saved.effective if change.ident and not change.deposed]
+    lives = await observe(api, kinds, state, {change.address for change in saved.changes})
+    problems = []
+    for change in touched:
+        live = lives.get(change.address)
+        if live is None and change.calls:
+            problems.append(_stale(change.address, "was deleted since the plan was made"))
+        elif live is not None and change.etag is not None and live.etag != change.etag:
+            problems.append(_stale(change.address, f"was changed since the plan was made (etag {live.etag})"))
+    if problems:
+        raise StaleError(problems)
+    return lives
+
+
+def _stale(address: str, what: str) -> Problem:
+    return Problem("stale-plan", f"the object {what}", "plan again", address=address)

@@ -1,0 +1,1 @@
+"""Plan, drift and state as text and JSON. Pure: value in, str out."""

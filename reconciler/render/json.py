@@ -1,0 +1,88 @@
+"""Plan, drift and state as one JSON document; secrets never appear."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from reconciler.core.codec import entry_json
+from reconciler.core.plan import Change, Drift, DriftField, Plan
+from reconciler.core.state import Entry
+from reconciler.core.values import MISSING, SENSITIVE, Tree, pointer, shown
+
+FORMAT_VERSION = 1
+
+
+def text(document: Any) -> str:
+    """Return `document` as JSON for a pipe or a file."""
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+def plan_document(plan: Plan) -> dict[str, Any]:
+    """Return the plan as `plan --format json` prints it: only changes that are not no-ops are listed."""
+    return {
+        "formatVersion": FORMAT_VERSION,
+        "environment": plan.environment,
+        "changes": [_change(change) for change in plan.effective],
+        "drift": [_drift(item) for item in plan.drift],
+        "warnings": list(plan.warnings),
+        "summary": dict(plan.summary()),
+    }
+
+
+def _change(change: Change) -> dict[str, Any]:
+    return {
+        "address": change.address,
+        "kind": change.kind,
+        "action": str(change.action),
+        "id": change.ident,
+        "reason": change.reason,
+        "before": shown(change.before),
+        "after": shown(change.after),
+        "patch": [shown(step) for step in change.patch],
+        "replacePaths": list(change.replace_paths),
+    }
+
+
+def drift_document(environment: str, drift: tuple[Drift, ...]) -> dict[str, Any]:
+    """Return a drift report as `drift --format json` prints it."""
+    counts = dict.fromkeys(("changed", "missing", "unchecked", "acknowledged"), 0)
+    for item in drift:
+        counts[item.status] += 1
+    return {
+        "formatVersion": FORMAT_VERSION,
+        "environment": environment,
+        "drift": [_drift(item) for item in drift],
+        "summary": counts,
+    }
+
+
+def _drift(item: Drift) -> dict[str, Any]:
+    return {
+        "address": item.address,
+        "kind": item.kind,
+        "id": item.ident,
+        "status": item.status,
+        "fields": [_field(field) for field in item.fields],
+        "updatedBy": item.updated_by,
+        "updatedAt": item.updated_at,
+    }
+
+
+def _field(field: DriftField) -> dict[str, Any]:
+    def side(value: Tree) -> Tree:
+        if value is MISSING:
+            return None
+        return SENSITIVE if field.sensitive else shown(value)
+
+    return {
+        "path": pointer(field.path),
+        "applied": side(field.applied),
+        "live": side(field.live),
+        "desired": side(field.desired),
+    }
+
+
+def entry_document(address: str, entry: Entry) -> dict[str, Any]:
+    """Return one state entry as `state show --format json` prints it, fingerprints as `(sensitive)`."""
+    return {"address": address, **entry_json(entry), "applied": shown(entry.applied)}

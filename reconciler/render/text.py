@@ -1,0 +1,191 @@
+"""A plan, a drift report or a state as text for a terminal or a log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import groupby
+
+from reconciler.core.diff import FieldChange
+from reconciler.core.plan import Action, Change, Drift, Plan
+from reconciler.core.state import State
+from reconciler.core.values import MISSING, pointer
+from reconciler.render.values import label, lines, say
+
+Paint = Callable[[str, str], str]
+"""Colours a text: (style, text) -> text; styles are green, yellow, red, cyan, bold, dim."""
+
+SYMBOLS = {
+    Action.CREATE: ("+", "green"),
+    Action.UPDATE: ("~", "yellow"),
+    Action.REPLACE: ("±", "red"),
+    Action.DELETE: ("-", "red"),
+    Action.FORGET: ("x", "cyan"),
+}
+_VERBS = {
+    Action.CREATE: "create",
+    Action.UPDATE: "update in place",
+    Action.REPLACE: "replace",
+    Action.DELETE: "delete",
+    Action.FORGET: "forget",
+}
+_MANY = 12
+"""Lines of one list that are shown; the rest is counted."""
+
+
+def plain(_style: str, text: str) -> str:
+    """Colour nothing."""
+    return text
+
+
+def plan_text(plan: Plan, paint: Paint = plain, *, verbose: bool = False) -> str:
+    """Return the plan: what changed outside, each change with old → new, one line of summary."""
+    out = [_heading(plan, paint), ""]
+    drifted = [item for item in plan.drift if item.status in ("changed", "missing")]
+    if drifted:
+        out += [paint("bold", "Changed outside since the last apply:"), ""]
+        out += [line for item in drifted for line in _drift_lines(item, paint)] + [""]
+    for change in plan.effective:
+        out += [*_change_lines(change, paint, verbose=verbose), ""]
+    unchecked = sum(len(change.unchecked) for change in plan.changes if change.action is Action.NOOP)
+    if not plan.effective:
+        out.append("No changes. The platform is as the manifests say.")
+    if verbose and unchecked:
+        out.append(f"{unchecked} write-only values could not be compared with the platform.")
+    out += [paint("yellow", f"Warning: {text}") for text in plan.warnings]
+    out += [paint("red", str(problem)) for problem in plan.objections]
+    out.append(summary_line(plan, paint))
+    return "\n".join(out) + "\n"
+
+
+def _heading(plan: Plan, paint: Paint) -> str:
+    place = f"environment {plan.environment} · {plan.platform} · sandbox {plan.sandbox}"
+    return paint("bold", f"{'Destroy' if plan.destroy else 'Plan'} for {place}")
+
+
+def summary_line(plan: Plan, paint: Paint = plain) -> str:
+    """Return `Plan: 4 to create, 1 to update, …`."""
+    counts = plan.summary()
+    words = ("create", "update", "replace", "delete", "forget")
+    parts = [f"{counts.get(word, 0)} to {word}" for word in words if word != "forget" or counts.get(word)]
+    return paint("bold", f"Plan: {', '.join(parts)}; {counts['noop']} unchanged.")
+
+
+def _change_lines(change: Change, paint: Paint, *, verbose: bool) -> Iterator[str]:
+    symbol, colour = SYMBOLS[change.action]
+    ident = f"  {change.ident}" if change.ident else ""
+    verb = "delete old object" if change.deposed else _VERBS[change.action]
+    head = f"{paint(colour, f'{symbol} {change.address}')}  {change.kind}{paint('dim', ident)}"
+    reason = "" if change.reason == "new" else f": {change.reason}"
+    yield f"  {head}  {paint('dim', f'({verb}{reason})')}"
+    if change.action in (Action.CREATE, Action.REPLACE):
+        yield from _body_lines(change, paint)
+    elif change.action is Action.UPDATE:
+        yield from _field_lines(change, paint)
+    if change.action in (Action.UPDATE, Action.REPLACE) or verbose:
+        for call in change.calls:
+            query = "?" + "&".join(f"{key}={value}" for key, value in call.query) if call.query else ""
+            yield paint("dim", f"      → {call.method} {call.path.split('/', 4)[-1]}{query}")
+    if verbose:
+        for step in change.patch:
+            if "op" in step:
+                value = f" {say(step['value'])}" if "value" in step else ""
+                yield paint("dim", f"        {step['op']} {step['path']}{value}")
+
+
+def _body_lines(change: Change, paint: Paint) -> Iterator[str]:
+    replaced = {pointer(item.path): item for item in change.fields}
+    for path, item in replaced.items():
+        mark = paint("red", "  # forces the replace") if path in change.replace_paths else ""
+        yield f"      {_old_new(item, paint)}{mark}"
+    if change.action is Action.REPLACE:
+        return
+    width = max((len(name) for name, _, listed in lines(change.after) if not listed), default=0)
+    for listed, group in groupby(lines(change.after), key=lambda line: line[0] if line[2] else ""):
+        found = list(group)
+        if not listed:
+            yield from (f"      {name:<{width}}  {value}" for name, value, _ in found)
+            continue
+        yield f"      {listed}"
+        for _, value, _ in found[:_MANY]:
+            yield f"        {paint('green', '+')} {value}"
+        if len(found) > _MANY:
+            yield f"        … and {len(found) - _MANY} more"
+
+
+def _field_lines(change: Change, paint: Paint) -> Iterator[str]:
+    """Members of sets stand below their list as added or removed; other fields as old → new."""
+    for listed, group in groupby(change.fields, key=_list_of):
+        found = list(group)
+        if listed is None:
+            yield from (f"      {_old_new(item, paint)}" for item in found)
+            continue
+        yield f"      {listed}"
+        for item in found[: 4 * _MANY]:
+            if item.old is MISSING:
+                yield f"        {paint('green', '+')} {say(item.new)}"
+            elif item.new is MISSING:
+                yield f"        {paint('red', '-')} {say(item.old)}"
+            else:
+                yield f"        {_old_new(item, paint, from_member=True)}"
+        if len(found) > 4 * _MANY:
+            yield f"        … and {len(found) - 4 * _MANY} more"
+
+
+def _list_of(item: FieldChange) -> str | None:
+    if "selectors" in item.path:
+        return label(item.path[: item.path.index("selectors") + 1])
+    return "mappings" if item.path[:1] == ("mappings",) and len(item.path) > 1 else None
+
+
+def _old_new(item: FieldChange, paint: Paint, *, from_member: bool = False) -> str:
+    name = label(item.path[1:] if from_member and item.path[:1] == ("mappings",) else item.path)
+    if from_member and "selectors" in item.path:
+        name = label(item.path[item.path.index("selectors") + 1 :])
+    if item.sensitive:
+        words = "(sensitive) → (sensitive, changed)" if item.old is not MISSING else "(sensitive, new)"
+        return f"{paint('yellow', '~')} {name}: {words}"
+    if item.old is MISSING:
+        return f"{paint('green', '+')} {name}: {say(item.new)}"
+    if item.new is MISSING:
+        return f"{paint('red', '-')} {name}: {say(item.old)}"
+    return f"{paint('yellow', '~')} {name}: {say(item.old)} → {say(item.new)}"
+
+
+def drift_text(drift: tuple[Drift, ...], paint: Paint = plain, *, verbose: bool = False) -> str:
+    """Return a drift report: objects that changed or are gone, with applied → live."""
+    found = [item for item in drift if item.status in ("changed", "missing")]
+    out = [line for item in found for line in [*_drift_lines(item, paint), ""]]
+    unchecked = [item for item in drift if item.status == "unchecked"]
+    if not found:
+        out.append("No drift: everything that can be read back is as it was applied.")
+    else:
+        out.append(paint("bold", f"Drift: {len(found)} of the managed objects are not as they were applied."))
+    if unchecked:
+        names = f": {', '.join(item.address for item in unchecked)}" if verbose else ""
+        out.append(f"Not checked: secrets of {len(unchecked)} objects, which the platform never shows{names}.")
+    return "\n".join(out) + "\n"
+
+
+def _drift_lines(item: Drift, paint: Paint) -> Iterator[str]:
+    if item.status == "missing":
+        yield f"  {paint('red', f'! {item.address}')}  {item.kind}  {item.ident}  (deleted outside)"
+        return
+    who = f" by {item.updated_by}" if item.updated_by else ""
+    yield f"  {paint('yellow', f'! {item.address}')}  {item.kind}  {paint('dim', f'{item.ident}{who}')}"
+    for field in item.fields:
+        if field.sensitive:
+            yield f"      {label(field.path)}: (sensitive)"
+        else:
+            yield f"      {label(field.path)}: {say(field.applied)} → {say(field.live)}"
+
+
+def state_text(state: State, paint: Paint = plain) -> str:
+    """Return the state as a table of addresses, kinds and ids."""
+    place = f"environment {state.environment} · {state.platform} · sandbox {state.sandbox} · serial {state.serial}"
+    width = max((len(address) for address in state.resources), default=0)
+    out = [paint("bold", f"State of {place}")]
+    for address, entry in sorted(state.resources.items()):
+        old = f"  (and {len(entry.deposed)} old)" if entry.deposed else ""
+        out.append(f"  {address:<{width}}  {entry.kind:<16}  {entry.id}{old}")
+    out += [f"  {address:<{width}}  outcome of a {item.action} unknown" for address, item in state.pending.items()]
+    return "\n".join(out) + "\n"

@@ -1,0 +1,78 @@
+"""One value, one line: how names, paths, rows and selectors read to a person."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from reconciler.core.values import MISSING, SENSITIVE, Fingerprint, Path, Ref, Secret, Tree, shown
+
+WIDTH = 100
+
+
+def say(value: Tree) -> str:
+    """Return `value` on one line: rows as `a → b`, selectors by name or path, the rest as short JSON."""
+    if value is MISSING:
+        return "(none)"
+    if isinstance(value, Secret | Fingerprint):
+        return SENSITIVE
+    if isinstance(value, Ref):
+        return f"(known after apply: {value.address})"
+    if value == SENSITIVE:
+        return SENSITIVE
+    if isinstance(value, dict):
+        return _mapping(value)
+    return _short(value)
+
+
+def _mapping(value: dict[str, Any]) -> str:
+    source = value.get("source", value.get("sourceAttribute"))
+    destination = value.get("destination", value.get("destinationXdmPath"))
+    if source is not None and destination is not None:
+        kind = value.get("sourceType", "ATTRIBUTE")
+        marks = [] if kind in ("ATTRIBUTE", "text/x.schema-path") else [str(kind).lower()]
+        marks += [name for name in ("identity", "primaryIdentity") if value.get(name) is True]
+        return f"{source} → {destination}" + (f"  ({', '.join(marks)})" if marks else "")
+    inner = value.get("value")
+    if isinstance(inner, dict) and "type" in value and len(value) == 2:
+        if "path" in inner:
+            return str(inner["path"])
+        name = f"{_short(inner['name'])} " if inner.get("name") else ""
+        rest = {key: item for key, item in inner.items() if key not in ("id", "name", "description")}
+        return f"{name}{inner.get('id')}" + (f"  {_short(shown(rest))}" if rest else "")
+    if value.keys() == {"id", "version"}:
+        return f"{say(value['id'])} (version {say(value['version'])})".replace('"', "")
+    return _short(shown(value))
+
+
+def _short(value: Tree) -> str:
+    text = json.dumps(shown(value), ensure_ascii=False)
+    return text if len(text) <= WIDTH else text[: WIDTH - 1] + "…"
+
+
+def label(path: Path) -> str:
+    """Return a path as a person reads it: dots, and without the furniture of selectors."""
+    steps = (
+        [step for step in path if step not in ("params", "selectors", "value")] if "transformations" in path else path
+    )
+    return ".".join(step for step in steps if step not in ("transformations", "GeneralTransform")) or "(all)"
+
+
+def lines(tree: Tree, path: Path = ()) -> Iterator[tuple[str, str, bool]]:
+    """Yield label, value and whether it is a member of a list, for each thing of a new object worth a line."""
+    if isinstance(tree, dict) and tree and not _is_leaf(tree):
+        for key, value in tree.items():
+            yield from lines(value, (*path, key))
+    elif isinstance(tree, list) and tree:
+        for item in tree:
+            if isinstance(item, dict) and "params" in item and "name" in item:
+                yield from lines(item["params"], (*path, str(item["name"]), "params"))
+            else:
+                yield label(path), say(item), True
+    elif not (isinstance(tree, dict | list) or tree is None) or (isinstance(tree, dict) and tree):
+        yield label(path), say(tree), False
+
+
+def _is_leaf(tree: dict[str, Any]) -> bool:
+    return tree.keys() == {"id", "version"}
