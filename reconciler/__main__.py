@@ -6,13 +6,21 @@ import sys
 
 
 def main() -> None:
-    """Run `reconciler` and exit: 0 fine, 1 any error, 2 changes or drift, 130 interrupted."""
+    """Run `reconciler` and exit with its code."""
+    sys.exit(run())
+
+
+def run(args: list[str] | None = None) -> int:
+    """Run one command line (the process's own without `args`) and return its exit code.
+
+    0 fine, 1 any error, 2 changes (`plan --detailed-exitcode`) or drift (`drift`), 130 interrupted.
+    """
     import click
 
     from reconciler.cli.main import cli
 
     try:
-        code = cli(standalone_mode=False)
+        code = cli(args, standalone_mode=False)
     except click.exceptions.Exit as done:
         code = done.exit_code
     except click.Abort:
@@ -35,7 +43,7 @@ def main() -> None:
         for problem in error.problems:
             click.echo(str(problem), err=True)
         code = 1
-    sys.exit(code if isinstance(code, int) else 0)
+    return code if isinstance(code, int) else 0
 
 
 if __name__ == "__main__":

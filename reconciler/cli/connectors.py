@@ -40,7 +40,10 @@ def list_(category: str | None, form: str) -> None:
 @click.argument("key")
 @common
 def show(key: str) -> None:
-    """Show one connector: its ids, ways to log in and parameters. A key of both directions wants source/ or destination/."""
+    """Show one connector: its ids, ways to log in and parameters.
+
+    A key that is both a source and a destination wants source/ or destination/ before it.
+    """
     from reconciler.catalog import Parameter, shipped
     from reconciler.core.problems import ManifestError, Problem
     from reconciler.manifests.document import nearest
@@ -50,13 +53,11 @@ def show(key: str) -> None:
     found = [
         item
         for way in ("source", "destination")
-        if direction in ("", way) and (item := catalog.get(way, plain)) is not None  # type: ignore[arg-type]
+        if direction in ("", way) and (item := catalog.get(way, plain)) is not None
     ]
     if not found:
         names = [*catalog.keys("source"), *catalog.keys("destination")]
-        raise ManifestError(
-            Problem("unknown-connector", f"no connector {key!r} in the catalog", nearest(plain, names[:0] or names))
-        )
+        raise ManifestError(Problem("unknown-connector", f"no connector {key!r} in the catalog", nearest(plain, names)))
     if len(found) > 1:
         raise ManifestError(
             Problem(

@@ -171,7 +171,7 @@ async def applied(
     if not approve and not sys.stdin.isatty():
         raise click.UsageError("There is no terminal to ask on: pass --auto-approve to go on without asking.")
     store = session.store()
-    async with session.platform(settings.parallelism) as (api, place, own):
+    async with session.platform(settings.parallelism) as (api, place, _):
         session.check(store.read(), place)
         store.lock(f"reconciler {verb}", lock_timeout)
         try:

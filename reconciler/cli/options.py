@@ -46,7 +46,7 @@ def common(function: F) -> F:
 def _hook(option: Callable[[F], F]) -> Callable[[F], F]:
     def attach(function: F) -> F:
         made = option(function)
-        parameter = made.params[-1] if isinstance(made, click.Command) else made.__click_params__[-1]  # type: ignore[attr-defined]
+        parameter = made.__click_params__[-1]  # type: ignore[attr-defined]  # click keeps them there until @command
         parameter.callback = _keep
         parameter.expose_value = False
         return made

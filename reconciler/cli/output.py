@@ -37,7 +37,7 @@ def painter(stream: object) -> Callable[[str, str], str]:
     """Return the function that colours a text for `stream`."""
     if not coloured(stream):
         return lambda _style, text: text
-    return lambda style, text: click.style(text, **_STYLES.get(style, {"fg": style}))  # type: ignore[arg-type]
+    return lambda style, text: click.style(text, **_STYLES.get(style, {"fg": style}))
 
 
 def say(text: str) -> None:

@@ -57,8 +57,13 @@ def plan_text(plan: Plan, paint: Paint = plain, *, verbose: bool = False) -> str
     return "\n".join(out) + "\n"
 
 
+def platform_name(identity: str) -> str:
+    """Return the platform as people call it: an emulator's own id says nothing to them."""
+    return "emulator" if identity.startswith("emulator:") else identity
+
+
 def _heading(plan: Plan, paint: Paint) -> str:
-    place = f"environment {plan.environment} · {plan.platform} · sandbox {plan.sandbox}"
+    place = f"environment {plan.environment} · {platform_name(plan.platform)} · sandbox {plan.sandbox}"
     return paint("bold", f"{'Destroy' if plan.destroy else 'Plan'} for {place}")
 
 
@@ -121,9 +126,10 @@ def _field_lines(change: Change, paint: Paint) -> Iterator[str]:
             continue
         yield f"      {listed}"
         for item in found[: 4 * _MANY]:
-            if item.old is MISSING:
+            member = len(item.path) == _depth(item) + 1
+            if member and item.old is MISSING:
                 yield f"        {paint('green', '+')} {say(item.new)}"
-            elif item.new is MISSING:
+            elif member and item.new is MISSING:
                 yield f"        {paint('red', '-')} {say(item.old)}"
             else:
                 yield f"        {_old_new(item, paint, from_member=True)}"
@@ -131,16 +137,20 @@ def _field_lines(change: Change, paint: Paint) -> Iterator[str]:
             yield f"        … and {len(found) - 4 * _MANY} more"
 
 
+def _depth(item: FieldChange) -> int:
+    """Return how many steps lead to the list a field stands in, 0 where it stands in none."""
+    if "selectors" in item.path[:-1]:
+        return item.path.index("selectors") + 1
+    return 1 if item.path[:1] == ("mappings",) and len(item.path) > 1 else 0
+
+
 def _list_of(item: FieldChange) -> str | None:
-    if "selectors" in item.path:
-        return label(item.path[: item.path.index("selectors") + 1])
-    return "mappings" if item.path[:1] == ("mappings",) and len(item.path) > 1 else None
+    return label(item.path[: _depth(item)]) if _depth(item) else None
 
 
 def _old_new(item: FieldChange, paint: Paint, *, from_member: bool = False) -> str:
-    name = label(item.path[1:] if from_member and item.path[:1] == ("mappings",) else item.path)
-    if from_member and "selectors" in item.path:
-        name = label(item.path[item.path.index("selectors") + 1 :])
+    inner = tuple(step for step in item.path[_depth(item) :] if step != "value")
+    name = " ".join(inner) if from_member else label(item.path)
     if item.sensitive:
         words = "(sensitive) → (sensitive, changed)" if item.old is not MISSING else "(sensitive, new)"
         return f"{paint('yellow', '~')} {name}: {words}"
@@ -181,7 +191,7 @@ def _drift_lines(item: Drift, paint: Paint) -> Iterator[str]:
 
 def state_text(state: State, paint: Paint = plain) -> str:
     """Return the state as a table of addresses, kinds and ids."""
-    place = f"environment {state.environment} · {state.platform} · sandbox {state.sandbox} · serial {state.serial}"
+    place = f"environment {state.environment} · {platform_name(state.platform)} · sandbox {state.sandbox} · serial {state.serial}"
     width = max((len(address) for address in state.resources), default=0)
     out = [paint("bold", f"State of {place}")]
     for address, entry in sorted(state.resources.items()):

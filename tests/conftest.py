@@ -1,0 +1,289 @@
+"""The emulator over real HTTP, a project folder, and the command line run in this process."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvicorn
+
+from reconciler.__main__ import run
+from reconciler.emulator.app import create_app
+from reconciler.emulator.storage import Storage
+from reconciler.emulator.wire import Options
+
+ROOT = Path(__file__).parent.parent
+SHARED = ROOT.parent / "shared"
+FLOW = "/data/foundation/flowservice"
+PREP = "/data/foundation/conversion"
+
+SECRETS = {
+    "RECONCILER_SECRET_KINESIS_ID": "AKIAIOSFODNN7EXAMPLE",
+    "RECONCILER_SECRET_KINESIS_KEY": "canary-kinesis-5f1c",
+    "RECONCILER_SECRET_EVENT_HUBS_KEY": "canary-eventhubs-9d2e",
+}
+
+
+@dataclass
+class Request:
+    """One request as the server saw it."""
+
+    method: str
+    path: str
+    query: str
+    headers: dict[str, str]
+    body: Any
+    status: int = 0
+    answer: Any = None
+
+
+Fault = Callable[[Request], Any]
+
+
+@dataclass
+class Server:
+    """A running emulator: its address, what it was asked, and faults to make before or after a request."""
+
+    url: str
+    requests: list[Request] = field(default_factory=list)
+    before: list[Fault] = field(default_factory=list)
+    after: list[Fault] = field(default_factory=list)
+
+    def writes(self) -> list[Request]:
+        """Return what was not a read."""
+        return [item for item in self.requests if item.method != "GET"]
+
+    def bodies(self, method: str, path: str) -> list[Any]:
+        """Return the bodies sent to one collection."""
+        return [item.body for item in self.requests if item.method == method and item.path == path]
+
+    def clear(self) -> None:
+        """Forget what was asked."""
+        self.requests.clear()
+
+    def call(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
+        """Do what somebody in the UI would do; returns the decoded answer."""
+        import httpx
+
+        answer = httpx.request(
+            method,
+            self.url + path,
+            json=body,
+            headers={
+                "Authorization": "Bearer ui",
+                "x-api-key": "somebody",
+                "x-gw-ims-org-id": "ORG@AdobeOrg",
+                "x-sandbox-name": "dev",
+                "x-recorded": "no",
+                **headers,
+            },
+        )
+        answer.raise_for_status()
+        return answer.json() if answer.content else None
+
+    def get(self, kind: str, ident: str) -> dict[str, Any]:
+        """Return one Flow Service object."""
+        found: dict[str, Any] = self.call("GET", f"{FLOW}/{kind}/{ident}")["items"][0]
+        return found
+
+    def edit(self, kind: str, ident: str, *operations: dict[str, Any]) -> None:
+        """Patch one Flow Service object from outside."""
+        etag = self.get(kind, ident)["etag"]
+        self.call("PATCH", f"{FLOW}/{kind}/{ident}", list(operations), **{"If-Match": etag})
+
+    def items(self, kind: str) -> list[dict[str, Any]]:
+        """Return all objects of one Flow Service kind."""
+        found: list[dict[str, Any]] = self.call("GET", f"{FLOW}/{kind}?limit=100")["items"]
+        return found
+
+
+class Recorder:
+    """ASGI middleware: records requests, makes faults. A fault returns a status to answer with, or `drop`."""
+
+    def __init__(self, app: Any, server: Server) -> None:
+        self.app = app
+        self.server = server
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        headers = {key.decode().lower(): value.decode() for key, value in scope["headers"]}
+        raw = b""
+        while True:
+            message = await receive()
+            raw += message.get("body", b"")
+            if not message.get("more_body"):
+                break
+        try:
+            body = json.loads(raw) if raw else None
+        except ValueError:
+            body = raw.decode()
+        seen = Request(scope["method"], scope["path"], scope["query_string"].decode(), headers, body)
+        ours = headers.get("x-recorded") != "no"
+        if ours:
+            self.server.requests.append(seen)
+            for fault in list(self.server.before):
+                if await self._fault(fault(seen), send):
+                    return
+        sent: list[Any] = []
+
+        async def replay() -> Any:
+            return {"type": "http.request", "body": raw, "more_body": False}
+
+        async def keep(message: Any) -> None:
+            sent.append(message)
+
+        await self.app(scope, replay, keep)
+        seen.status = sent[0]["status"]
+        answer = b"".join(message.get("body", b"") for message in sent[1:])
+        seen.answer = json.loads(answer) if answer[:1] in (b"{", b"[") else answer.decode()
+        if ours:
+            for fault in list(self.server.after):
+                if await self._fault(fault(seen), send):
+                    return
+        for message in sent:
+            await send(message)
+
+    async def _fault(self, verdict: Any, send: Any) -> bool:
+        if verdict is None:
+            return False
+        if verdict == "drop":
+            # half an answer, then silence: the client sees a broken connection
+            await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"100")]})
+            await send({"type": "http.response.body", "body": b"{", "more_body": False})
+            return True
+        status, headers, body = verdict
+        await send({"type": "http.response.start", "status": status, "headers": [(b"content-type", b"application/json"), *headers]})
+        await send({"type": "http.response.body", "body": json.dumps(body).encode()})
+        return True
+
+
+def serve(options: Options | None = None, storage: Storage | None = None) -> Iterator[Server]:
+    """Run an emulator in a thread for as long as the caller needs it."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        listener = probe.dup()
+    port = listener.getsockname()[1]
+    listener.listen(128)
+    server = Server(f"http://127.0.0.1:{port}")
+    held = storage or Storage(":memory:")
+    app = Recorder(create_app(held, options), server)
+    config = uvicorn.Config(app, log_level="critical", lifespan="off", timeout_graceful_shutdown=1)
+    running = uvicorn.Server(config)
+    thread = threading.Thread(target=running.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread.start()
+    yield server
+    running.should_exit = True
+    thread.join(10)
+    listener.close()
+    held.close()
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    """An emulator over HTTP with the default switches."""
+    yield from serve()
+
+
+@dataclass
+class Result:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+    def json(self) -> Any:
+        """Return stdout as the one JSON document it is."""
+        return json.loads(self.out)
+
+
+@dataclass
+class Cli:
+    """Runs commands in this process, in a project folder of the test's own."""
+
+    folder: Path
+    capsys: pytest.CaptureFixture[str]
+
+    def __call__(self, *args: str | Path) -> Result:
+        """Run `reconciler` with `args`."""
+        self.capsys.readouterr()
+        code = run([str(item) for item in args])
+        seen = self.capsys.readouterr()
+        return Result(code, seen.out, seen.err)
+
+    def ok(self, *args: str | Path) -> Result:
+        """Run a command that must succeed."""
+        result = self(*args)
+        assert result.code == 0, result.err + result.out
+        return result
+
+    def write(self, name: str, text: str) -> Path:
+        """Write a file of the project."""
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    def edit(self, name: str, old: str, new: str) -> None:
+        """Replace a text that stands in a file of the project."""
+        path = self.folder / name
+        text = path.read_text(encoding="utf-8")
+        assert old in text, f"{old!r} is not in {name}"
+        path.write_text(text.replace(old, new), encoding="utf-8")
+
+    def example(self, name: str) -> None:
+        """Copy one of the examples into the project."""
+        shutil.copytree(ROOT / "examples" / name, self.folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("state"))
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """The state file."""
+        found: dict[str, Any] = json.loads((self.folder / "state" / "default.json").read_text(encoding="utf-8"))
+        return found
+
+    def id(self, address: str) -> str:
+        """Return the id bound to an address."""
+        return str(self.state["resources"][address]["id"])
+
+
+@pytest.fixture
+def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Cli:
+    """The command line in an empty project folder, with an environment that names nothing."""
+    for name in list(os.environ):
+        if name.startswith(("AEP_", "RECONCILER_")):
+            monkeypatch.delenv(name)
+    folder = tmp_path / "project"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    return Cli(folder, capsys)
+
+
+@pytest.fixture
+def live(cli: Cli, server: Server, monkeypatch: pytest.MonkeyPatch) -> Cli:
+    """The command line pointed at the emulator over HTTP, with credentials and the examples' secrets."""
+    point_at(server, monkeypatch)
+    return cli
+
+
+def point_at(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Set the environment a user would set for this server."""
+    for name, value in {
+        "AEP_PLATFORM_URL": server.url,
+        "AEP_IMS_URL": server.url,
+        "AEP_CLIENT_ID": "client",
+        "AEP_CLIENT_SECRET": "canary-client-77aa",
+        "AEP_ORG_ID": "ORG@AdobeOrg",
+        "AEP_SANDBOX": "dev",
+        **SECRETS,
+    }.items():
+        monkeypatch.setenv(name, value)
