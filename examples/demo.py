@@ -47,7 +47,10 @@ def edit(file: Path, old: str, new: str) -> None:
     text = file.read_text(encoding="utf-8")
     assert old in text
     file.write_text(text.replace(old, new), encoding="utf-8")
-    print(f"{file}:\n  - {old.strip()}\n" + "".join(f"  + {line.strip()}\n" for line in new.strip().split("\n")), flush=True)
+    print(
+        f"{file}:\n  - {old.strip()}\n" + "".join(f"  + {line.strip()}\n" for line in new.strip().split("\n")),
+        flush=True,
+    )
 
 
 async def somebody_clicks(database: Path, flow: str) -> None:

@@ -53,6 +53,7 @@ class Server:
     """A running emulator: its address, what it was asked, and faults to make before or after a request."""
 
     url: str
+    storage: Storage
     requests: list[Request] = field(default_factory=list)
     before: list[Fault] = field(default_factory=list)
     after: list[Fault] = field(default_factory=list)
@@ -112,7 +113,7 @@ class Recorder:
         self.app = app
         self.server = server
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:  # noqa: C901 - one request, told in order
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -162,7 +163,13 @@ class Recorder:
             await send({"type": "http.response.body", "body": b"{", "more_body": False})
             return True
         status, headers, body = verdict
-        await send({"type": "http.response.start", "status": status, "headers": [(b"content-type", b"application/json"), *headers]})
+        await send(
+            {
+                "type": "http.response.start",
+                "status": status,
+                "headers": [(b"content-type", b"application/json"), *headers],
+            }
+        )
         await send({"type": "http.response.body", "body": json.dumps(body).encode()})
         return True
 
@@ -174,8 +181,8 @@ def serve(options: Options | None = None, storage: Storage | None = None) -> Ite
         listener = probe.dup()
     port = listener.getsockname()[1]
     listener.listen(128)
-    server = Server(f"http://127.0.0.1:{port}")
     held = storage or Storage(":memory:")
+    server = Server(f"http://127.0.0.1:{port}", held)
     app = Recorder(create_app(held, options), server)
     config = uvicorn.Config(app, log_level="critical", lifespan="off", timeout_graceful_shutdown=1)
     running = uvicorn.Server(config)
@@ -243,7 +250,9 @@ class Cli:
 
     def example(self, name: str) -> None:
         """Copy one of the examples into the project."""
-        shutil.copytree(ROOT / "examples" / name, self.folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("state"))
+        shutil.copytree(
+            ROOT / "examples" / name, self.folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("state")
+        )
 
     @property
     def state(self) -> dict[str, Any]:

@@ -178,6 +178,8 @@ async def applied(
             state = store.begin(session.check(None, place)) if store.path.exists() else None
             fresh = state is None
             state = state or session.check(None, place)
+            if fresh and saved is not None and saved.serial == 0:
+                state = replace(state, lineage=saved.lineage)  # a first plan, saved before there was any state
             secrets = session.secret_store(state)
             records, settled = await prepare(session, api, place, want, state)
             if saved is not None:

@@ -70,7 +70,7 @@ def writer(function: F) -> F:
     """Add the options of commands that change something."""
     for option in (
         click.option("-y", "--auto-approve", is_flag=True, help="Do not ask."),
-        click.option("--parallelism", default=10, type=click.IntRange(1, 100), show_default=True, help="Calls at once."),
+        click.option("--parallelism", default=10, type=click.IntRange(1, 100), show_default=True, help="Calls at once"),
         click.option("--lock-timeout", default=0.0, type=click.FloatRange(0), help="Seconds to wait for the lock."),
         click.option("--wait-timeout", default=300.0, type=click.FloatRange(0), show_default=True,
                      help="Seconds to wait for the platform to finish a transition."),

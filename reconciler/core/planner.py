@@ -148,7 +148,7 @@ def _change(walk: _Pass, resource: Resource) -> Change:
         return replace(base, calls=(kind.create(desired),))
     rules = kind.rules(desired)
     delta = _delta(world, resource, kind, rules, entry, desired, live)
-    if not delta:
+    if not delta and address not in walk.forced:
         _note_known(walk, kind, address, live, changed=False)
         return _noop(base, entry, live, delta)
     forcing = tuple(sorted({pointer(item.path) for item in delta.fields if rules.forces_replace(item.path)}))
@@ -341,7 +341,8 @@ def _drift(world: World, address: str) -> Drift | None:
         DriftField(item.path, item.new, item.old, at_path(rules, desired, item.path), item.sensitive)
         for item in delta.fields
     )
-    unchecked = tuple(DriftField(path, MISSING, MISSING, MISSING, True) for path in delta.unchecked)
+    secret = [path for path in delta.unchecked if isinstance(at_path(rules, applied, path), Fingerprint)]
+    unchecked = tuple(DriftField(path, MISSING, MISSING, MISSING, True) for path in secret)
     if not fields and not unchecked:
         return None
     body = live.body if isinstance(live.body, dict) else {}

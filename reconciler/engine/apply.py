@@ -98,8 +98,10 @@ class Run:
             ]
             problems += found
             self.listener.tell(Event("failed", address, verb, found[0].what))
-            if address in work.pending and not isinstance(error, AmbiguousError | StateError):
-                await work.note(Record("settled", address))  # refused, and known to be
+            intent = work.pending.get(address)
+            if intent and intent.action != "create" and not isinstance(error, AmbiguousError | StateError):
+                # refused, and known to be; a create says that itself: an error of the search after it proves nothing
+                await work.note(Record("settled", address))
             return "failed"
         self.listener.tell(Event("done", address, verb, ident=ident or ""))
         return "done"

@@ -45,6 +45,8 @@ class SourceDataflow:
             block = shop.parse(MappingBlock, mapping, ("mapping",))
         elif isinstance(mapping, list):
             block = _rows(shop, mapping)
+        elif mapping is not None:
+            shop.say(("mapping",), "bad-type", f"mapping must be a list of rows, not {mapping!r}", "begin rows with -")
         spec = shop.parse(self.model, {**shop.spec, "mapping": None}, ())
         if spec is None or (mapping is not None and block is None):
             return

@@ -45,7 +45,10 @@ def plan_text(plan: Plan, paint: Paint = plain, *, verbose: bool = False) -> str
         out += [paint("bold", "Changed outside since the last apply:"), ""]
         out += [line for item in drifted for line in _drift_lines(item, paint)] + [""]
     for change in plan.effective:
-        out += [*_change_lines(change, paint, verbose=verbose), ""]
+        block = list(_change_lines(change, paint, verbose=verbose))
+        out += block if len(block) == 1 else [*block, ""]
+    if plan.effective and out[-1]:
+        out.append("")
     unchecked = sum(len(change.unchecked) for change in plan.changes if change.action is Action.NOOP)
     if not plan.effective:
         out.append("No changes. The platform is as the manifests say.")
@@ -191,9 +194,9 @@ def _drift_lines(item: Drift, paint: Paint) -> Iterator[str]:
 
 def state_text(state: State, paint: Paint = plain) -> str:
     """Return the state as a table of addresses, kinds and ids."""
-    place = f"environment {state.environment} · {platform_name(state.platform)} · sandbox {state.sandbox} · serial {state.serial}"
+    place = f"environment {state.environment} · {platform_name(state.platform)} · sandbox {state.sandbox}"
     width = max((len(address) for address in state.resources), default=0)
-    out = [paint("bold", f"State of {place}")]
+    out = [paint("bold", f"State of {place} · serial {state.serial}")]
     for address, entry in sorted(state.resources.items()):
         old = f"  (and {len(entry.deposed)} old)" if entry.deposed else ""
         out.append(f"  {address:<{width}}  {entry.kind:<16}  {entry.id}{old}")

@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 import pytest
+
 from tests.conftest import FLOW, PREP, SECRETS, SHARED, Cli, Server
 
 SEEDS = SHARED / "seeds"
@@ -58,7 +59,12 @@ def test_kinesis_sends_the_documented_bodies(live: Cli, server: Server) -> None:
         "region": "us-east-1",
     }
     auth = {"specName": "Aws Kinesis authentication credentials", "params": params}
-    assert {**account, "name": "Connection for Amazon Kinesis", "connectionSpec": kinesis_spec, "auth": auth} in accounts
+    assert {
+        **account,
+        "name": "Connection for Amazon Kinesis",
+        "connectionSpec": kinesis_spec,
+        "auth": auth,
+    } in accounts
     assert len(accounts) == 2
     base = live.id("kinesis-summer/source/connection")
     assert server.bodies("POST", f"{FLOW}/sourceConnections") == [

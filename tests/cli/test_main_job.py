@@ -1,0 +1,509 @@
+"""The life of a dataflow: drift, repair, replace, destroy; saved plans; failures; what a person is told."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.conftest import FLOW, PREP, SECRETS, Cli, Request, Server
+
+SELECTORS = "/transformations/0/params/segmentSelectors/selectors"
+
+
+def actions(plan: dict[str, Any]) -> dict[str, str]:
+    """Return address -> action of a plan in JSON."""
+    return {item["address"]: item["action"] for item in plan["changes"]}
+
+
+def test_plan_writes_nothing(live: Cli, server: Server) -> None:
+    live.example("customer-io")
+    result = live.ok("plan")
+    assert "4 to create" in result.out
+    assert live("plan", "--detailed-exitcode").code == 2
+    assert [item.path for item in server.writes()] == []
+    assert not (live.folder / "state").exists()
+
+
+def test_the_plan_in_json(live: Cli) -> None:
+    live.example("kinesis")
+    plan = live.ok("plan", "--format", "json").json()
+    assert plan["formatVersion"] == 1
+    assert plan["environment"] == "default"
+    assert plan["summary"] == {"create": 5, "update": 0, "replace": 0, "delete": 0, "noop": 0}
+    flow = next(item for item in plan["changes"] if item["kind"] == "Flow")
+    assert flow["after"]["sourceConnectionIds"] == [{"$ref": "kinesis-summer/source#id"}]
+    account = next(item for item in plan["changes"] if item["address"] == "kinesis-summer/target/connection")
+    assert account["after"]["auth"]["params"]["secretKey"] == "(sensitive)"
+    assert set(flow) == {"address", "kind", "action", "id", "reason", "before", "after", "patch", "replacePaths"}
+
+
+def test_drift_is_seen_told_and_repaired(live: Cli, server: Server) -> None:
+    live.example("kinesis")
+    live.ok("apply", "-y")
+    assert live("drift").code == 0
+    flow = live.id("kinesis-summer/flow")
+    server.edit(
+        "flows",
+        flow,
+        {"op": "replace", "path": "/description", "value": "clicked"},
+        {"op": "add", "path": f"{SELECTORS}/-", "value": {"type": "PLATFORM_SEGMENT", "value": {"id": "extra"}}},
+    )
+    found = live("drift", "--format", "json")
+    assert found.code == 2
+    report = found.json()
+    changed = next(item for item in report["drift"] if item["status"] == "changed")
+    assert (changed["address"], changed["id"], changed["updatedBy"]) == (
+        "kinesis-summer/flow",
+        flow,
+        "somebody@techacct.adobe.com",
+    )
+    description = next(item for item in changed["fields"] if item["path"] == "/description")
+    assert description == {
+        "path": "/description",
+        "applied": "Summer campaign",
+        "live": "clicked",
+        "desired": "Summer campaign",
+    }
+    unchecked = [item["address"] for item in report["drift"] if item["status"] == "unchecked"]
+    assert unchecked == ["kinesis-summer/target/connection"]
+    assert report["summary"]["changed"] == 1
+    assert '"Summer campaign" → "clicked"' in live("drift").out
+    server.clear()
+    live.ok("apply", "-y")
+    (patch,) = [item.body for item in server.writes() if item.method == "PATCH"]
+    assert patch == [
+        {"op": "replace", "path": "/description", "value": "Summer campaign"},
+        {"op": "remove", "path": f"{SELECTORS}/1"},
+    ]
+    assert live("drift").code == 0
+
+
+def test_deleted_outside_is_made_again(live: Cli, server: Server) -> None:
+    live.example("customer-io")
+    live.ok("apply", "-y")
+    old = live.id("customer-io/flow")
+    server.call("DELETE", f"{FLOW}/flows/{old}")
+    found = live("drift", "--format", "json")
+    assert found.code == 2
+    assert [(item["address"], item["status"]) for item in found.json()["drift"]] == [("customer-io/flow", "missing")]
+    plan = live.ok("plan", "--format", "json").json()
+    assert actions(plan) == {"customer-io/flow": "create"}
+    assert old in plan["changes"][0]["reason"]
+    live.ok("apply", "-y")
+    assert live.id("customer-io/flow") != old
+    assert len(server.items("flows")) == 1
+    assert live("plan", "--detailed-exitcode").code == 0
+
+
+def test_destroy_takes_users_before_what_they_use(live: Cli, server: Server) -> None:
+    live.example("kinesis")
+    live.ok("apply", "-y")
+    server.clear()
+    live.ok("destroy", "-y")
+    gone = [item.path.split("/")[4] for item in server.writes() if item.method == "DELETE"]
+    assert gone[0] == "flows"
+    assert sorted(gone[1:3]) == ["sourceConnections", "targetConnections"]
+    assert gone[3:] == ["connections", "connections"]
+    for kind in ("connections", "sourceConnections", "targetConnections", "flows"):
+        assert server.items(kind) == []
+    assert live.state["resources"] == {}
+    assert "nothing" in live.ok("destroy", "-y").out or "No changes" in live.ok("destroy", "-y").out
+
+
+def test_mapping_sets_are_forgotten_and_said_so(live: Cli, server: Server) -> None:
+    live.example("customer-io")
+    live.ok("apply", "-y")
+    mapping = live.id("customer-io/mapping")
+    result = live.ok("destroy", "-y")
+    assert "cannot delete it" in result.out
+    assert "1 forgotten" in result.out
+    assert server.call("GET", f"{PREP}/mappingSets/{mapping}")["id"] == mapping
+
+
+def test_what_leaves_the_manifests_is_deleted(live: Cli, server: Server) -> None:
+    live.example("kinesis")
+    live.example("customer-io")
+    live.ok("apply", "-y")
+    (live.folder / "customer-io.yaml").unlink()
+    plan = live.ok("plan", "--format", "json").json()
+    assert actions(plan) == {
+        "customer-io/flow": "delete",
+        "customer-io/source": "delete",
+        "customer-io/target": "delete",
+        "customer-io/mapping": "forget",
+    }
+    live.ok("apply", "-y")
+    assert len(server.items("flows")) == 1
+
+
+def test_path_limits_the_run(live: Cli, server: Server) -> None:
+    live.write("reconciler.yaml", "apiVersion: reconciler/v1\nkind: Project\nmetadata: {name: p}\nspec: {}\n")
+    live.example("kinesis")
+    live.write("reconciler.yaml", (live.folder / "reconciler.yaml").read_text(encoding="utf-8"))
+    (live.folder / "in").mkdir()
+    live.example("customer-io")
+    (live.folder / "customer-io.yaml").rename(live.folder / "in" / "customer-io.yaml")
+    live.ok("apply", "-y", "in")
+    assert {name.partition("/")[0] for name in live.state["resources"]} == {"customer-io"}
+    live.ok("apply", "-y")
+    # what lies outside PATH is neither changed nor deleted
+    (live.folder / "kinesis.yaml").unlink()
+    assert live.ok("plan", "in", "--format", "json").json()["changes"] == []
+    (live.folder / "in" / "customer-io.yaml").rename(live.folder / "moved.yaml")
+    assert live.ok("plan", "in", "--format", "json").json()["changes"] == []
+
+
+def test_a_reference_outside_path_names_the_file(live: Cli, server: Server) -> None:
+    live.example("event-hubs")
+    text = (live.folder / "event-hubs.yaml").read_text(encoding="utf-8")
+    account, flow = text.split("---\n")
+    live.write("reconciler.yaml", "apiVersion: reconciler/v1\nkind: Project\nmetadata: {name: p}\nspec: {}\n")
+    live.write("event-hubs.yaml", flow)
+    live.write("accounts/account.yaml", account)
+    found = live("plan", "event-hubs.yaml")
+    assert found.code == 1
+    assert "include accounts/account.yaml" in found.err
+    live.ok("apply", "-y", "accounts")
+    live.ok("apply", "-y", "event-hubs.yaml")
+    assert live("plan", "--detailed-exitcode").code == 0
+
+
+# -- replaces ----------------------------------------------------------------------------------------------------
+def test_a_source_change_replaces_the_pair_and_the_flow(live: Cli, server: Server) -> None:
+    live.example("customer-io")
+    live.ok("apply", "-y")
+    old = {name: live.id(f"customer-io/{name}") for name in ("source", "target", "flow", "mapping")}
+    live.edit("customer-io.yaml", "dataset: {id: 63ec807d3f5ce91bd2d06c65}", "dataset: {id: 73ec807d3f5ce91bd2d06c65}")
+    plan = live.ok("plan", "--format", "json").json()
+    assert actions(plan) == {f"customer-io/{name}": "replace" for name in ("source", "target", "flow")}
+    paths = {item["address"]: item["replacePaths"] for item in plan["changes"]}
+    assert paths["customer-io/target"] == ["/params/dataSetId"]
+    assert "together with customer-io/target" in next(
+        item["reason"] for item in plan["changes"] if item["address"] == "customer-io/source"
+    )
+    server.clear()
+    live.ok("apply", "-y")
+    writes = [(item.method, item.path.removeprefix(FLOW), item.query) for item in server.writes() if FLOW in item.path]
+    assert writes[0] == ("POST", f"/flows/{old['flow']}/action", "op=disable")
+    assert sorted(path for _, path, _ in writes[1:3]) == ["/sourceConnections", "/targetConnections"]
+    assert writes[3] == ("POST", "/flows", "")
+    assert writes[4] == ("DELETE", f"/flows/{old['flow']}", "")
+    assert sorted(path for _, path, _ in writes[5:]) == [
+        f"/sourceConnections/{old['source']}",
+        f"/targetConnections/{old['target']}",
+    ]
+    assert live.id("customer-io/mapping") == old["mapping"]
+    assert live("plan", "--detailed-exitcode").code == 0
+    assert len(server.items("flows")) == len(server.items("sourceConnections")) == 1
+
+
+def test_a_replace_that_fails_enables_the_old_flow_again(live: Cli, server: Server) -> None:
+    live.example("customer-io")
+    live.ok("apply", "-y")
+    old = live.id("customer-io/flow")
+    live.edit("customer-io.yaml", "63ec807d3f5ce91bd2d06c65", "73ec807d3f5ce91bd2d06c65")
+
+    def refuse(request: Request) -> Any:
+        if (request.method, request.path) == ("POST", f"{FLOW}/flows"):
+            return 400, [], {"message": "no room"}
+        return None
+
+    server.before.append(refuse)
+    result = live("apply", "-y")
+    assert result.code == 1
+    assert "no room" in result.err
+    assert server.get("flows", old)["state"] == "enabled"
+    assert live.id("customer-io/flow") == old
+    assert live.state["resources"]["customer-io/source"]["deposed"]
+    server.before.clear()
+    live.ok("apply", "-y")
+    assert live("plan", "--detailed-exitcode").code == 0
+    assert [len(server.items(kind)) for kind in ("flows", "sourceConnections", "targetConnections")] == [1, 1, 1]
+
+
+def test_names_are_patched_in_place(live: Cli, server: Server) -> None:
+    live.example("customer-io")
+    live.ok("apply", "-y")
+    server.clear()
+    live.edit("customer-io.yaml", "name: Streaming Source Connection", "name: The Source Connection")
+    live.edit("customer-io.yaml", "    description: Streaming Dataflow for Customer.io\n", "")
+    live.ok("apply", "-y")
+    patches = [item.body for item in server.writes() if item.method == "PATCH"]
+    assert [{"op": "replace", "path": "/name", "value": "The Source Connection for Customer.io"}] in patches
+    assert [{"op": "remove", "path": "/description"}] in patches
+    assert len(patches) == 2
+
+
+def test_target_params_of_a_destination_are_patched(live: Cli, server: Server) -> None:
+    live.example("kinesis")
+    live.ok("apply", "-y")
+    server.clear()
+    live.ok("apply", "-y", "--var", "stream=other")
+    (patch,) = [item.body for item in server.writes() if item.method == "PATCH"]
+    assert patch == [{"op": "replace", "path": "/params/stream", "value": "other"}]
+
+
+def test_state_of_a_flow_is_an_action(live: Cli, server: Server) -> None:
+    live.example("customer-io")
+    live.edit("customer-io.yaml", "    flowSpec:", "    state: disabled\n    flowSpec:")
+    live.ok("apply", "-y")
+    flow = live.id("customer-io/flow")
+    assert server.get("flows", flow)["state"] == "disabled"
+    assert "state" not in server.bodies("POST", f"{FLOW}/flows")[0]
+    live.edit("customer-io.yaml", "    state: disabled\n", "")
+    plan = live.ok("plan", "--format", "json").json()
+    assert plan["changes"][0]["patch"] == [{"call": f"POST {FLOW}/flows/{flow}/action?op=enable"}]
+    live.ok("apply", "-y")
+    assert server.get("flows", flow)["state"] == "enabled"
+    live.edit("customer-io.yaml", "    flowSpec:", "    state: draft\n    flowSpec:")
+    refused = live("plan")
+    assert refused.code == 1
+    assert "cannot become a draft again" in refused.err
+
+
+# -- secrets -----------------------------------------------------------------------------------------------------
+def test_a_new_secret_is_seen_without_its_value(live: Cli, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    live.example("kinesis")
+    live.ok("apply", "-y")
+    server.clear()
+    monkeypatch.setenv("RECONCILER_SECRET_KINESIS_KEY", "canary-rotated-0042")
+    plan = live.ok("plan")
+    assert "secretKey: (sensitive) → (sensitive, changed)" in plan.out
+    assert "accessKeyId:" not in plan.out
+    live.ok("apply", "-y")
+    (patch,) = [item for item in server.writes() if item.method == "PATCH"]
+    assert patch.body == [
+        {
+            "op": "replace",
+            "path": "/auth/params",
+            "value": {
+                "accessKeyId": SECRETS["RECONCILER_SECRET_KINESIS_ID"],
+                "secretKey": "canary-rotated-0042",
+                "region": "us-east-1",
+            },
+        }
+    ]
+    assert any(item.path.endswith("/test") for item in server.requests)
+    assert live("plan", "--detailed-exitcode").code == 0
+
+
+def test_plan_needs_no_secret_apply_does(live: Cli, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    live.example("kinesis")
+    monkeypatch.delenv("RECONCILER_SECRET_KINESIS_KEY")
+    live.ok("plan")
+    server.clear()
+    refused = live("apply", "-y")
+    assert refused.code == 1
+    assert "set RECONCILER_SECRET_KINESIS_KEY" in refused.err
+    assert [item.path for item in server.writes() if FLOW in item.path] == []
+    assert not (live.folder / "state" / "default.json").exists()
+
+
+def test_bad_credentials_are_an_error_and_tried_again(
+    live: Cli, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live.example("kinesis")
+    monkeypatch.setenv("RECONCILER_SECRET_KINESIS_KEY", "wrong")
+    failed = live("apply", "-y")
+    assert failed.code == 1
+    assert "cannot log in" in failed.err
+    assert "kinesis-summer/flow" in failed.err, "what depends on it is named as not done"
+    assert "kinesis-summer/source" in live.state["resources"], "what does not depend on it is done"
+    again = live("apply", "-y")
+    assert again.code == 1, "an unrepaired credential is never taken for good"
+    monkeypatch.setenv("RECONCILER_SECRET_KINESIS_KEY", "right-one")
+    live.ok("apply", "-y")
+    assert live("plan", "--detailed-exitcode").code == 0
+    assert len(server.items("connections")) == 2
+
+
+def test_no_secret_rests_anywhere(live: Cli, server: Server) -> None:
+    live.example("kinesis")
+    shown = [
+        live("--verbose", *args) for args in (("plan",), ("plan", "--format", "json"), ("plan", "--out", "p.json"))
+    ]
+    shown += [
+        live("apply", "-y", "--verbose"),
+        live("plan", "--verbose"),
+        live("state", "show", "kinesis-summer/target/connection"),
+    ]
+    server.before.append(
+        lambda request: (400, [], {"message": json.dumps(request.body)}) if request.method == "POST" else None
+    )
+    live.edit("kinesis.yaml", "name: kinesis-summer", "name: kinesis-winter")
+    shown.append(live("apply", "-y", "--verbose"))
+    assert shown[-1].code == 1
+    canaries = [
+        *(value for name, value in SECRETS.items() if name != "RECONCILER_SECRET_EVENT_HUBS_KEY"),
+        "canary-client",
+    ]
+    texts = [text for result in shown for text in (result.out, result.err)]
+    texts += [path.read_text(encoding="utf-8", errors="replace") for path in live.folder.rglob("*") if path.is_file()]
+    for text in texts:
+        for canary in canaries:
+            assert canary not in text
+    state = json.dumps(live.state)
+    assert "scrypt:" in state
+
+
+# -- saved plans -------------------------------------------------------------------------------------------------
+def test_a_saved_plan_is_applied_without_the_manifests(live: Cli, server: Server) -> None:
+    live.example("kinesis")
+    live.ok("plan", "--out", "plan.json")
+    assert "5 to create" in live.ok("show", "plan.json").out
+    (live.folder / "kinesis.yaml").unlink()
+    live.ok("apply", "plan.json", "-y")
+    live.example("kinesis")
+    assert live("plan", "--detailed-exitcode").code == 0
+
+
+def test_a_saved_plan_is_stale_when_the_state_moved(live: Cli, server: Server) -> None:
+    live.example("customer-io")
+    live.ok("apply", "-y")
+    live.edit("customer-io.yaml", "name: Streaming Dataflow", "name: A Dataflow")
+    live.ok("plan", "--out", "plan.json")
+    live.edit("customer-io.yaml", "name: A Dataflow", "name: Another Dataflow")
+    live.ok("apply", "-y")
+    server.clear()
+    refused = live("apply", "plan.json", "-y")
+    assert refused.code == 1
+    assert "plan again" in refused.err
+    assert [item for item in server.writes() if FLOW in item.path] == []
+
+
+def test_a_saved_plan_is_stale_when_an_object_moved(live: Cli, server: Server) -> None:
+    live.example("customer-io")
+    live.ok("apply", "-y")
+    live.edit("customer-io.yaml", "name: Streaming Dataflow", "name: A Dataflow")
+    live.ok("plan", "--out", "plan.json")
+    server.edit("flows", live.id("customer-io/flow"), {"op": "replace", "path": "/description", "value": "x"})
+    refused = live("apply", "plan.json", "-y")
+    assert refused.code == 1
+    assert "customer-io/flow" in refused.err
+    assert "was changed since the plan was made" in refused.err
+
+
+def test_a_saved_update_does_exactly_what_it_showed(live: Cli, server: Server) -> None:
+    live.example("customer-io")
+    live.ok("apply", "-y")
+    live.edit("customer-io.yaml", "sourceAttribute: metric,", "sourceAttribute: data.metric,")
+    live.ok("plan", "--out", "plan.json")
+    server.clear()
+    live.ok("apply", "plan.json", "-y")
+    assert [item.method for item in server.writes() if item.path.startswith("/data")] == ["PUT", "PATCH"]
+    assert live("plan", "--detailed-exitcode").code == 0
+
+
+# -- asking ------------------------------------------------------------------------------------------------------
+def test_without_a_terminal_apply_wants_approval(live: Cli, server: Server) -> None:
+    live.example("customer-io")
+    refused = live("apply")
+    assert refused.code == 1
+    assert "--auto-approve" in refused.err
+    assert server.requests == []
+
+
+def test_usage_errors_exit_1(cli: Cli) -> None:
+    assert cli("aply").code == 1
+    assert "Did you mean 'apply'?" in cli("aply").err
+    assert cli("plan", "--no-such-option").code == 1
+
+
+def test_options_before_and_after_the_command(live: Cli) -> None:
+    live.example("customer-io")
+    live.ok("--state-dir", "elsewhere", "apply", "-y")
+    assert (live.folder / "elsewhere" / "default.json").exists()
+    live.ok("plan", "--state-dir", "elsewhere", "--detailed-exitcode")
+    live.ok("--env", "dev", "plan", ".")
+
+
+def test_the_state_commands(live: Cli) -> None:
+    live.example("customer-io")
+    assert live("state", "list").code == 1
+    live.ok("apply", "-y")
+    assert live.ok("state", "list").out.split() == [
+        f"customer-io/{name}" for name in ("flow", "mapping", "source", "target")
+    ]
+    entry = live.ok("state", "show", "customer-io/flow", "--format", "json").json()
+    assert entry["id"] == live.id("customer-io/flow")
+    assert "customer-io/flow" in live.ok("state", "show", "customer-io/flow").out
+    missing = live("state", "show", "customer-io/flwo")
+    assert missing.code == 1
+    assert "did you mean 'customer-io/flow'" in missing.err
+    assert "SourceConnection" in live.ok("show").out
+    assert live.ok("show", "state/default.json", "--format", "json").json()["serial"] == live.state["serial"]
+    assert live("show", "customer-io.yaml").code == 1
+
+
+def test_target_limits_the_plan(live: Cli) -> None:
+    live.example("customer-io")
+    plan = live.ok("plan", "--target", "customer-io/mapping", "--format", "json").json()
+    assert list(actions(plan)) == ["customer-io/mapping"]
+    assert set(actions(live.ok("plan", "--target", "customer-io/flow", "--format", "json").json())) == {
+        f"customer-io/{name}" for name in ("flow", "mapping", "source", "target")
+    }
+    unknown = live("plan", "--target", "nobody")
+    assert unknown.code == 1
+    assert "nothing has the address 'nobody'" in unknown.err
+
+
+def test_an_audience_by_name(live: Cli, server: Server) -> None:
+    live.example("kinesis")
+    live.edit(
+        "kinesis.yaml",
+        '{id: 72ddd79b-6b0a-4e97-a8d2-112ccd81bd02, name: Men over 50, description: ""}',
+        "{name: Loyal}",
+    )
+    missing = live("plan")
+    assert missing.code == 1
+    assert "Audience named 'Loyal': there is none" in missing.err
+    audience = server.call("POST", "/data/core/ups/audiences", {"name": "Loyal"})
+    server.call("POST", "/data/core/ups/audiences", {"name": "loyal ones"})
+    live.ok("apply", "-y")
+    flow = server.get("flows", live.id("kinesis-summer/flow"))
+    (selector,) = flow["transformations"][0]["params"]["segmentSelectors"]["selectors"]
+    assert selector["value"] == {"id": audience["id"], "name": "Loyal"}
+    server.call("POST", "/data/core/ups/audiences", {"name": "Loyal"})
+    twice = live("plan")
+    assert twice.code == 1
+    assert "2 objects match" in twice.err
+
+
+def test_shared_ownership_leaves_others_alone(live: Cli, server: Server) -> None:
+    live.example("kinesis")
+    live.edit("kinesis.yaml", "  audiences:\n", "  ownership: {audiences: shared}\n  audiences:\n")
+    live.ok("apply", "-y")
+    flow = live.id("kinesis-summer/flow")
+    extra = {"type": "PLATFORM_SEGMENT", "value": {"id": "theirs"}}
+    server.edit("flows", flow, {"op": "add", "path": f"{SELECTORS}/-", "value": extra})
+    assert live("plan", "--detailed-exitcode").code == 0
+    live.edit("kinesis.yaml", "id: 72ddd79b-6b0a-4e97-a8d2-112ccd81bd02", "id: ours-2")
+    live.ok("apply", "-y")
+    found = server.get("flows", flow)["transformations"][0]["params"]["segmentSelectors"]["selectors"]
+    assert [item["value"]["id"] for item in found] == ["theirs", "ours-2"]
+
+
+def test_ignored_changes_stay(live: Cli, server: Server) -> None:
+    live.example("customer-io")
+    live.edit(
+        "customer-io.yaml",
+        "  name: customer-io\n",
+        "  name: customer-io\n  annotations: {reconciler/ignore-changes: /flow/description}\n",
+    )
+    live.ok("apply", "-y")
+    server.edit("flows", live.id("customer-io/flow"), {"op": "replace", "path": "/description", "value": "theirs"})
+    assert live("plan", "--detailed-exitcode").code == 0
+    assert live("drift").code == 0
+
+
+def test_overrides_and_nulls(live: Cli, server: Server) -> None:
+    live.example("customer-io")
+    live.edit("customer-io.yaml", "  target:\n", "    overrides: {params: {later: 1}}\n  target:\n")
+    live.ok("apply", "-y")
+    assert server.bodies("POST", f"{FLOW}/sourceConnections")[0]["params"] == {"later": 1}
+    live.edit("customer-io.yaml", "    description: Streaming Dataflow for Customer.io\n", "    description: null\n")
+    live.ok("apply", "-y")
+    assert "description" not in server.get("flows", live.id("customer-io/flow"))
+    assert live("plan", "--detailed-exitcode").code == 0

@@ -1,0 +1,308 @@
+"""What goes wrong on the way: refusals, lost answers, conflicts, limits, expired tokens, kills."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reconciler.api import retry
+from reconciler.emulator.wire import Options
+from tests.conftest import FLOW, PREP, Cli, Request, Server, serve
+
+
+class Once:
+    """A fault at the first matching request, or the first `times` of them."""
+
+    def __init__(self, method: str, path: str, verdict: Any, times: int = 1) -> None:
+        self.method, self.path, self.verdict, self.left = method, path, verdict, times
+
+    def __call__(self, request: Request) -> Any:
+        if self.left and request.method == self.method and request.path.startswith(self.path):
+            self.left -= 1
+            return self.verdict
+        return None
+
+
+@pytest.fixture(autouse=True)
+def _no_long_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retry, "BASE", 0.001)
+
+
+COLLECTIONS = ("connections", "sourceConnections", "targetConnections", "flows")
+
+
+def one_of_each(server: Server) -> None:
+    """The kinesis example stands once, complete."""
+    assert [len(server.items(kind)) for kind in COLLECTIONS] == [2, 1, 1, 1]
+
+
+@pytest.mark.parametrize("kind", COLLECTIONS)
+@pytest.mark.parametrize("verdict", ["drop", (503, [], {"message": "try later"})], ids=["dropped", "503"])
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_a_create_without_an_answer_is_never_doubled(
+    live: Cli, server: Server, kind: str, verdict: Any, moment: str
+) -> None:
+    live.example("kinesis")
+    getattr(server, moment).append(Once("POST", f"{FLOW}/{kind}", verdict))
+    live.ok("apply", "-y", "--settle", "0.1")
+    one_of_each(server)
+    assert live("plan", "--detailed-exitcode").code == 0
+    assert live.state["pending"] == {}
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_a_mapping_set_without_an_answer(live: Cli, server: Server, moment: str) -> None:
+    live.example("customer-io")
+    getattr(server, moment).append(Once("POST", f"{PREP}/mappingSets", "drop"))
+    live.ok("apply", "-y", "--settle", "0.1")
+    assert len(server.call("GET", f"{PREP}/mappingSets?limit=10&start=0")["data"]) == 1
+
+
+def test_an_unanswered_create_is_found_by_the_next_run(live: Cli, server: Server) -> None:
+    live.example("customer-io")
+    drop = Once("POST", f"{FLOW}/flows", "drop", times=1)
+    server.after.append(drop)
+    server.before.append(Once("GET", f"{FLOW}/flows", (400, [], {"message": "lists are down"}), times=1))
+    assert live("apply", "-y", "--settle", "0.1").code == 1
+    assert "customer-io/flow" in live.state["pending"]
+    plan = live.ok("plan", "--format", "json").json()
+    assert plan["changes"] == []
+    live.ok("apply", "-y")
+    assert len(server.items("flows")) == 1
+    assert live.state["pending"] == {}
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize("verdict", ["drop", (500, [], {"message": "oops"})], ids=["dropped", "500"])
+def test_a_patch_without_an_answer_is_looked_at(live: Cli, server: Server, moment: str, verdict: Any) -> None:
+    live.example("kinesis")
+    getattr(server, moment).append(Once("PATCH", f"{FLOW}/flows", verdict))
+    live.ok("apply", "-y")
+    flow = server.get("flows", live.id("kinesis-summer/flow"))
+    selectors = flow["transformations"][0]["params"]["segmentSelectors"]["selectors"]
+    assert len(selectors) == 1, "an audience is not added twice"
+    assert live("plan", "--detailed-exitcode").code == 0
+
+
+def test_reads_and_deletes_are_tried_again(live: Cli, server: Server) -> None:
+    live.example("kinesis")
+    server.before.append(Once("GET", f"{FLOW}/flows", (502, [], {}), times=3))
+    live.ok("apply", "-y")
+    server.after.append(Once("DELETE", f"{FLOW}/flows", "drop"))
+    server.before.append(Once("DELETE", f"{FLOW}/connections", (503, [], {}), times=2))
+    live.ok("destroy", "-y")
+    assert [len(server.items(kind)) for kind in COLLECTIONS] == [0, 0, 0, 0]
+
+
+def test_429_slows_down_and_goes_on(live: Cli, server: Server) -> None:
+    live.example("kinesis")
+    too_many = (429, [(b"retry-after", b"0")], {"error_code": "429050", "message": "Too many requests"})
+    server.before.append(Once("POST", f"{FLOW}/connections", too_many, times=3))
+    live.ok("apply", "-y")
+    one_of_each(server)
+
+
+def test_retry_after_is_read_in_both_forms() -> None:
+    assert retry.wait(0, "7") == 7
+    assert retry.wait(0, "Wed, 21 Oct 2015 07:28:00 GMT") == 0
+    assert 0 <= retry.wait(3, None) <= retry.CAP
+    assert retry.wait(0, "nonsense") <= retry.BASE
+
+
+def test_an_expired_token_is_renewed_once_for_all(live: Cli, server: Server) -> None:
+    live.example("kinesis")
+    expired: set[str] = set()
+
+    def expire(request: Request) -> Any:
+        token = request.headers.get("authorization", "")
+        if request.path == f"{FLOW}/targetConnections":
+            expired.add(token) if not expired else None
+        if token and token in expired:
+            return 401, [], {"error_code": "401013", "message": "Oauth token is not valid"}
+        return None
+
+    server.before.append(expire)
+    live.ok("apply", "-y")
+    assert len([item for item in server.requests if item.path == "/ims/token/v3"]) == 2
+    one_of_each(server)
+
+
+def test_refused_credentials_of_the_tool(live: Cli, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    live.example("customer-io")
+    live.ok("apply", "-y")
+    monkeypatch.setenv("AEP_CLIENT_SECRET", "wrong")
+    refused = live("plan")
+    assert refused.code == 1
+    assert "401" in refused.err
+    assert "AEP_CLIENT_SECRET" in refused.err
+    monkeypatch.setenv("AEP_ACCESS_TOKEN", "expired")
+    refused = live("plan")
+    assert refused.code == 1
+    assert "does not accept the access token" in refused.err
+
+
+def test_nothing_configured(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    cli.example("customer-io")
+    assert "AEP_ORG_ID is not set" in cli("plan").err
+    monkeypatch.setenv("AEP_ORG_ID", "x@AdobeOrg")
+    assert "AEP_CLIENT_ID and AEP_CLIENT_SECRET" in cli("plan").err
+    monkeypatch.setenv("AEP_ACCESS_TOKEN", "t")
+    assert "AEP_API_KEY" in cli("plan").err
+    monkeypatch.setenv("AEP_PLATFORM_URL", "platform.adobe.io")
+    assert "is no URL" in cli("plan").err
+
+
+def test_unreachable(cli: Cli, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tests.conftest import point_at
+
+    point_at(server, monkeypatch)
+    cli.example("customer-io")
+    cli.ok("apply", "-y")
+    monkeypatch.setenv("AEP_PLATFORM_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("AEP_ACCESS_TOKEN", "t")
+    found = cli("plan", "--state-dir", "other")
+    assert found.code == 0, "with an empty state there is nothing to ask"
+    foreign = cli("plan")
+    assert foreign.code == 1
+    assert "belongs to platform" in foreign.err
+
+
+# -- conflicts ---------------------------------------------------------------------------------------------------
+def edit_before_patch(server: Server, kind: str, ident: str, *operations: dict[str, Any]) -> None:
+    """Let somebody edit the object between our GET and our PATCH, once."""
+    done = []
+
+    def fault(request: Request) -> Any:
+        if request.method == "PATCH" and ident in request.path and not done:
+            done.append(1)
+            thread_edit(server, kind, ident, *operations)
+        return None
+
+    server.before.append(fault)
+
+
+def thread_edit(server: Server, kind: str, ident: str, *operations: dict[str, Any]) -> None:
+    """Edit straight in the storage, as another server process would."""
+    import jsonpatch
+
+    tenant = "ORG@AdobeOrg\x1fdev"
+    body = server.storage.get(tenant, kind, ident)
+    body = jsonpatch.apply_patch(body, list(operations))
+    body["etag"] = body["version"] = '"moved-0000"'
+    body["updatedBy"] = "bob@AdobeID"
+    with server.storage.transaction():
+        server.storage.put(tenant, kind, body)
+
+
+def test_a_disjoint_edit_is_built_upon(live: Cli, server: Server) -> None:
+    live.example("kinesis")
+    live.ok("apply", "-y")
+    flow = live.id("kinesis-summer/flow")
+    live.edit("kinesis.yaml", "    name: Summer campaign", "    name: Winter campaign")
+    edit_before_patch(server, "flows", flow, {"op": "add", "path": "/scheduleParams", "value": {"theirs": 1}})
+    live.ok("apply", "-y")
+    found = server.get("flows", flow)
+    assert found["name"] == "Winter campaign"
+    assert found["scheduleParams"] == {"theirs": 1}
+    assert live("plan", "--detailed-exitcode").code == 0
+
+
+def test_an_edit_at_the_same_place_is_refused_with_both_values(live: Cli, server: Server) -> None:
+    live.example("kinesis")
+    live.ok("apply", "-y")
+    flow = live.id("kinesis-summer/flow")
+    live.edit("kinesis.yaml", "    name: Summer campaign", "    name: Winter campaign")
+    edit_before_patch(server, "flows", flow, {"op": "replace", "path": "/name", "value": "Autumn"})
+    refused = live("apply", "-y")
+    assert refused.code == 1
+    assert "bob@AdobeID changed /name to 'Autumn' while it was about to become 'Winter campaign'" in refused.err
+    assert server.get("flows", flow)["name"] == "Autumn"
+
+
+# -- the platform's moods ----------------------------------------------------------------------------------------
+@pytest.mark.parametrize("name", ["customer-io", "kinesis", "event-hubs"])
+def test_every_mood_of_the_platform_ends_in_an_empty_plan(cli: Cli, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    from tests.conftest import point_at
+
+    moods = Options(settle_delay=0.3, stringify=True, patch_without_body=True, deletes_accepted=True)
+    for server in serve(moods):
+        point_at(server, monkeypatch)
+        cli.example(name)
+        cli.ok("apply", "-y")
+        assert cli("plan", "--detailed-exitcode").code == 0
+        assert cli("drift").code == 0
+        cli.edit(f"{name}.yaml", "flow:\n    name: ", "flow:\n    name: New ")
+        cli.ok("apply", "-y")
+        assert cli("plan", "--detailed-exitcode").code == 0
+        cli.ok("destroy", "-y")
+        assert server.items("flows") == []
+
+
+def test_a_transition_that_does_not_end(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tests.conftest import point_at
+
+    for server in serve(Options(settle_delay=3600)):
+        point_at(server, monkeypatch)
+        cli.example("kinesis")
+        late = cli("apply", "-y", "--wait-timeout", "0")
+        assert late.code == 1
+        assert "still 'initializing'" in late.err
+        assert "--wait-timeout" in late.err
+        assert cli.id("kinesis-summer/flow"), "everything made is in the state"
+
+
+def test_one_failure_stops_only_what_needs_it(live: Cli, server: Server) -> None:
+    live.example("kinesis")
+    live.example("customer-io")
+    server.before.append(Once("POST", f"{FLOW}/targetConnections", (403, [], {"message": "no entry"}), times=1))
+    failed = live("apply", "-y", "--parallelism", "1")
+    assert failed.code == 1
+    assert "403 no entry" in failed.err
+    assert "product profile" in failed.err
+    assert len(server.items("flows")) == 1, "the other dataflow is complete"
+    assert "run apply again" in failed.err
+    live.ok("apply", "-y")
+    assert len(server.items("flows")) == 2
+
+
+KILLER = """
+import os, sys
+from reconciler.api.client import Client
+from reconciler.__main__ import run
+send, left = Client.send, int(sys.argv[1])
+async def dying(self, call, **options):
+    global left
+    if call.method != "GET":
+        left -= 1
+    mine = call.method != "GET" and left == 0
+    if mine and sys.argv[2] == "before":
+        os._exit(9)
+    reply = await send(self, call, **options)
+    if mine:
+        os._exit(9)
+    return reply
+Client.send = dying
+sys.exit(run(["apply", "-y"]))
+"""
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize("number", range(1, 7))
+def test_a_killed_apply_goes_on(live: Cli, server: Server, tmp_path: Path, number: int, moment: str) -> None:
+    live.example("kinesis")
+    script = tmp_path / "killer.py"
+    script.write_text(KILLER, encoding="utf-8")
+    died = subprocess.run([sys.executable, str(script), str(number), moment], check=False, capture_output=True)
+    assert died.returncode == 9
+    assert (live.folder / "state" / "default.journal").exists()
+    live.ok("plan")
+    live.ok("apply", "-y", "--settle", "0.1")
+    one_of_each(server)
+    assert live("plan", "--detailed-exitcode").code == 0
+    assert not (live.folder / "state" / "default.journal").exists()
+    assert len(json.loads((live.folder / "state" / "default.json").read_text())["resources"]) == 5
