@@ -163,7 +163,7 @@ def _alike(want: Tree, live: Tree) -> bool:
     if is_empty(want) and (live is MISSING or live is None or is_empty(live)):
         return True
     if isinstance(want, dict | list):
-        return same(want, live)
+        return live is not MISSING and same(without_nulls(want), without_nulls(live))
     return live is not MISSING and not isinstance(live, dict | list) and same_scalar(want, live)
 
 

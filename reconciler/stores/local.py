@@ -152,6 +152,9 @@ class LocalStore:
 
     def unlock(self) -> None:
         """Release the lock; harmless when it is not held."""
+        if self._handle is not None:
+            self._handle.close()  # what it holds is durable; the next command folds it
+            self._handle = None
         if self._lock_file is not None:
             with contextlib.suppress(OSError):
                 self._lock_file.seek(0)

@@ -1,0 +1,269 @@
+"""The project file: environments, variables, secrets, guardrails, renames; and the state's identity."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.conftest import FLOW, Cli, Server
+
+HEAD = "apiVersion: reconciler/v1\nkind: Project\nmetadata: {name: p}\nspec:\n"
+
+
+def project(cli: Cli, text: str) -> None:
+    cli.write("reconciler.yaml", HEAD + "".join(f"  {line}\n" for line in text.strip().splitlines()))
+
+
+ENVIRONMENTS = """
+environments:
+  dev: {sandbox: dev, variables: {stream: clicks-dev}}
+  prod: {sandbox: prod, variables: {stream: clicks}, protected: true}
+variables: {region: us-east-1}
+"""
+
+
+def test_environments_have_states_and_sandboxes_of_their_own(live: Cli, server: Server) -> None:
+    live.example("kinesis")
+    project(live, ENVIRONMENTS)
+    several = live("plan")
+    assert several.code == 1
+    assert "pass --env with one of dev, prod" in several.err
+    unknown = live("plan", "--env", "prd")
+    assert "did you mean 'prod'?" in unknown.err
+    assert "reconciler.yaml:6:" in unknown.err
+    live.ok("apply", "-y", "--env", "dev")
+    live.ok("--env", "prod", "apply", "-y")
+    assert {item.headers["x-sandbox-name"] for item in server.requests if FLOW in item.path} == {"dev", "prod"}
+    streams = [body["params"]["stream"] for body in server.bodies("POST", f"{FLOW}/targetConnections")]
+    assert streams == ["clicks-dev", "clicks"]
+    assert (live.folder / "state" / "dev.json").exists()
+    refused = live("destroy", "-y", "--env", "prod")
+    assert refused.code == 1
+    assert "--allow-delete" in refused.err
+    live.ok("destroy", "-y", "--env", "prod", "--allow-delete")
+
+
+def test_variables_win_in_order(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    cli.example("kinesis")
+
+    def stream(*args: str | Path) -> str:
+        plan = cli.ok("plan", "--emulator", "--format", "json", *args).json()
+        (target,) = (item for item in plan["changes"] if item["kind"] == "TargetConnection")
+        return str(target["after"]["params"]["stream"])
+
+    project(cli, "environments: {dev: {}}\nvariables: {region: r, stream: from-project}")
+    assert stream() == "from-project"
+    project(cli, "environments: {dev: {variables: {stream: from-env}}}\nvariables: {region: r, stream: from-project}")
+    assert stream("--env", "dev") == "from-env"
+    monkeypatch.setenv("RECONCILER_VAR_STREAM", "from-environ")
+    assert stream("--env", "dev") == "from-environ"
+    cli.write("vars.yml", "stream: from-file\n")
+    (cli.folder / "vars.yml").rename(cli.folder.parent / "vars.yml")
+    assert stream("--env", "dev", "--var-file", cli.folder.parent / "vars.yml") == "from-file"
+    assert stream("--var", "stream=from-flag", "--var-file", cli.folder.parent / "vars.yml") == "from-flag"
+    bad = cli("plan", "--var", "stream")
+    assert "is not NAME=VALUE" in bad.err
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "says"),
+    [
+        ("platfrom: {}", "5:3", "'platform'"),
+        ("platform: {sanbox: dev}", "5:14", "'sandbox'"),
+        ("guardrails: {maxDeletes: -1}", "5:28", "greater than or equal to 0"),
+        ("guardrails: {maxDeletes: many}", "5:28", "whole number"),
+        ("secrets: [{env: {}, file: {directory: x}}]", "5:13", "exactly one"),
+        ("secrets: [{command: {run: op}}]", "5:29", "a list"),
+        ("state: {backend: s3}", "5:20", "must be one of local"),
+        ("moved: [{form: a, to: b}]", "5:12", "unknown key 'form'"),
+        ("environments: {dev: {protected: maybe}}", "5:35", "true or false"),
+    ],
+)
+def test_a_broken_project_file(cli: Cli, text: str, place: str, says: str) -> None:
+    cli.example("customer-io")
+    project(cli, text)
+    for command in ("validate", "plan"):
+        found = cli(command)
+        assert found.code == 1
+        assert f"reconciler.yaml:{place}: error:" in found.err
+        assert says in found.err
+
+
+def test_a_credential_written_out_is_refused(live: Cli) -> None:
+    live.example("customer-io")
+    project(live, "platform: {auth: {clientSecret: hush}}")
+    found = live("plan")
+    assert found.code == 1
+    assert "must not be written out" in found.err
+    assert "hush" not in found.err
+
+
+def test_secrets_from_files_and_commands(live: Cli, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    live.example("kinesis")
+    monkeypatch.delenv("RECONCILER_SECRET_KINESIS_ID")
+    monkeypatch.delenv("RECONCILER_SECRET_KINESIS_KEY")
+    vault = live.folder.parent / "vault"
+    vault.mkdir()
+    (vault / "kinesis-id").write_text("AKIA-from-file\n", encoding="utf-8")
+    script = "import sys; print('canary-' + sys.argv[1]) if sys.argv[1] == 'kinesis-key' else sys.exit(1)"
+    project(
+        live,
+        f"variables: {{region: r, stream: s}}\nsecrets:\n  - env: {{prefix: NOTHING_}}\n  - file: {{directory: {vault}}}\n"
+        f'  - command: {{run: ["{sys.executable}", "-c", "{script}", "{{name}}"]}}',
+    )
+    live.ok("apply", "-y")
+    account = next(body for body in server.bodies("POST", f"{FLOW}/connections") if "auth" in body)
+    assert account["auth"]["params"]["accessKeyId"] == "AKIA-from-file"
+    assert account["auth"]["params"]["secretKey"] == "canary-kinesis-key"
+    project(live, 'variables: {region: r, stream: s}\nsecrets: [{command: {run: ["/no/such/program", "{name}"]}}]')
+    missing = live("plan")
+    assert missing.code == 1
+    assert "cannot be run" in missing.err
+
+
+def test_guardrails_bind_apply(live: Cli) -> None:
+    live.example("kinesis")
+    live.ok("apply", "-y")
+    project(live, "variables: {region: us-east-1, stream: clicks}\nguardrails: {maxDeletes: 2}")
+    (live.folder / "kinesis.yaml").unlink()
+    live.ok("plan")
+    refused = live("apply", "-y")
+    assert refused.code == 1
+    assert "guardrails.maxDeletes (2)" in refused.err
+    assert live.state["resources"]
+    live.ok("destroy", "-y")
+
+
+def test_removed_audiences_count(live: Cli) -> None:
+    live.example("event-hubs")
+    live.ok("apply", "-y")
+    project(live, "guardrails: {maxDeletes: 0}")
+    live.edit("event-hubs.yaml", "    - {id: 7841ba61-23c1-4bb3-a495-00d695fe1e93, name: Loyalty members}\n", "")
+    assert "maxDeletes" in live("apply", "-y").err
+
+
+def test_prevent_destroy_is_remembered(live: Cli) -> None:
+    live.example("customer-io")
+    live.edit(
+        "customer-io.yaml",
+        "  name: customer-io\n",
+        '  name: customer-io\n  annotations: {reconciler/prevent-destroy: "true"}\n',
+    )
+    live.ok("apply", "-y")
+    text = (live.folder / "customer-io.yaml").read_text(encoding="utf-8")
+    (live.folder / "customer-io.yaml").unlink()
+    refused = live("apply", "-y")
+    assert refused.code == 1
+    assert "prevent-destroy forbids" in refused.err
+    assert "prevent-destroy" in live("destroy", "-y", "--allow-delete").err
+    live.write("customer-io.yaml", text.replace('  annotations: {reconciler/prevent-destroy: "true"}\n', ""))
+    live.ok("apply", "-y")
+    live.ok("destroy", "-y")
+
+
+def test_a_rename_in_review(live: Cli, server: Server) -> None:
+    live.example("customer-io")
+    live.ok("apply", "-y")
+    old = live.id("customer-io/flow")
+    live.edit("customer-io.yaml", "  name: customer-io\n", "  name: webhook\n")
+    assert live.ok("plan", "--format", "json").json()["summary"]["create"] == 4
+    project(live, "moved: [{from: customer-io, to: webhook}]")
+    assert live("plan", "--detailed-exitcode").code == 0
+    server.clear()
+    live.ok("apply", "-y")
+    assert [item for item in server.writes() if FLOW in item.path] == []
+    assert live.id("webhook/flow") == old
+    assert live.state["resources"]["webhook/flow"]["dependencies"] == [
+        "webhook/mapping",
+        "webhook/source",
+        "webhook/target",
+    ]
+    assert live("plan", "--detailed-exitcode").code == 0
+
+
+def test_a_state_is_never_used_against_another_sandbox(
+    live: Cli, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live.example("customer-io")
+    live.ok("apply", "-y")
+    server.clear()
+    monkeypatch.setenv("AEP_SANDBOX", "prod")
+    for command in (("plan",), ("apply", "-y"), ("destroy", "-y"), ("drift",)):
+        refused = live(*command)
+        assert refused.code == 1
+        assert "belongs to sandbox 'dev', not 'prod'" in refused.err
+    assert [item for item in server.requests if FLOW in item.path] == []
+    assert "belongs to platform" in live("plan", "--emulator").err
+
+
+def test_a_moved_file_is_noted_without_a_call(live: Cli, server: Server) -> None:
+    live.example("customer-io")
+    live.ok("apply", "-y")
+    (live.folder / "flows").mkdir()
+    (live.folder / "customer-io.yaml").rename(live.folder / "flows" / "customer-io.yaml")
+    server.clear()
+    live.ok("apply", "-y")
+    assert [item for item in server.writes() if FLOW in item.path] == []
+    assert live.state["resources"]["customer-io/flow"]["file"] == "flows/customer-io.yaml"
+
+
+def test_the_embedded_emulator_needs_nothing(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    cli.example("customer-io")
+    cli.ok("apply", "-y", "--emulator")
+    monkeypatch.setenv("AEP_PLATFORM_URL", "emulator")
+    assert cli("plan", "--detailed-exitcode").code == 0
+    assert cli.state["platform"].startswith("emulator:")
+    (cli.folder / "state" / "emulator.db").unlink()
+    for leftover in (cli.folder / "state").glob("emulator.db-*"):
+        leftover.unlink()
+    assert "belongs to platform" in cli("plan").err
+
+
+def test_literal_secrets_on_the_emulator(cli: Cli) -> None:
+    cli.example("kinesis")
+    cli.edit("kinesis.yaml", "${secret.kinesis-key}", "canary-literal-77")
+    cli.edit("kinesis.yaml", "${secret.kinesis-id}", "AKIA")
+    assert cli("plan").code == 1
+    plan = cli.ok("plan", "--emulator")
+    assert "canary-literal" not in plan.out
+    refused = cli("plan", "--emulator", "--out", "plan.json")
+    assert refused.code == 1
+    assert "cannot be saved in a file" in refused.err
+    assert not (cli.folder / "plan.json").exists()
+    cli.ok("apply", "--emulator", "-y")
+    assert "canary-literal" not in (cli.folder / "state" / "default.json").read_text(encoding="utf-8")
+    assert cli("plan", "--emulator", "--detailed-exitcode").code == 0
+
+
+def test_the_catalog_commands(cli: Cli) -> None:
+    rows = cli.ok("connectors", "list", "--format", "json").json()
+    assert len([row for row in rows if row["direction"] == "source"]) == 73
+    assert len([row for row in rows if row["direction"] == "destination"]) == 15
+    assert set(rows[0]) == {"key", "name", "category", "direction", "kind"}
+    assert "customer-io" in cli.ok("connectors", "list", "--category", "marketing-automation").out
+    assert "secretKey" in cli.ok("connectors", "show", "destination/amazon-kinesis").out
+    assert (
+        "write source/amazon-kinesis or destination/amazon-kinesis" in cli("connectors", "show", "amazon-kinesis").err
+    )
+    assert "did you mean 'snowflake'" in cli("connectors", "show", "snowflak").err
+
+
+def test_the_emulator_command_serves(tmp_path: Path) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    with subprocess.Popen(
+        [sys.executable, "-u", "-m", "reconciler", "emulator", "--port", str(port), "--data", str(tmp_path / "e.db")],
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stderr is not None
+        assert f"listens on http://127.0.0.1:{port}" in process.stderr.readline()
+        with httpx.Client(transport=httpx.HTTPTransport(retries=7)) as client:
+            assert "identity" in client.get(f"http://127.0.0.1:{port}/").json()
+        process.terminate()

@@ -1,0 +1,200 @@
+"""Graph, steps, guards, interpolation, YAML scalars: small and pure."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reconciler.core import graph
+from reconciler.core.guards import Guardrails, objections
+from reconciler.core.plan import Action, Change, Plan
+from reconciler.core.problems import ManifestError, Problem, ReconcilerError
+from reconciler.core.state import Entry, State
+from reconciler.core.steps import steps
+from reconciler.core.values import Secret, Span, matches, parse_pointer, pointer
+from reconciler.manifests.interpolate import Scope, interpolate
+from reconciler.manifests.yaml import Text, read
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+def test_order_and_cycles() -> None:
+    edges = {"flow": ["source", "target"], "source": ["account"], "target": [], "account": []}
+    assert graph.order(edges) == ["account", "target", "source", "flow"]
+    assert graph.cycle(edges) is None
+    assert graph.cycle({"a": ["b"], "b": ["c"], "c": ["a"]}) in (
+        ["a", "b", "c", "a"],
+        ["b", "c", "a", "b"],
+        ["c", "a", "b", "c"],
+    )
+    assert graph.with_needs(["source"], edges) == {"source", "account"}
+    assert graph.reversed_edges(edges)["source"] == ["flow"]
+
+
+@given(st.lists(st.text("a/~*", max_size=3), max_size=4))
+def test_pointers_round_trip(path: list[str]) -> None:
+    assert parse_pointer(pointer(tuple(path))) == tuple(path)
+
+
+def test_patterns() -> None:
+    assert matches("/a/*", ("a", "b", "c"))
+    assert matches("", ("anything",))
+    assert not matches("/a/b", ("a",))
+
+
+# -- YAML --------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("no", "no"), ("on", "on"), ("12:30", "12:30"), ("2022-01-05", "2022-01-05"), ("true", True), ("False", False),
+        ("null", None), ("~", None), ("", None), ("15", 15), ("-3", -3), ("0o17", 15), ("0x1F", 31), ("017", 17),
+        ("1.5", 1.5), ("1e3", 1000.0), (".5", 0.5), ("1_000", "1_000"), ("'15'", "15"), ("!!str 15", "15"),
+        (".inf", ".inf"), ("=", "="), ("1.0.0", "1.0.0"), ("e3", "e3"), ("-", [None]), ("n", "n"), ("0b11", "0b11"),
+    ],
+)  # fmt: skip
+def test_scalars_follow_yaml_1_2(text: str, value: Any) -> None:
+    (document,) = read(Text("f", f"key: {text}" if text != "-" else "key:\n-"))
+    assert document == {"key": value}
+
+
+def test_places_are_found_again() -> None:
+    text = Text("f.yaml", "a:\n  - {b: 1}\n  - c: 2\n---\nd: 3\n")
+    assert text.span(0, ("a", "1", "c")) == Span("f.yaml", 3, 8)
+    assert text.span(0, ("a", "1", "c"), key=True) == Span("f.yaml", 3, 5)
+    assert text.span(1, ("d",)) == Span("f.yaml", 5, 4)
+    assert text.span(0, ("a", "7")) == Span("f.yaml", 2, 3), "the nearest thing that is there"
+
+
+def test_merge_keys() -> None:
+    (document,) = read(Text("f", "base: &b {x: 1, y: 2}\nall: {<<: *b, y: 3}\n"))
+    assert document["all"] == {"x": 1, "y": 3}
+    with pytest.raises(ManifestError, match="<< takes a mapping"):
+        read(Text("f", "a: {<<: 1}"))
+
+
+# -- interpolation -----------------------------------------------------------------------------------------------
+def filled(text: Any, foreign: bool = False, **variables: Any) -> tuple[Any, list[str]]:
+    said: list[str] = []
+    scope = Scope(variables, {"HOME_TOWN": "Oslo"})
+    value = interpolate({"k": text}, scope, lambda _p, code, *_: said.append(code), foreign=lambda _: foreign)
+    return value["k"], said
+
+
+def test_interpolation() -> None:
+    assert filled("${var.n}", n=5) == (5, [])
+    assert filled("${var.n}", n=[1, 2]) == ([1, 2], [])
+    assert filled("a-${var.n}-${env.HOME_TOWN}", n=5) == ("a-5-Oslo", [])
+    assert filled("a-${var.n}", n=True) == ("a-true", [])
+    assert filled("$${var.n}") == ("${var.n}", [])
+    assert filled("${full.name}", foreign=True) == ("${full.name}", [])
+    assert filled("${full.name}")[1] == ["bad-interpolation"]
+    assert filled("a-${var.n}", n=[1])[1] == ["bad-interpolation"]
+    assert filled("${}")[1] == ["bad-interpolation"]
+    assert filled("${secret.a b}")[1] == ["bad-secret-name"]
+
+
+def test_a_secret_inside_a_text() -> None:
+    value, said = filled("user=${var.u};key=${secret.k}", u="bob")
+    assert said == []
+    assert isinstance(value, Secret)
+    assert value.names() == ("k",)
+    assert value.reveal({"k": "hush"}) == "user=bob;key=hush"
+
+
+# -- guards and steps --------------------------------------------------------------------------------------------
+def small_plan(*changes: Change, destroy: bool = False, scope: int = 10) -> Plan:
+    names = tuple(f"a{number}" for number in range(scope))
+    return Plan("prod", "p", "o", "s", "l", 0, changes, scope=names, destroy=destroy)
+
+
+STATE = State("l", "prod", "p", "o", "s", 0, {f"a{n}": Entry("Flow", str(n), protect=n == 0) for n in range(10)})
+
+
+def codes(plan: Plan, limits: Guardrails = Guardrails(), *, protected: bool = False, allow: bool = False) -> list[str]:  # noqa: B008
+    return [item.code for item in objections(plan, STATE, limits, protected=protected, allow_delete=allow)]
+
+
+def test_guards() -> None:
+    delete = [Change(f"a{n}", "Flow", Action.DELETE, "", str(n)) for n in range(1, 4)]
+    assert codes(small_plan(*delete)) == []
+    assert codes(small_plan(*delete), Guardrails(max_deletes=2)) == ["max-deletes"]
+    assert codes(small_plan(*delete), Guardrails(max_delete_percent=20)) == ["max-delete-percent"]
+    assert codes(small_plan(*delete, destroy=True), Guardrails(max_deletes=0)) == []
+    assert codes(small_plan(*delete), protected=True) == ["protected-environment"]
+    assert codes(small_plan(*delete), protected=True, allow=True) == []
+    kept = Change("a0", "Flow", Action.REPLACE, "", "0")
+    assert codes(small_plan(kept)) == ["prevent-destroy"]
+    assert codes(small_plan(kept), allow=True) == ["prevent-destroy"], "only an applied edit lifts it"
+    forget = Change("a1", "MappingSet", Action.FORGET, "", "1")
+    assert codes(small_plan(forget), Guardrails(max_deletes=0), protected=True) == []
+
+
+def test_deletes_wait_for_users_that_move_on() -> None:
+    state = State(
+        "l", "e", "p", "o", "s", 0, {"flow": Entry("Flow", "f", dependencies=("old",)), "old": Entry("Connection", "c")}
+    )
+    plan = small_plan(
+        Change("new", "Connection", Action.CREATE, ""),
+        Change("flow", "Flow", Action.UPDATE, "", "f", dependencies=("new",)),
+        Change("old", "Connection", Action.DELETE, "", "c"),
+    )
+    found = steps(plan, state)
+    assert found["update flow"].needs == ("create new",)
+    assert found["delete old c"].needs == ("update flow",)
+
+
+def test_problems_read_well() -> None:
+    problem = Problem("code", "it is wrong", "do this", Span("a.yaml", 1, 2))
+    assert str(problem) == "a.yaml:1:2: error: it is wrong (do this)"
+    assert str(ReconcilerError([problem, Problem("c", "x", address="a/b")])).endswith("a/b: error: x")
+
+
+# -- the house ---------------------------------------------------------------------------------------------------
+ROOMS = {
+    "core": {"core"},
+    "catalog": {"catalog"},
+    "resources": {"resources", "core"},
+    "manifests": {"manifests", "core", "resources", "catalog"},
+    "api": {"api", "core"},
+    "stores": {"stores", "core"},
+    "engine": {"engine", "core"},
+    "render": {"render", "core"},
+    "emulator": {"emulator"},
+}
+HOMES = {
+    "click": {"cli", "__main__.py"},
+    "yaml": {"manifests", "catalog", "emulator"},
+    "httpx": {"api", "stores", "cli"},
+    "starlette": {"emulator"},
+    "uvicorn": {"cli"},
+    "rich": {"cli"},
+    "pydantic": {"manifests", "resources"},
+    "pydantic_core": {"manifests"},
+    "sqlite3": {"emulator"},
+}
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "reconciler").rglob("*.py")), ids=lambda path: str(path.relative_to(ROOT))
+)
+def test_arrows_go_one_way(path: Path) -> None:
+    """Every import of every file keeps to the table of rooms in ARCHITECTURE.md."""
+    room = path.relative_to(ROOT / "reconciler").parts[0]
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        if isinstance(node, ast.ImportFrom):
+            assert node.level == 0
+            names = [str(node.module)]
+        for name in names:
+            parts = name.split(".")
+            if parts[0] == "reconciler" and len(parts) > 1 and room in ROOMS:
+                assert parts[1] in ROOMS[room], f"{room} may not import {name}"
+            if parts[0] in HOMES:
+                assert room in HOMES[parts[0]], f"{room} may not import {name}"
+            if parts[:2] == ["reconciler", "emulator"] and room != "emulator":
+                assert path.name in ("wiring.py", "emulator.py"), "only where the command line chooses the transport"
