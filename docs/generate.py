@@ -1,0 +1,207 @@
+"""Writes the generated pages: commands and manifests from the code, connectors from `specs/`, the picture of a plan.
+
+Run it with `./run docs`.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import sys
+import tempfile
+import types
+import typing
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+HERE = Path(__file__).parent
+NOTE = "<!-- Written by docs/generate.py; change the code and run ./run docs. -->\n\n"
+
+
+def commands() -> str:
+    """Return the reference of commands, from the command line itself."""
+    from reconciler.cli.main import COMMANDS, cli
+
+    out = [NOTE, "# Commands\n\n", "These options are accepted before and after every command:\n\n"]
+    out += _options(cli)
+    common = {option for option in _flags(cli)}
+    out.append(
+        "\nExit codes: 0 fine; 1 any error; 2 changes (`plan --detailed-exitcode`) or drift (`drift`); 130 interrupted.\n"
+    )
+    context = click.Context(cli, info_name="reconciler")
+    for name in COMMANDS:
+        found = cli.get_command(context, name)
+        assert found is not None
+        out += _command(found, f"reconciler {name}", common)
+        if isinstance(found, click.Group):
+            for inner in found.commands.values():
+                out += _command(inner, f"reconciler {name} {inner.name}", common)
+    return "".join(out)
+
+
+def _command(found: click.Command, title: str, common: set[str]) -> Iterator[str]:
+    arguments = " ".join(
+        str(item.make_metavar(click.Context(found))) for item in found.params if isinstance(item, click.Argument)
+    )
+    yield f"\n## {title} {arguments}".rstrip() + f"\n\n{_paragraphs(found.help or '')}\n"
+    if any(flag not in common for flag in _flags(found)):
+        yield "\n"
+        yield from _options(found, common)
+
+
+def _paragraphs(text: str) -> str:
+    return "\n\n".join(" ".join(part.split()) for part in text.split("\n\n"))
+
+
+def _flags(found: click.Command) -> list[str]:
+    return [item.opts[0] for item in found.params if isinstance(item, click.Option)]
+
+
+def _options(found: click.Command, without: set[str] = frozenset()) -> Iterator[str]:  # type: ignore[assignment]
+    yield "| option | |\n| --- | --- |\n"
+    context = click.Context(found)
+    for item in found.params:
+        if isinstance(item, click.Option) and item.opts[0] not in without:
+            record = item.get_help_record(context)
+            if record:
+                yield f"| `{record[0].replace('|', chr(92) + '|')}` | {record[1]} |\n"
+
+
+def manifests() -> str:
+    """Return the reference of manifests, from the models that check them."""
+    from reconciler.manifests.load import document_kinds
+    from reconciler.manifests.project import ProjectSpec
+
+    out = [
+        NOTE,
+        "# Manifests\n\n",
+        "Every document has `apiVersion: reconciler/v1`, `kind`, `metadata: {name, labels, annotations}` and `spec`.\n",
+    ]
+    models = {kind: found.model for kind, found in sorted(document_kinds().items())}
+    for kind, model in {**models, "Project": ProjectSpec}.items():
+        out.append(f"\n## {kind}\n")
+        seen: list[Any] = []
+        waiting = [("spec", model)]
+        while waiting:
+            path, block = waiting.pop(0)
+            if block in seen:
+                continue
+            seen.append(block)
+            out.append(
+                f"\n### {path}\n\n{_paragraphs(block.__doc__ or '')}\n\n| key | value | |\n| --- | --- | --- |\n"
+            )
+            for name, field in block.model_fields.items():
+                key = field.alias or name
+                need = "required" if field.is_required() else ""
+                out.append(f"| `{key}` | {_type(field.annotation)} | {need} |\n")
+                waiting += [(f"{path}.{key}", inner) for inner in _models(field.annotation)]
+    return "".join(out)
+
+
+def _models(annotation: Any) -> list[Any]:
+    if hasattr(annotation, "model_fields"):
+        return [annotation]
+    return [found for part in typing.get_args(annotation) for found in _models(part)]
+
+
+def _type(annotation: Any) -> str:
+    words = {
+        str: "text",
+        int: "whole number",
+        float: "number",
+        bool: "true or false",
+        type(None): "null",
+        Any: "any",
+        dict: "mapping",
+    }
+    if annotation in words:
+        return words[annotation]
+    origin, args = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin in (typing.Union, types.UnionType):
+        return " or ".join(_type(part) for part in args)
+    if origin is typing.Literal:
+        return ", ".join(f"`{part}`" for part in args)
+    if origin is list:
+        return f"list of {_type(args[0])}"
+    if origin is dict:
+        return "mapping" if args[1] is Any else f"mapping of names to {_type(args[1])}"
+    if origin is typing.Annotated:
+        return _type(args[0])
+    return "block, see below" if hasattr(annotation, "model_fields") else str(annotation)
+
+
+def connectors() -> str:
+    """Return the table of connectors, from `specs/`."""
+    from reconciler.catalog import shipped
+
+    out = [
+        NOTE,
+        "# Connectors\n\nA connector that is not here works with `connectionSpec: {id, version}` and `flowSpec: {id, version}`.\n",
+    ]
+    for direction in ("source", "destination"):
+        out.append(
+            f"\n## {direction.capitalize()}s\n\n| key | name | category | kind | auth |\n| --- | --- | --- | --- | --- |\n"
+        )
+        for item in shipped().all():
+            if item.direction == direction:
+                auth = ", ".join(item.auth_specs) or "none"
+                out.append(f"| `{item.key}` | {item.name} | {item.category} | {item.kind} | {auth} |\n")
+    return "".join(out)
+
+
+PAGES: dict[str, Callable[[], str]] = {"commands.md": commands, "manifests.md": manifests, "connectors.md": connectors}
+
+
+def picture() -> None:
+    """Draw a real plan: apply two examples, edit them, plan again, keep the colours."""
+    from rich.console import Console
+    from rich.text import Text
+
+    tool = [sys.executable, "-m", "reconciler"]
+    with tempfile.TemporaryDirectory() as folder:
+        for name in ("customer-io", "kinesis"):
+            for file in (HERE.parent / "examples" / name).glob("*.yaml"):
+                (Path(folder) / file.name).write_text(file.read_text(encoding="utf-8"), encoding="utf-8")
+        env = {
+            **os.environ,
+            "AEP_PLATFORM_URL": "emulator",
+            "RECONCILER_SECRET_KINESIS_ID": "id",
+            "RECONCILER_SECRET_KINESIS_KEY": "key",
+        }
+        subprocess.run([*tool, "apply", "-y"], cwd=folder, env=env, check=True, capture_output=True)
+        for name, old, new in (
+            ("customer-io.yaml", "sourceAttribute: metric,", "sourceAttribute: data.metric,"),
+            (
+                "kinesis.yaml",
+                "  attributes:\n    - personalEmail.address\n",
+                "    - {id: 7841ba61-23c1-4bb3-a495-00d695fe1e93, name: Loyalty members}\n  attributes:\n",
+            ),
+        ):
+            path = Path(folder) / name
+            path.write_text(path.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
+        env["RECONCILER_SECRET_KINESIS_KEY"] = "another key"
+        colour = (
+            "import sys; sys.stdout.isatty = lambda: True; from reconciler.__main__ import run; sys.exit(run(['plan']))"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", colour], cwd=folder, env=env, check=True, capture_output=True, text=True
+        )
+    console = Console(record=True, width=126, file=io.StringIO(), force_terminal=True)
+    console.print(Text("$ reconciler plan"))
+    console.print(Text.from_ansi(done.stdout))
+    console.save_svg(str(HERE / "plan.svg"), title="reconciler plan")
+
+
+def main() -> None:
+    """Write every page."""
+    for name, make in PAGES.items():
+        (HERE / name).write_text(make(), encoding="utf-8")
+    picture()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,98 @@
+"""The documents are true: the tutorial runs as written, generated pages are current, start-up stays light."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+
+TOOL = Path(sys.executable).parent
+
+
+def test_the_tutorial_runs_as_written(tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8")
+    session: list[tuple[str, str]] = []
+    for block in re.findall(r"```console\n(.*?)```", text, re.DOTALL):
+        for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+            heredoc = re.match(r"(.*?<<'END'\n.*?^END\n)(.*)", part, re.DOTALL | re.MULTILINE)
+            command, _, output = part.partition("\n") if not heredoc else (heredoc[1], "", heredoc[2])
+            session.append((command, output))
+    assert len(session) > 15
+    env = {key: value for key, value in os.environ.items() if not key.startswith(("AEP_", "RECONCILER_"))}
+    env["PATH"] = f"{TOOL}:{env['PATH']}"
+    script = ["set -u"]
+    for command, _ in session:
+        script += ["echo '@@@'", command.strip("\n"), 'echo "### $?"']
+    done = subprocess.run(
+        ["bash", "-c", "\n".join(script)], cwd=tmp_path, env=env, text=True, check=False,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+    for (command, expected), seen in zip(session, done.stdout.split("@@@\n")[1:], strict=True):
+        wanted = re.search(r"# exit code (\d)", command)
+        output, _, code = seen.rpartition("### ")
+        assert int(code) == int(wanted[1] if wanted else 0), f"{command}\n{output}"
+        pattern = ".*".join(re.escape(piece) for piece in expected.replace("…\n", "…").split("…"))
+        assert re.search(pattern, output, re.DOTALL), f"{command}\nwanted:\n{expected}\ngot:\n{output}"
+
+
+@pytest.mark.parametrize("page", ["commands.md", "manifests.md", "connectors.md"])
+def test_generated_pages_are_current(page: str) -> None:
+    sys.path.insert(0, str(ROOT / "docs"))
+    try:
+        import generate
+    finally:
+        sys.path.pop(0)
+    assert generate.PAGES[page]() == (ROOT / "docs" / page).read_text(encoding="utf-8"), "run: ./run docs"
+
+
+HEAVY = {"pydantic", "yaml", "httpx", "rich", "starlette", "uvicorn", "asyncio", "jsonpatch", "deepdiff"}
+
+
+@pytest.mark.parametrize(
+    ("args", "completion"),
+    [(["--version"], None), (["--help"], None), ([], "reconciler pl"), ([], "reconciler plan --de")],
+)
+def test_start_up_imports_nothing_heavy(args: list[str], completion: str | None) -> None:
+    code = (
+        "import sys, atexit\n"
+        "atexit.register(lambda: print('MODULES', *sorted({name.partition('.')[0] for name in sys.modules})))\n"
+        f"sys.argv = ['reconciler', *{args!r}]\n"
+        "from reconciler.__main__ import main\nmain()"
+    )
+    env = dict(os.environ)
+    if completion:
+        words = completion.split(" ")
+        env |= {"_RECONCILER_COMPLETE": "bash_complete", "COMP_WORDS": completion, "COMP_CWORD": str(len(words) - 1)}
+    done = subprocess.run([sys.executable, "-c", code], env=env, text=True, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    if completion:
+        assert "plain,plan" in done.stdout or "plain,--detailed-exitcode" in done.stdout
+    loaded = set(done.stdout.rpartition("MODULES ")[2].split())
+    assert not loaded & HEAVY
+
+
+def test_the_tool_says_no_word_of_machines_or_neighbours() -> None:
+    """What ships refers to nothing outside the repository."""
+    for path in [*(ROOT / "reconciler").rglob("*.py"), *(ROOT / "docs").glob("*.md"), ROOT / "README.md"]:
+        assert "/shared" not in path.read_text(encoding="utf-8"), path
+
+
+def test_the_demo_tells_the_whole_story() -> None:
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "examples" / "demo.py")], text=True, capture_output=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    for chapter in (
+        "9 to create",
+        "No changes",
+        "follows another change",
+        "do not touch, Bob",
+        "8 deleted, 1 forgotten",
+    ):
+        assert chapter in done.stdout
