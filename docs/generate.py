@@ -28,9 +28,10 @@ def commands() -> str:
 
     out = [NOTE, "# Commands\n\n", "These options are accepted before and after every command:\n\n"]
     out += _options(cli)
-    common = {option for option in _flags(cli)}
+    common = set(_flags(cli))
     out.append(
-        "\nExit codes: 0 fine; 1 any error; 2 changes (`plan --detailed-exitcode`) or drift (`drift`); 130 interrupted.\n"
+        "\nExit codes: 0 fine; 1 any error; 2 changes (`plan --detailed-exitcode`) or drift (`drift`); "
+        "130 interrupted.\n"
     )
     context = click.Context(cli, info_name="reconciler")
     for name in COMMANDS:
@@ -140,11 +141,13 @@ def connectors() -> str:
 
     out = [
         NOTE,
-        "# Connectors\n\nA connector that is not here works with `connectionSpec: {id, version}` and `flowSpec: {id, version}`.\n",
+        "# Connectors\n\nA connector that is not here works with `connectionSpec: {id, version}` "
+        "and `flowSpec: {id, version}`.\n",
     ]
     for direction in ("source", "destination"):
         out.append(
-            f"\n## {direction.capitalize()}s\n\n| key | name | category | kind | auth |\n| --- | --- | --- | --- | --- |\n"
+            f"\n## {direction.capitalize()}s\n\n| key | name | category | kind | auth |\n"
+            "| --- | --- | --- | --- | --- |\n"
         )
         for item in shipped().all():
             if item.direction == direction:
@@ -190,7 +193,7 @@ def picture() -> None:
         done = subprocess.run(
             [sys.executable, "-c", colour], cwd=folder, env=env, check=True, capture_output=True, text=True
         )
-    console = Console(record=True, width=126, file=io.StringIO(), force_terminal=True)
+    console = Console(record=True, width=142, file=io.StringIO(), force_terminal=True)
     console.print(Text("$ reconciler plan"))
     console.print(Text.from_ansi(done.stdout))
     console.save_svg(str(HERE / "plan.svg"), title="reconciler plan")

@@ -24,7 +24,7 @@ from reconciler.core.state import Record, State, fold
 from reconciler.core.values import Tree, parse_pointer
 from reconciler.manifests.document import Document
 from reconciler.manifests.load import Project, load
-from reconciler.manifests.project import Environment, ProjectSpec, find_root, load_project
+from reconciler.manifests.project import FILE, Environment, ProjectSpec, find_root, load_project
 from reconciler.manifests.yaml import Text, read
 from reconciler.secrets import SecretStore, command, environment, files
 from reconciler.stores.local import LocalStore
@@ -313,6 +313,8 @@ def open_session(
     if not path.exists():
         raise ManifestError(Problem("no-path", f"{path} does not exist", "name a manifest or a folder of manifests"))
     absolute = Path(os.path.abspath(path))  # noqa: PTH100 - symbolic links stay as the user wrote them
+    if absolute.name == FILE:
+        absolute = absolute.parent
     root = find_root(absolute)
     relative = os.path.relpath(root)
     shown = "" if relative == "." else relative

@@ -98,6 +98,13 @@ def load(
                     "names are unique in a project",
                 )
             )
+    if not documents and not project.problems:
+        where = path if shown in ("", ".") else shown
+        project.problems.append(
+            Problem(
+                "no-manifests", f"there is no manifest under {where}", "is it the right folder?", severity="warning"
+            )
+        )
     setting = Setting(catalog, project.documents, literal_secrets)
     scope = Scope(variables, environ)
     for document in project.documents.values():

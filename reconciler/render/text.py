@@ -9,7 +9,7 @@ from reconciler.core.diff import FieldChange
 from reconciler.core.plan import Action, Change, Drift, Plan
 from reconciler.core.state import State
 from reconciler.core.values import MISSING, pointer
-from reconciler.render.values import label, lines, say
+from reconciler.render.values import label, lines, list_changes, say
 
 Paint = Callable[[str, str], str]
 """Colours a text: (style, text) -> text; styles are green, yellow, red, cyan, bold, dim."""
@@ -125,7 +125,8 @@ def _field_lines(change: Change, paint: Paint) -> Iterator[str]:
     for listed, group in groupby(change.fields, key=_list_of):
         found = list(group)
         if listed is None:
-            yield from (f"      {_old_new(item, paint)}" for item in found)
+            for item in found:
+                yield from _plain_lines(item, paint)
             continue
         yield f"      {listed}"
         for item in found[: 4 * _MANY]:
@@ -138,6 +139,21 @@ def _field_lines(change: Change, paint: Paint) -> Iterator[str]:
                 yield f"        {_old_new(item, paint, from_member=True)}"
         if len(found) > 4 * _MANY:
             yield f"        … and {len(found) - 4 * _MANY} more"
+
+
+def _plain_lines(item: FieldChange, paint: Paint) -> Iterator[str]:
+    """A field that is no member of a set: old → new, and a list as what was added to it and taken out of it."""
+    if item.sensitive or not (isinstance(item.old, list) and isinstance(item.new, list)):
+        yield f"      {_old_new(item, paint)}"
+        return
+    added, removed = list_changes(item.old, item.new)
+    order = "" if added or removed else ": in another order"
+    yield f"      {paint('yellow', '~')} {label(item.path)}{order}"
+    yield from (f"        {paint('red', '-')} {say(value)}" for value in removed[:_MANY])
+    yield from (f"        {paint('green', '+')} {say(value)}" for value in added[:_MANY])
+    more = max(len(added) - _MANY, 0) + max(len(removed) - _MANY, 0)
+    if more:
+        yield f"        … and {more} more"
 
 
 def _depth(item: FieldChange) -> int:

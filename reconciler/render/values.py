@@ -76,3 +76,14 @@ def lines(tree: Tree, path: Path = ()) -> Iterator[tuple[str, str, bool]]:
 
 def _is_leaf(tree: dict[str, Any]) -> bool:
     return tree.keys() == {"id", "version"}
+
+
+def list_changes(old: list[Tree], new: list[Tree]) -> tuple[list[Tree], list[Tree]]:
+    """Return what was added to a plain list and what was taken out of it, whatever the order."""
+    from deepdiff import DeepDiff  # only where a list differs: it is slow to import
+
+    tree = DeepDiff(shown(old), shown(new), ignore_order=True, report_repetition=True, cutoff_intersection_for_pairs=0)
+    return (
+        [item.t2 for item in tree.tree.get("iterable_item_added", ())],
+        [item.t1 for item in tree.tree.get("iterable_item_removed", ())],
+    )

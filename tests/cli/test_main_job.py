@@ -507,3 +507,67 @@ def test_overrides_and_nulls(live: Cli, server: Server) -> None:
     live.ok("apply", "-y")
     assert "description" not in server.get("flows", live.id("customer-io/flow"))
     assert live("plan", "--detailed-exitcode").code == 0
+
+
+def test_an_empty_folder_is_said_to_be_empty(live: Cli) -> None:
+    assert "there is no manifest" in live.ok("validate").out
+    assert "there is no manifest" in live.ok("plan").out
+
+
+def test_long_plain_lists_show_what_came_and_went(live: Cli) -> None:
+    live.example("customer-io")
+    live.edit(
+        "customer-io.yaml",
+        "    data: {format: json}\n  target",
+        "    data: {format: json}\n    params: {columns: [a, b, c]}\n  target",
+    )
+    live.ok("apply", "-y")
+    live.edit("customer-io.yaml", "[a, b, c]", "[c, b, d]")
+    out = live.ok("plan").out
+    assert '- "a"' in out
+    assert '+ "d"' in out
+    assert '- "b"' not in out
+    live.edit("customer-io.yaml", "[c, b, d]", "[c, b, a]")
+    assert "in another order" in live.ok("plan").out
+
+
+def test_on_a_terminal_it_asks_and_shows_progress(live: Cli) -> None:
+    """A real pseudo-terminal: colours, the question, and an answer that is not yes."""
+    import os
+    import pty
+    import sys
+
+    live.example("customer-io")
+
+    def session(answer: bytes, *args: str) -> tuple[int, str]:
+        child, fd = pty.fork()
+        if child == 0:  # pragma: no cover - another process
+            os.environ["TERM"] = "xterm-256color"
+            os.execv(sys.executable, [sys.executable, "-m", "reconciler", *args])
+        seen = b""
+        asked = False
+        while True:
+            try:
+                part = os.read(fd, 4096)
+            except OSError:
+                break
+            if not part:
+                break
+            seen += part
+            if b"Only 'yes' goes on" in seen and not asked:
+                asked = True
+                os.write(fd, answer)
+        _, status = os.waitpid(child, 0)
+        os.close(fd)
+        return os.waitstatus_to_exitcode(status), seen.decode()
+
+    code, text = session(b"no\n", "apply")
+    assert code == 1
+    assert "Nothing was done" in text
+    assert "\x1b[32m+ customer-io/flow" in text
+    assert not (live.folder / "state" / "default.json").exists()
+    code, text = session(b"yes\n", "apply")
+    assert code == 0
+    assert "created" in text
+    code, text = session(b"", "plan", "--no-color")
+    assert "\x1b[" not in text

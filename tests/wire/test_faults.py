@@ -300,7 +300,6 @@ def test_a_killed_apply_goes_on(live: Cli, server: Server, tmp_path: Path, numbe
     died = subprocess.run([sys.executable, str(script), str(number), moment], check=False, capture_output=True)
     assert died.returncode == 9
     assert (live.folder / "state" / "default.journal").exists()
-    live.ok("plan")
     live.ok("apply", "-y", "--settle", "0.1")
     one_of_each(server)
     assert live("plan", "--detailed-exitcode").code == 0
