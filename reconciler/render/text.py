@@ -85,9 +85,9 @@ def _change_lines(change: Change, paint: Paint, *, verbose: bool) -> Iterator[st
     head = f"{paint(colour, f'{symbol} {change.address}')}  {change.kind}{paint('dim', ident)}"
     reason = "" if change.reason == "new" else f": {change.reason}"
     yield f"  {head}  {paint('dim', f'({verb}{reason})')}"
-    if change.action in (Action.CREATE, Action.REPLACE):
+    if change.action is Action.CREATE:
         yield from _body_lines(change, paint)
-    elif change.action is Action.UPDATE:
+    elif change.action in (Action.UPDATE, Action.REPLACE):
         yield from _field_lines(change, paint)
     if change.action in (Action.UPDATE, Action.REPLACE) or verbose:
         for call in change.calls:
@@ -101,12 +101,6 @@ def _change_lines(change: Change, paint: Paint, *, verbose: bool) -> Iterator[st
 
 
 def _body_lines(change: Change, paint: Paint) -> Iterator[str]:
-    replaced = {pointer(item.path): item for item in change.fields}
-    for path, item in replaced.items():
-        mark = paint("red", "  # forces the replace") if path in change.replace_paths else ""
-        yield f"      {_old_new(item, paint)}{mark}"
-    if change.action is Action.REPLACE:
-        return
     width = max((len(name) for name, _, listed in lines(change.after) if not listed), default=0)
     for listed, group in groupby(lines(change.after), key=lambda line: line[0] if line[2] else ""):
         found = list(group)
@@ -126,7 +120,8 @@ def _field_lines(change: Change, paint: Paint) -> Iterator[str]:
         found = list(group)
         if listed is None:
             for item in found:
-                yield from _plain_lines(item, paint)
+                forced = pointer(item.path) in change.replace_paths
+                yield from _plain_lines(item, paint, paint("red", "  # forces the replace") if forced else "")
             continue
         yield f"      {listed}"
         for item in found[: 4 * _MANY]:
@@ -141,14 +136,14 @@ def _field_lines(change: Change, paint: Paint) -> Iterator[str]:
             yield f"        … and {len(found) - 4 * _MANY} more"
 
 
-def _plain_lines(item: FieldChange, paint: Paint) -> Iterator[str]:
+def _plain_lines(item: FieldChange, paint: Paint, mark: str) -> Iterator[str]:
     """A field that is no member of a set: old → new, and a list as what was added to it and taken out of it."""
     if item.sensitive or not (isinstance(item.old, list) and isinstance(item.new, list)):
-        yield f"      {_old_new(item, paint)}"
+        yield f"      {_old_new(item, paint)}{mark}"
         return
     added, removed = list_changes(item.old, item.new)
     order = "" if added or removed else ": in another order"
-    yield f"      {paint('yellow', '~')} {label(item.path)}{order}"
+    yield f"      {paint('yellow', '~')} {label(item.path)}{order}{mark}"
     yield from (f"        {paint('red', '-')} {say(value)}" for value in removed[:_MANY])
     yield from (f"        {paint('green', '+')} {say(value)}" for value in added[:_MANY])
     more = max(len(added) - _MANY, 0) + max(len(removed) - _MANY, 0)
