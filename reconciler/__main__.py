@@ -7,6 +7,9 @@ import sys
 
 def main() -> None:
     """Run `reconciler` and exit with its code."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # a terminal that knows no arrows still gets its plan
     sys.exit(run())
 
 
@@ -36,14 +39,31 @@ def run(args: list[str] | None = None) -> int:
         sys.stderr.close()
         code = 1
     except Exception as error:
-        from reconciler.core.problems import ReconcilerError
-
-        if not isinstance(error, ReconcilerError):
-            raise
-        for problem in error.problems:
-            click.echo(str(problem), err=True)
+        _report(error)
         code = 1
     return code if isinstance(code, int) else 0
+
+
+def _report(error: Exception) -> None:
+    """Print what is known of an error; one that is no finding is a bug of ours, and said to be."""
+    import traceback
+
+    import click
+
+    from reconciler.core.problems import ReconcilerError
+
+    if isinstance(error, ReconcilerError):
+        for problem in error.problems:
+            click.echo(str(problem), err=True)
+        return
+    if "--verbose" in sys.argv:
+        traceback.print_exception(error)
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    click.echo(
+        f"error: internal error, a bug of reconciler: {type(error).__name__} at {frame.name}:{frame.lineno} "
+        "(what was done so far is in the journal and nothing is lost; --verbose shows the traceback for a report)",
+        err=True,
+    )
 
 
 if __name__ == "__main__":

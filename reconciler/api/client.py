@@ -58,8 +58,8 @@ class Client:
         self._redact = redact
         self._trace = trace
         self._notice = notice
-        self.offset = 0
-        """Milliseconds to add to our clock to get the server's, by its last `Date` header."""
+        self.offset: int | None = None
+        """Milliseconds to add to our clock to get the server's, by its last `Date` header; None before there is one."""
 
     def redact_with(self, redact: Callable[[str], str]) -> None:
         """Take further secrets out of every text."""
@@ -158,6 +158,7 @@ class Client:
     def _refused(self, call: Call, reply: Reply, request: str, verdict: retry.Verdict | None) -> ApiError:
         status, code = reply.status, error_code(reply.body)
         said = self._redact(error_text(reply.body)) or "no message"
+        said = "".join(letter if letter.isprintable() else " " for letter in said)
         what = f"{call}: {status} {said} (x-request-id {request})"
         if verdict is retry.Verdict.UNKNOWN:
             advice = "it may have been carried out; the next run looks before it tries again"

@@ -21,6 +21,7 @@ from reconciler.core.plan import Action, Plan
 from reconciler.core.problems import GuardError, ManifestError, Problem, ReconcilerError, SecretError
 from reconciler.core.resource import Resource
 from reconciler.core.state import Record, State
+from reconciler.core.steps import steps
 from reconciler.core.values import Secret, leaves
 from reconciler.engine.apply import Outcome, Run, Stop
 from reconciler.engine.refresh import Lives, refresh, refresh_saved
@@ -205,7 +206,7 @@ async def applied(
             store.commit()
         finally:
             store.unlock()
-    return _tell(outcome, verb)
+    return _tell(outcome, verb, secrets)
 
 
 async def _run(
@@ -223,7 +224,7 @@ async def _run(
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, interrupted)
-    progress = Progress(len(plan.effective))
+    progress = Progress(len(steps(plan, state)), secrets.redact)
     try:
         return await Run(plan, state, lives, kinds(), api, store, secrets, SystemClock(), progress, settings, stop).go()
     finally:
@@ -232,7 +233,7 @@ async def _run(
             loop.remove_signal_handler(number)
 
 
-def _tell(outcome: Outcome, verb: str) -> int:
+def _tell(outcome: Outcome, verb: str, secrets: SecretStore) -> int:
     """Print what was done, what was not and what to do next; return the exit code."""
     done: dict[str, int] = {}
     left = [step for step, result in outcome.results.values() if result == "skipped"]
@@ -245,7 +246,7 @@ def _tell(outcome: Outcome, verb: str) -> int:
     if outcome.problems:
         click.echo("")
         for problem in outcome.problems:
-            say(str(problem))
+            say(secrets.redact(str(problem)))
         failed = sum(1 for _, result in outcome.results.values() if result == "failed")
         names = ", ".join(sorted({step.change.address for step in left}))
         skipped = f" Not done because of it: {names}." if left else ""

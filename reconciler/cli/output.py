@@ -48,8 +48,9 @@ def say(text: str) -> None:
 class Progress:
     """Tells how a run goes: a line for each outcome; on a terminal also what is under way, redrawn in place."""
 
-    def __init__(self, total: int) -> None:
+    def __init__(self, total: int, redact: Callable[[str], str]) -> None:
         self._total = total
+        self._redact = redact
         self._done = 0
         self._began: dict[tuple[str, str], float] = {}
         self._paint = painter(sys.stderr)
@@ -88,7 +89,7 @@ class Progress:
             self._status.stop()  # type: ignore[attr-defined]
 
     def _line(self, style: str, text: str) -> None:
-        say(self._paint(style, text))
+        say(self._paint(style, self._redact(text)))
 
     def _redraw(self) -> None:
         if self._status is not None:

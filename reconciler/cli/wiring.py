@@ -318,7 +318,7 @@ def open_session(
     root = find_root(absolute)
     relative = os.path.relpath(root)
     shown = "" if relative == "." else relative
-    project, document = load_project(root, shown)
+    project, document = load_project(root, shown, os.environ)
     name, settings = _environment(project, document)
     state_dir = given("state_dir")
     folder = Path(os.path.abspath(state_dir)) if state_dir else root / project.state.path  # noqa: PTH100

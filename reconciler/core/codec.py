@@ -116,7 +116,11 @@ def entry_of(data: Json) -> Entry:
 
 def pending_json(pending: Pending) -> Json:
     """Return an intent as it stands in the state file and the journal."""
-    data = {key: value for key, value in dataclasses.asdict(pending).items() if value not in (None, "", False)}
+    data = {
+        key: value
+        for key, value in dataclasses.asdict(pending).items()
+        if not (value is None or value is False or value == "")
+    }
     data["body"] = encode(pending.body)
     data["dependencies"] = list(pending.dependencies)
     return data

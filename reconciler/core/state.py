@@ -43,13 +43,14 @@ class Entry:
 class Pending:
     """An intent whose outcome is unknown: `body` is what was about to be sent, secrets as fingerprints.
 
-    `at` is the time of the intent in ms since the epoch by our clock, `offset` the ms to add to get the server's.
+    `at` is the time of the intent in ms since the epoch by our clock, `offset` the ms to add to get the server's
+    (None before the server said its time).
     """
 
     action: Literal["create", "update", "delete"]
     kind: str
     at: int
-    offset: int = 0
+    offset: int | None = None
     id: str | None = None
     name: str = ""
     body: Tree = None
@@ -71,10 +72,6 @@ class State:
     serial: int = 0
     resources: Mapping[str, Entry] = field(default_factory=dict)
     pending: Mapping[str, Pending] = field(default_factory=dict)
-
-    def users_of(self, address: str) -> tuple[str, ...]:
-        """Return the addresses whose entries depend on `address`, sorted."""
-        return tuple(sorted(name for name, entry in self.resources.items() if address in entry.dependencies))
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,21 +91,20 @@ def steps(plan: Plan, state: State) -> dict[str, Step]:
     return result
 
 
-def _old_users(plan: Plan, state: State) -> dict[str, list[str]]:
+def _old_users(plan: Plan, state: State) -> dict[str, tuple[str, ...]]:
     """Return, for each address, who used it until now, by the state and by what is being deleted."""
-    users: dict[str, list[str]] = {}
+    users: dict[str, dict[str, None]] = {}
     for address, entry in state.resources.items():
         for need in entry.dependencies:
-            users.setdefault(need, []).append(address)
+            users.setdefault(need, {})[address] = None
     for change in plan.effective:
         if change.action is Action.DELETE and not change.deposed:
             for need in change.dependencies:
-                if change.address not in users.setdefault(need, []):
-                    users[need].append(change.address)
-    return users
+                users.setdefault(need, {})[change.address] = None
+    return {need: tuple(found) for need, found in users.items()}
 
 
-def _users_done(users: list[str] | tuple[str, ...], making: dict[str, str], removing: dict[str, str]) -> list[str]:
+def _users_done(users: tuple[str, ...], making: dict[str, str], removing: dict[str, str]) -> list[str]:
     """Return the steps after which none of `users` refers to the old object any more."""
     keys: list[str] = []
     for user in users:

@@ -14,7 +14,7 @@ from reconciler.core.values import Fingerprint, Secret
 class Api(Protocol):
     """The one door to the platform."""
 
-    offset: int
+    offset: int | None
 
     async def send(self, call: Call, *, etag: str | None = None, accept: Collection[int] = ()) -> Reply:
         """Send `call`; raise `ApiError` unless the answer is 2xx or in `accept`."""

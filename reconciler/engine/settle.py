@@ -32,10 +32,11 @@ async def find(
     `ReconcilerError` naming them when there are several; of nameless ones with equal content any will do.
     """
     wanted = kind.canonical(_visible(pending.body))
-    since = pending.at + pending.offset - SKEW
     give_up = pending.at + round(settle * 1000)
     while True:
         reply = await api.send(kind.search(pending.body))
+        offset = pending.offset if pending.offset is not None else api.offset or 0
+        since = pending.at + offset - SKEW
         twins = [
             live
             for live in kind.found(reply)

@@ -13,7 +13,7 @@ from reconciler.core.fingerprint import REFUSED
 from reconciler.core.kind import Kind, Kinds
 from reconciler.core.plan import Change
 from reconciler.core.problems import AmbiguousError, ApiError, ConflictError, Problem, ReconcilerError
-from reconciler.core.resource import Call, Live
+from reconciler.core.resource import Call, Live, Reply
 from reconciler.core.state import Entry, Pending, Record, fold_into
 from reconciler.core.steps import Step
 from reconciler.core.values import (
@@ -159,18 +159,16 @@ class Work:
 
     async def _post(self, kind: Kind, change: Change, call: Call, pending: Pending) -> Live:
         """Send a create until it is known to have happened just once."""
-        taken = {entry.id for entry in self.entries.values()}
         for last in (False, False, True):
             try:
-                reply = await self.api.send(self.clear(call))
-                return kind.created(reply, call.body)
+                return self._made(kind, call, await self.api.send(self.clear(call)))
             except AmbiguousError:
                 self._waiting(change, "no answer to the create: looking whether the object is there")
-                fresh = replace(pending, at=self.clock.now())
+                taken = {entry.id for entry in self.entries.values()}
+                late = (self.clock.now() - pending.at) / 1000
                 found = await find(
-                    self.api, kind, replace(fresh, at=pending.at), change.address, taken, self.clock,
-                    self.settings.settle + (fresh.at - pending.at) / 1000,
-                )  # fmt: skip
+                    self.api, kind, pending, change.address, taken, self.clock, self.settings.settle + late
+                )
                 if found is not None:
                     return found
                 if last:
@@ -179,6 +177,15 @@ class Work:
                 await self.note(Record("settled", change.address))
                 raise
         raise AssertionError("the last attempt returns or raises")
+
+    @staticmethod
+    def _made(kind: Kind, call: Call, reply: Reply) -> Live:
+        """Return the new object; an answer without its id is no answer: the object must be looked for."""
+        try:
+            return kind.created(reply, call.body)
+        except (KeyError, TypeError, ValueError, AttributeError):
+            what = f"{call}: {reply.status} without an id in the answer"
+            raise AmbiguousError(Problem("no-id", what, "the next run looks for the object"), reply.status) from None
 
     async def _finish(self, kind: Kind, change: Change, desired: Tree, live: Live, seed: Tree) -> None:
         """After a create: wait, add by update what the seed left out, ask whether it works, bind for good."""
@@ -219,11 +226,18 @@ class Work:
         self, kind: Kind, change: Change, desired: Tree, applied: Tree, live: Live, todo: Delta | Sequence[Call]
     ) -> Live:
         start = live
+        if not kind.settled(live):  # no change is taken in the middle of a transition (1420, 1421, 1422)
+            live = await self._settled(kind, change, live.id)
+            todo = self._compare(kind, change, desired, applied, live)
+            if not todo:
+                return live
         for _ in range(_REBASES):
             calls = kind.update(live.id, todo.patch, desired) if isinstance(todo, Delta) else todo
             try:
                 for call in calls:
                     live = await self._send_update(kind, change, call, live)
+                    if kind.confirm:
+                        live = await self._settled(kind, change, live.id)
             except (ConflictError, AmbiguousError) as error:
                 self._waiting(change, "it changed meanwhile: reading it again")
                 live = await self._again(kind, change, live.id)
@@ -232,7 +246,6 @@ class Work:
             else:
                 if not kind.confirm:
                     return live
-                live = await self._settled(kind, change, live.id)
             todo = self._compare(kind, change, desired, applied, live)
             if not todo:
                 return live

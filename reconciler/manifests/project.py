@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -9,13 +10,14 @@ from pydantic import Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
 from reconciler.core.problems import ManifestError, Problem
+from reconciler.core.values import Path as Steps
+from reconciler.core.values import Secret, Tree, transform
 from reconciler.manifests.blocks import Block, problems_of
 from reconciler.manifests.document import Document, envelope
+from reconciler.manifests.interpolate import Scope, interpolate
 from reconciler.manifests.yaml import Text, read
 
 FILE = "reconciler.yaml"
-
-Scalar = Any
 
 
 class AuthSettings(Block):
@@ -123,10 +125,10 @@ def find_root(path: Path) -> Path:
     return start
 
 
-def load_project(root: Path, shown: str) -> tuple[ProjectSpec, Document | None]:
+def load_project(root: Path, shown: str, environ: Mapping[str, str]) -> tuple[ProjectSpec, Document | None]:
     """Return the project file's content and its document, defaults and None where there is no file.
 
-    `shown` is the root as people see it. Raises `ManifestError` with every finding.
+    `shown` is the root as people see it; `environ` fills in `${env.NAME}`. Raises `ManifestError` with every finding.
     """
     path = root / FILE
     if not path.is_file():
@@ -149,7 +151,21 @@ def load_project(root: Path, shown: str) -> tuple[ProjectSpec, Document | None]:
             Problem("no-project", f"{file} must hold one document of kind Project", "see: reconciler init")
         )
     document = documents[0]
+    spec = _filled(document, environ)
     try:
-        return ProjectSpec.model_validate(document.spec), document
+        return ProjectSpec.model_validate(spec), document
     except ValidationError as error:
         raise ManifestError(problems_of(document, error, ProjectSpec, ("spec",))) from None
+
+
+def _filled(document: Document, environ: Mapping[str, str]) -> Tree:
+    """Return the spec with `${env.NAME}` filled in; `${secret.NAME}` stays a name for its provider."""
+    found: list[Problem] = []
+
+    def say(path: Steps, code: str, what: str, advice: str) -> None:
+        found.append(document.problem(("spec", *path), code, what, advice))
+
+    spec = interpolate(document.spec, Scope({}, environ), say)
+    if found:
+        raise ManifestError(found)
+    return transform(spec, lambda leaf: leaf.template if isinstance(leaf, Secret) else leaf)

@@ -6,6 +6,7 @@ something to say about it, so that good manifests cost one pass and no memory fo
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -180,15 +181,24 @@ class _Build:
         text, tag = str(node.value), node.tag
         match tag.removeprefix(_TAG):
             case "str":
+                if (
+                    node.style == '"'
+                    and not text.isprintable()
+                    and any("\ud800" <= letter <= "\udfff" for letter in text)
+                ):
+                    self._say("yaml-text", "half of a surrogate pair is no text", node)
                 return text
             case "null":
                 return None
             case "bool":
                 return text.lower() == "true"
-            case "int" if _INT.fullmatch(text):
+            case "int" if _INT.fullmatch(text) and len(text) < 100:
                 return int(text, 0) if text[:2] in ("0o", "0x") else int(text)
-            case "float" if _FLOAT.fullmatch(text):
+            case "float" if _FLOAT.fullmatch(text) and math.isfinite(float(text)):
                 return float(text)
+            case "int" | "float":
+                self._say("yaml-number", "this number is too large", node, "put it in quotes if it is meant as text")
+                return text
             case "merge":
                 return text
         self._say("yaml-tag", f"the tag {tag!r} is not supported here", node, "remove the tag")

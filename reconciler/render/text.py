@@ -164,7 +164,7 @@ def _list_of(item: FieldChange) -> str | None:
 
 def _old_new(item: FieldChange, paint: Paint, *, from_member: bool = False) -> str:
     inner = tuple(step for step in item.path[_depth(item) :] if step != "value")
-    name = " ".join(inner) if from_member else label(item.path)
+    name = say(" ".join(inner))[1:-1] if from_member else label(item.path)
     if item.sensitive:
         words = "(sensitive) → (sensitive, changed)" if item.old is not MISSING else "(sensitive, new)"
         return f"{paint('yellow', '~')} {name}: {words}"
@@ -194,7 +194,7 @@ def _drift_lines(item: Drift, paint: Paint) -> Iterator[str]:
     if item.status == "missing":
         yield f"  {paint('red', f'! {item.address}')}  {item.kind}  {item.ident}  (deleted outside)"
         return
-    who = f" by {item.updated_by}" if item.updated_by else ""
+    who = f" by {say(item.updated_by)[1:-1]}" if item.updated_by else ""
     yield f"  {paint('yellow', f'! {item.address}')}  {item.kind}  {paint('dim', f'{item.ident}{who}')}"
     for field in item.fields:
         if field.sensitive:

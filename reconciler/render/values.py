@@ -33,17 +33,23 @@ def _mapping(value: dict[str, Any]) -> str:
         kind = value.get("sourceType", "ATTRIBUTE")
         marks = [] if kind in ("ATTRIBUTE", "text/x.schema-path") else [str(kind).lower()]
         marks += [name for name in ("identity", "primaryIdentity") if value.get(name) is True]
-        return f"{source} → {destination}" + (f"  ({', '.join(marks)})" if marks else "")
+        return f"{_bare(source)} → {_bare(destination)}" + (f"  ({', '.join(marks)})" if marks else "")
     inner = value.get("value")
     if isinstance(inner, dict) and "type" in value and len(value) == 2:
         if "path" in inner:
-            return str(inner["path"])
+            return _bare(inner["path"])
         name = f"{_short(inner['name'])} " if inner.get("name") else ""
         rest = {key: item for key, item in inner.items() if key not in ("id", "name", "description")}
-        return f"{name}{inner.get('id')}" + (f"  {_short(shown(rest))}" if rest else "")
+        return f"{name}{_bare(inner.get('id'))}" + (f"  {_short(shown(rest))}" if rest else "")
     if value.keys() == {"id", "version"}:
         return f"{say(value['id'])} (version {say(value['version'])})".replace('"', "")
     return _short(shown(value))
+
+
+def _bare(value: Tree) -> str:
+    """Return a text without quotes, unless it holds what a terminal would obey."""
+    text = str(shown(value))
+    return text if text.isprintable() else json.dumps(text)
 
 
 def _short(value: Tree) -> str:
@@ -56,7 +62,7 @@ def label(path: Path) -> str:
     steps = (
         [step for step in path if step not in ("params", "selectors", "value")] if "transformations" in path else path
     )
-    return ".".join(step for step in steps if step not in ("transformations", "GeneralTransform")) or "(all)"
+    return ".".join(_bare(step) for step in steps if step not in ("transformations", "GeneralTransform")) or "(all)"
 
 
 def lines(tree: Tree, path: Path = ()) -> Iterator[tuple[str, str, bool]]:

@@ -94,6 +94,19 @@ def test_a_broken_project_file(cli: Cli, text: str, place: str, says: str) -> No
         assert says in found.err
 
 
+def test_the_project_file_takes_environment_variables(
+    live: Cli, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live.example("customer-io")
+    monkeypatch.setenv("TEAM_SANDBOX", "team")
+    monkeypatch.setenv("RECONCILER_SECRET_AEP", "s3cret")
+    project(live, 'platform: {sandbox: "${env.TEAM_SANDBOX}", auth: {clientSecret: "${secret.aep}"}}')
+    live.ok("apply", "-y")
+    assert {item.headers["x-sandbox-name"] for item in server.requests if FLOW in item.path} == {"team"}
+    project(live, 'platform: {sandbox: "${env.NOT_SET}"}')
+    assert "reconciler.yaml:5:23: error: the environment variable 'NOT_SET' is not set" in live("plan").err
+
+
 def test_a_credential_written_out_is_refused(live: Cli) -> None:
     live.example("customer-io")
     project(live, "platform: {auth: {clientSecret: hush}}")

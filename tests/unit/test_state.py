@@ -221,7 +221,7 @@ def test_states_and_records_survive_the_file() -> None:
         {"version": 3},
         (Deposed("o", "Flow", ("b",)),),
     )
-    waiting = Pending("create", "Flow", 5, 7, None, "n", {"k": Fingerprint("y")}, "d", "f", ("m",), True)
+    waiting = Pending("create", "Flow", 5, 0, None, "n", {"k": Fingerprint("y")}, "d", "f", ("m",), True)
     state = State("l", "e", "p", "o", "s", 2, {"m": full}, {"w": waiting})
     assert codec.state_of(json.loads(json.dumps(codec.state_json(state))), "x") == state
     for record in (

@@ -305,3 +305,50 @@ def test_a_killed_apply_goes_on(live: Cli, server: Server, tmp_path: Path, numbe
     assert live("plan", "--detailed-exitcode").code == 0
     assert not (live.folder / "state" / "default.journal").exists()
     assert len(json.loads((live.folder / "state" / "default.json").read_text())["resources"]) == 5
+
+
+def test_an_answer_without_an_id_is_no_answer(live: Cli, server: Server) -> None:
+    live.example("kinesis")
+    server.after.append(Once("POST", f"{FLOW}/targetConnections", (201, [], {"etag": "x"})))
+    server.after.append(Once("POST", f"{FLOW}/sourceConnections", (201, [], [])))
+    live.ok("apply", "-y", "--settle", "0.1")
+    one_of_each(server)
+
+
+def test_an_update_waits_out_a_transition(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tests.conftest import point_at
+
+    for server in serve(Options(settle_delay=0.4)):
+        point_at(server, monkeypatch)
+        cli.example("kinesis")
+        assert cli("apply", "-y", "--wait-timeout", "0").code == 1
+        cli.edit("kinesis.yaml", "    name: Summer campaign", "    state: disabled\n    name: Winter campaign")
+        cli.ok("apply", "-y")
+        flow = server.get("flows", cli.id("kinesis-summer/flow"))
+        assert (flow["state"], flow["name"]) == ("disabled", "Winter campaign")
+        assert cli("plan", "--detailed-exitcode").code == 0
+
+
+def test_a_secret_in_a_platform_error_is_taken_out(live: Cli, server: Server) -> None:
+    live.example("kinesis")
+    told = {"message": "refused canary-kinesis-5f1c \x1b[31m and Y2FuYXJ5LWtpbmVzaXMtNWYxYw=="}
+    server.before.append(Once("POST", f"{FLOW}/connections", (400, [], told), times=2))
+    failed = live("apply", "-y")
+    assert "refused (sensitive)" in failed.err
+    assert "canary" not in failed.err + failed.out
+    assert "Y2Fu" not in failed.err
+    assert "\x1b[31m" not in failed.err
+
+
+def test_a_bug_of_ours_is_no_traceback(live: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    from reconciler.manifests import load
+
+    def broken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("hush")
+
+    monkeypatch.setattr(load, "_expand", broken)
+    live.example("customer-io")
+    failed = live("plan")
+    assert failed.code == 1
+    assert "internal error, a bug of reconciler: ZeroDivisionError" in failed.err
+    assert "hush" not in failed.err
