@@ -116,11 +116,8 @@ def entry_of(data: Json) -> Entry:
 
 def pending_json(pending: Pending) -> Json:
     """Return an intent as it stands in the state file and the journal."""
-    data = {
-        key: value
-        for key, value in dataclasses.asdict(pending).items()
-        if not (value is None or value is False or value == "")
-    }
+    values = {item.name: getattr(pending, item.name) for item in dataclasses.fields(pending)}
+    data = {key: value for key, value in values.items() if value is not None and value is not False and value != ""}
     data["body"] = encode(pending.body)
     data["dependencies"] = list(pending.dependencies)
     return data

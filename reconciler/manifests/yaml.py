@@ -181,12 +181,6 @@ class _Build:
         text, tag = str(node.value), node.tag
         match tag.removeprefix(_TAG):
             case "str":
-                if (
-                    node.style == '"'
-                    and not text.isprintable()
-                    and any("\ud800" <= letter <= "\udfff" for letter in text)
-                ):
-                    self._say("yaml-text", "half of a surrogate pair is no text", node)
                 return text
             case "null":
                 return None
