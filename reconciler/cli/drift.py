@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
-from reconciler.cli.options import common, given, project
+from reconciler.cli.options import Files, common, given, project
 
 
 @click.command("drift")
 @project
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @common
-def command(
-    path: Path, variables: tuple[str, ...], var_file: tuple[Path, ...], allow_literal_secrets: bool, form: str
-) -> int:
+def command(files: Files, form: str) -> int:
     """Compare the platform with what was last applied and change nothing.
 
     Exit code 0 without drift, 2 when an object was changed or deleted outside. Secrets cannot be read back:
@@ -25,11 +21,10 @@ def command(
 
     from reconciler.cli.execute import Want, planned, run
     from reconciler.cli.output import painter
-    from reconciler.cli.wiring import open_session
     from reconciler.render import json as as_json
     from reconciler.render.text import drift_text
 
-    session = open_session(path, variables, var_file, allow_literal_secrets=allow_literal_secrets)
+    session = files.open()
     plan = run(planned(session, Want())).plan
     if form == "json":
         click.echo(as_json.text(as_json.drift_document(plan.environment, plan.drift)), nl=False)

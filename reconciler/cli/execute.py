@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from reconciler.cli.options import given
+from reconciler.cli.options import Writing, given
 from reconciler.cli.output import Progress, confirm, painter, say
 from reconciler.cli.wiring import Place, Session, SystemClock, in_memory
 from reconciler.core import codec, graph, guards
@@ -156,25 +156,15 @@ async def planned(session: Session, want: Want, project: Project | None = None) 
     return Prepared(plan, lives, state, secrets)
 
 
-async def applied(
-    session: Session,
-    want: Want,
-    settings: Settings,
-    *,
-    verb: str,
-    approve: bool,
-    allow_delete: bool,
-    lock_timeout: float,
-    saved: Plan | None = None,
-) -> int:
+async def applied(session: Session, want: Want, writing: Writing, *, verb: str, saved: Plan | None = None) -> int:
     """Plan (or take a saved plan), ask, run, and return the exit code. The lock is held from before the plan."""
     project = None if saved is not None else session.manifests()
-    if not approve and not sys.stdin.isatty():
+    if not writing.auto_approve and not sys.stdin.isatty():
         raise click.UsageError("There is no terminal to ask on: pass --auto-approve to go on without asking.")
     store = session.store()
-    async with session.platform(settings.parallelism) as (api, place, _):
+    async with session.platform(writing.parallelism) as (api, place, _):
         session.check(store.read(), place)
-        store.lock(f"reconciler {verb}", lock_timeout)
+        store.lock(f"reconciler {verb}", writing.lock_timeout)
         try:
             state = store.begin(session.check(None, place)) if store.path.exists() else None
             fresh = state is None
@@ -189,10 +179,10 @@ async def applied(
                 assert project is not None
                 plan, lives = await make_plan(session, api, project, settled, secrets, want)
             click.echo(plan_text(plan, painter(sys.stdout), verbose=bool(given("verbose"))), nl=False)
-            guard(session, plan, settled, allow_delete=allow_delete)
+            guard(session, plan, settled, allow_delete=writing.allow_delete)
             need_secrets(plan, secrets)
             todo = bool(records) or any(change.adopt for change in plan.changes)
-            if plan.effective and not confirm(f"{verb.capitalize()} these changes?", approve):
+            if plan.effective and not confirm(f"{verb.capitalize()} these changes?", writing.auto_approve):
                 say("Nothing was done.")
                 return 1
             if not plan.effective and not todo:
@@ -202,6 +192,7 @@ async def applied(
             if records:
                 await store.append(records)
             api.redact_with(secrets.redact)
+            settings = Settings(writing.parallelism, writing.wait_timeout, writing.settle)
             outcome = await _run(plan, settled, lives, api, store, secrets, settings)
             store.commit()
         finally:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
+
+if TYPE_CHECKING:
+    from reconciler.cli.wiring import Session
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -28,6 +33,11 @@ def given(name: str, default: Any = None) -> Any:
     """Return a common option of the running command, wherever it was written."""
     value = click.get_current_context().meta.get(_KEPT, {}).get(name)
     return default if value is None else value
+
+
+def assume(name: str, value: Any) -> None:
+    """Set a common option that was not given."""
+    click.get_current_context().meta.setdefault(_KEPT, {}).setdefault(name, value)
 
 
 def common(function: F) -> F:
@@ -54,8 +64,51 @@ def _hook(option: Callable[[F], F]) -> Callable[[F], F]:
     return attach
 
 
+@dataclass(frozen=True, slots=True)
+class Files:
+    """PATH, and how its manifests are to be read."""
+
+    path: Path
+    variables: tuple[str, ...]
+    var_file: tuple[Path, ...]
+    allow_literal_secrets: bool
+
+    def open(self, *, path: Path | None = None) -> Session:
+        """Return the session for PATH, or for another `path`. Raises `ManifestError`; nothing is sent or written."""
+        from reconciler.cli.wiring import open_session
+
+        return open_session(
+            path or self.path, self.variables, self.var_file, allow_literal_secrets=self.allow_literal_secrets
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """How a command that changes something is to go about it."""
+
+    auto_approve: bool
+    allow_delete: bool
+    parallelism: int
+    lock_timeout: float
+    wait_timeout: float
+    settle: float
+
+
+def _gathered(function: F, name: str, kind: type[Any]) -> F:
+    """Return `function` given one `kind` under `name` instead of the options that fill its fields."""
+    fields = kind.__dataclass_fields__
+
+    @functools.wraps(function)
+    def gather(**values: Any) -> Any:
+        mine = {field: values.pop(field) for field in fields}
+        return function(**values, **{name: kind(**mine)})
+
+    return cast("F", gather)
+
+
 def project(function: F) -> F:
-    """Add PATH and the options of commands that read manifests."""
+    """Add PATH and the options of commands that read manifests, as one `files`."""
+    function = _gathered(function, "files", Files)
     for option in (
         click.argument("path", default=".", type=click.Path(path_type=Path), required=False),
         click.option("--var", "variables", multiple=True, metavar="NAME=VALUE", help="Set a variable (YAML scalar)."),
@@ -67,7 +120,8 @@ def project(function: F) -> F:
 
 
 def writer(function: F) -> F:
-    """Add the options of commands that change something."""
+    """Add the options of commands that change something, as one `writing`."""
+    function = _gathered(function, "writing", Writing)
     for option in (
         click.option("-y", "--auto-approve", is_flag=True, help="Do not ask."),
         click.option("--parallelism", default=10, type=click.IntRange(1, 100), show_default=True, help="Calls at once"),

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from reconciler.cli.options import common, project
+from reconciler.cli.options import Files, common, project
 
 if TYPE_CHECKING:
     from reconciler.cli.wiring import Session
@@ -17,15 +16,12 @@ if TYPE_CHECKING:
 @project
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @common
-def command(
-    path: Path, variables: tuple[str, ...], var_file: tuple[Path, ...], allow_literal_secrets: bool, form: str
-) -> None:
+def command(files: Files, form: str) -> None:
     """Print what others need to know: streaming endpoint URLs (inletUrl) and the ids of every object."""
     from reconciler.cli.execute import run
-    from reconciler.cli.wiring import open_session
     from reconciler.render import json as as_json
 
-    session = open_session(path, variables, var_file, allow_literal_secrets=allow_literal_secrets)
+    session = files.open()
     found = run(_collect(session))
     if form == "json":
         click.echo(as_json.text(found), nl=False)

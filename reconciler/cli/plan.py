@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from reconciler.cli.options import common, given, project
+from reconciler.cli.options import Files, common, given, project
 
 
 @click.command("plan")
@@ -19,10 +19,7 @@ from reconciler.cli.options import common, given, project
 @click.option("--destroy", is_flag=True, help="Plan the deletion of everything in scope.")
 @common
 def command(
-    path: Path,
-    variables: tuple[str, ...],
-    var_file: tuple[Path, ...],
-    allow_literal_secrets: bool,
+    files: Files,
     out: Path | None,
     form: str,
     detailed_exitcode: bool,
@@ -40,13 +37,12 @@ def command(
 
     from reconciler.cli.execute import Want, planned, run
     from reconciler.cli.output import painter
-    from reconciler.cli.wiring import open_session
     from reconciler.core.codec import plan_json
     from reconciler.core.problems import GuardError
     from reconciler.render import json as as_json
     from reconciler.render.text import plan_text
 
-    session = open_session(path, variables, var_file, allow_literal_secrets=allow_literal_secrets)
+    session = files.open()
     plan = run(planned(session, Want(destroy, targets, refresh))).plan
     if form == "json":
         click.echo(as_json.text(as_json.plan_document(plan)), nl=False)

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
-from reconciler.cli.options import common, project
+from reconciler.cli.options import Files, common, project
 
 
 @click.command("validate")
 @project
 @common
-def command(path: Path, variables: tuple[str, ...], var_file: tuple[Path, ...], allow_literal_secrets: bool) -> int:
+def command(files: Files) -> int:
     """Check the manifests in PATH without asking the platform: shape, references, parameters, cycles.
 
     Every finding is one line, file:line:column: error: … (how to fix). Exit code 1 when there is an error.
     """
-    from reconciler.cli.wiring import open_session
 
-    session = open_session(path, variables, var_file, allow_literal_secrets=allow_literal_secrets)
+    session = files.open()
     found = session.examine()
     for problem in sorted(found.problems, key=lambda item: (item.span.file, item.span.line) if item.span else ("", 0)):
         click.echo(str(problem))

@@ -8,7 +8,6 @@ from pydantic import Field, ValidationError
 
 from reconciler.catalog import Connector
 from reconciler.core.values import Lookup, Ref, Tree, pointer
-from reconciler.manifests import checks
 from reconciler.manifests.blocks import (
     Attribute,
     Audience,
@@ -63,7 +62,7 @@ class DestinationDataflow:
         body: dict[str, Tree] = {
             "name": spec.flow.name or default_name(name, ("flow",)),
             **spec.flow.given("description"),
-            "flowSpec": _flow_spec(shop, spec.flow, connector),
+            "flowSpec": shop.flow_spec(spec.flow.flow_spec, connector),
             "sourceConnectionIds": [source],
             "targetConnectionIds": [target],
             "transformations": [
@@ -131,16 +130,7 @@ def _source(shop: Workshop, block: End, connector: Connector | None, *, whole: b
 
 def _target(shop: Workshop, block: End, connector: Connector | None) -> Ref:
     document = shop.document.name
-    spec = spec_of(block.connection_spec, connector.end_spec if connector else None)
-    if spec is None:
-        if block.connector is None:
-            shop.say(
-                ("target",),
-                "missing-key",
-                "the target names no connector",
-                "add connector: KEY, or connectionSpec: {id, version}",
-            )
-        spec = {"id": "", "version": "1.0"}
+    spec = shop.end_spec(block.connection_spec, block.connector, connector, ("target",))
     body: dict[str, Tree] = {
         "name": block.name or default_name(document, ("target",)),
         **block.given("description"),
@@ -159,22 +149,8 @@ def _target(shop: Workshop, block: End, connector: Connector | None) -> Ref:
             f"{document}/target/connection", block.connection or {}, ("target", "connection"), connector, base
         )
     body.update(block.given("data", "params"))
-    if connector is not None:
-        place = ("target", "params") if block.params else ("target",)
-        checks.parameters(shop, block.params or {}, connector.parameters(), connector.name, place)
+    shop.check_params(block.params, connector, "target")
     return shop.add(f"{document}/target", "TargetConnection", body, ("target",), overrides=block.overrides)
-
-
-def _flow_spec(shop: Workshop, flow: FlowBlock, connector: Connector | None) -> Tree:
-    spec = spec_of(flow.flow_spec, connector.flow_spec() if connector else None)
-    if spec is None:
-        shop.say(
-            ("flow",),
-            "missing-key",
-            "the flow spec is not known for this destination",
-            "add flowSpec: {id, version}",
-        )
-    return spec
 
 
 def _audiences(shop: Workshop, items: list[Tree] | None) -> list[Tree]:

@@ -105,6 +105,29 @@ class Workshop:
             return found
         return catalog.by_spec(direction, spec.id) if spec is not None else None
 
+    def end_spec(
+        self, given: Versioned | None, key: str | None, connector: Connector | None, path: Sequence[str]
+    ) -> dict[str, str]:
+        """Return the `connectionSpec` of a source, target or account; note when nothing says which it is."""
+        spec = spec_of(given, connector.end_spec if connector else None)
+        if spec is None and key is None:
+            advice = "add connector: KEY, or connectionSpec: {id, version}"
+            self.say(path, "missing-key", f"the {path[0] if path else 'connection'} names no connector", advice)
+        return spec or {"id": "", "version": "1.0"}
+
+    def flow_spec(self, given: Versioned | None, connector: Connector | None) -> Tree:
+        """Return the `flowSpec` of the document's flow; note when it is neither given nor known."""
+        spec = spec_of(given, connector.flow_spec() if connector else None)
+        if spec is None:
+            self.say(("flow",), "missing-key", "the flow spec is not known here", "add flowSpec: {id, version}")
+        return spec
+
+    def check_params(self, params: dict[str, Tree] | None, connector: Connector | None, end: str) -> None:
+        """Check the parameters of a source or target block against the catalog."""
+        if connector is not None:
+            place = (end, "params") if params else (end,)
+            checks.parameters(self, params or {}, connector.parameters(), connector.name, place)
+
     # -- resources -------------------------------------------------------------------------------------------
     def add(
         self,

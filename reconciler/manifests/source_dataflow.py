@@ -19,7 +19,7 @@ from reconciler.manifests.blocks import (
     Transformation,
     problems_of,
 )
-from reconciler.manifests.expand import Workshop, default_name, given, spec_of
+from reconciler.manifests.expand import Workshop, default_name, given
 
 
 class SourceDataflowSpec(Block):
@@ -58,7 +58,7 @@ class SourceDataflow:
         body: dict[str, Tree] = {
             "name": spec.flow.name or default_name(name, ("flow",)),
             **spec.flow.given("description"),
-            "flowSpec": _flow_spec(shop, spec.flow, connector),
+            "flowSpec": shop.flow_spec(spec.flow.flow_spec, connector),
             "sourceConnectionIds": [source],
             "targetConnectionIds": [target],
             **_transformations(shop, spec.flow.transformations, mapped),
@@ -82,16 +82,7 @@ def _rows(shop: Workshop, rows: list[Tree]) -> MappingBlock | None:
 
 def _source(shop: Workshop, block: SourceEnd, connector: Connector | None) -> Ref:
     document = shop.document.name
-    spec = spec_of(block.connection_spec, connector.end_spec if connector else None)
-    if spec is None:
-        if block.connector is None:
-            shop.say(
-                ("source",),
-                "missing-key",
-                "the source names no connector",
-                "add connector: KEY, or connectionSpec: {id, version}",
-            )
-        spec = {"id": "", "version": "1.0"}
+    spec = shop.end_spec(block.connection_spec, block.connector, connector, ("source",))
     body: dict[str, Tree] = {
         "name": block.name or default_name(document, ("source",)),
         **block.given("description"),
@@ -114,14 +105,7 @@ def _source(shop: Workshop, block: SourceEnd, connector: Connector | None) -> Re
             "add connection: {auth: …} or connection: {ref: NAME}",
         )
     body.update(block.given("data", "params"))
-    if connector is not None:
-        checks.parameters(
-            shop,
-            block.params or {},
-            connector.parameters(),
-            connector.name,
-            ("source", "params") if block.params else ("source",),
-        )
+    shop.check_params(block.params, connector, "source")
     address = f"{document}/source"
     return shop.add(
         address,
@@ -211,19 +195,6 @@ def _transformations(shop: Workshop, others: list[Transformation] | None, mapped
                 "keep one",
             )
     return {"transformations": items} if items or others is not None else {}
-
-
-def _flow_spec(shop: Workshop, flow: FlowBlock, connector: Connector | None) -> Tree:
-    default = connector.flow_spec() if connector else None
-    spec = spec_of(flow.flow_spec, default)
-    if spec is None:
-        shop.say(
-            ("flow",),
-            "missing-key",
-            "the flow spec is not known for this connection spec",
-            "add flowSpec: {id, version}",
-        )
-    return spec
 
 
 DOCUMENT = SourceDataflow()

@@ -42,6 +42,9 @@ def test_environments_have_states_and_sandboxes_of_their_own(live: Cli, server: 
     streams = [body["params"]["stream"] for body in server.bodies("POST", f"{FLOW}/targetConnections")]
     assert streams == ["clicks-dev", "clicks"]
     assert (live.folder / "state" / "dev.json").exists()
+    live.ok("plan", "--env", "dev", "--var", "stream=x", "--out", "dev.json")
+    live.ok("apply", "-y", "dev.json")
+    assert "for environment 'dev', not 'prod'" in live("apply", "-y", "--env", "prod", "dev.json").err
     refused = live("destroy", "-y", "--env", "prod")
     assert refused.code == 1
     assert "--allow-delete" in refused.err
