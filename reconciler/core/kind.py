@@ -176,28 +176,25 @@ Kinds = Mapping[str, Kind]
 
 
 @dataclass(frozen=True, slots=True)
+class Row:
+    """One object in a list: its `id`, its `name`, and a `detail` that tells namesakes apart."""
+
+    id: str
+    name: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
 class Finder:
     """How one sort of object that is not ours is found by name.
 
-    `page` names the call for the members from a start on, `members` where they stand in the answer, `detail` the
-    field that tells namesakes apart. `limit` is the size of a page, None where one page holds all.
+    `page` names the call for the objects from a start on, `rows` reads its answer. `limit` is the size of a page,
+    None where one page holds all of one name.
     """
 
     page: Callable[[str, int], Call]
-    members: str
-    detail: str
+    rows: Callable[[Tree], Sequence[Row]]
     limit: int | None = None
-
-    def list(self, body: Tree) -> Sequence[Tree]:
-        """Return the members of one page."""
-        found = body.get(self.members) if isinstance(body, dict) else None
-        return found or []
-
-    def matches(self, name: str, body: Tree) -> dict[str, str]:
-        """Return the details, by id, of the members of one page whose name is exactly `name`."""
-        return {
-            str(item["id"]): str(item.get(self.detail) or "") for item in self.list(body) if item.get("name") == name
-        }
 
 
 Finders = Mapping[str, Finder]

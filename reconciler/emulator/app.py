@@ -11,8 +11,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from reconciler.emulator.catalog import Catalog
 from reconciler.emulator.data_prep import DataPrep
 from reconciler.emulator.flow_service import FlowService
+from reconciler.emulator.schema_registry import SchemaRegistry
 from reconciler.emulator.segmentation import Segmentation
 from reconciler.emulator.specs import Specs
 from reconciler.emulator.storage import Storage
@@ -33,6 +35,8 @@ def create_app(storage: Storage, options: Options | None = None) -> Starlette:
         *FlowService(storage, Specs(specs_folder()), chosen).routes(),
         *DataPrep(storage).routes(),
         *Segmentation(storage).routes(),
+        *Catalog(storage).routes(),
+        *SchemaRegistry(storage).routes(),
         Route("/ims/token/v3", token, methods=["POST"]),
         Route("/", about),
     ]

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from reconciler.core import graph
-from reconciler.core.kind import Finder, Finders, Kind, Kinds
+from reconciler.core.kind import Finder, Finders, Kind, Kinds, Row
 from reconciler.core.problems import ApiError, ManifestError, Problem
 from reconciler.core.resource import Live, Resource
 from reconciler.core.state import Entry, State
@@ -78,10 +78,10 @@ async def look_up(api: Api, finders: Finders, resources: Mapping[str, Resource])
     problems = []
     for (item, address), hits in zip(wanted.items(), answers, strict=True):
         if len(hits) == 1:
-            found[item] = hits[0][0]
+            found[item] = hits[0].id
             continue
         if hits:
-            what = f"{len(hits)} objects match: " + "; ".join(f"{ident} ({detail})" for ident, detail in hits)
+            what = f"{len(hits)} objects match: " + "; ".join(f"{row.id} ({row.detail})" for row in hits)
         else:
             what = "there is none in this sandbox"
         problems.append(Problem("lookup", f"{item}: {what}", "give its id instead", address=address))
@@ -96,13 +96,13 @@ async def look_up(api: Api, finders: Finders, resources: Mapping[str, Resource])
     }
 
 
-async def _matches(api: Api, finder: Finder, name: str) -> list[tuple[str, str]]:
-    hits: dict[str, str] = {}
+async def _matches(api: Api, finder: Finder, name: str) -> list[Row]:
+    """Return the objects of exactly this name."""
+    hits: dict[str, Row] = {}
     start = 0
     while True:
-        reply = await api.send(finder.page(name, start))
-        hits.update(finder.matches(name, reply.body))
-        count = len(finder.list(reply.body))
-        start += count
-        if finder.limit is None or count < finder.limit:
-            return list(hits.items())
+        rows = finder.rows((await api.send(finder.page(name, start))).body)
+        hits.update({row.id: row for row in rows if row.name == name})
+        start += len(rows)
+        if finder.limit is None or len(rows) < finder.limit:
+            return list(hits.values())

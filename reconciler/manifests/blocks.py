@@ -100,17 +100,14 @@ class SourceEnd(End):
     provider_id: str | None = None
 
 
-class SchemaRef(Block):
-    """A schema as the Flow Service wants it: `$id` and a media type that carries the version."""
+class SchemaRef(Borrowed):
+    """A schema that exists, by its `$id` or looked up by title; the version is a media type."""
 
-    id: str
     version: str = "application/vnd.adobe.xed-full+json;version=1"
 
 
-class DatasetRef(Block):
-    """A dataset by its id."""
-
-    id: str
+class DatasetRef(Borrowed):
+    """A dataset that exists, by its id or looked up by name."""
 
 
 class LakeEnd(Block):

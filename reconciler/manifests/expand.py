@@ -212,6 +212,10 @@ class Workshop:
         if value.lookup is not None:
             return Lookup(kind, value.lookup.name)
         name = str(value.ref)
+        if kind in ("Schema", "Dataset"):
+            what = f"this version knows no {kind} documents yet"
+            self.say((*block, "ref"), "not-yet", what, "give the id, or lookup: {name: …}")
+            return None
         document = self.setting.documents.get(name)
         if document is None or document.kind != kind:
             names = [item.name for item in self.setting.documents.values() if item.kind == kind]

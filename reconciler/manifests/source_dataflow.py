@@ -47,14 +47,17 @@ class SourceDataflow:
             block = _rows(shop, mapping)
         elif mapping is not None:
             shop.say(("mapping",), "bad-type", f"mapping must be a list of rows, not {mapping!r}", "begin rows with -")
+        if _inline(shop):
+            return
         spec = shop.parse(self.model, {**shop.spec, "mapping": None}, ())
         if spec is None or (mapping is not None and block is None):
             return
         name = shop.document.name
         connector = shop.connector(spec.source.connector, spec.source.connection_spec, "source", ("source",))
         source = _source(shop, spec.source, connector)
-        target = _target(shop, spec.target)
-        mapped = _mapping(shop, block, spec.target) if block is not None else None
+        schema = shop.borrowed(spec.target.schema_, "Schema", ("target", "schema"))
+        target = _target(shop, spec.target, schema)
+        mapped = _mapping(shop, block, spec.target, schema) if block is not None else None
         body: dict[str, Tree] = {
             "name": spec.flow.name or default_name(name, ("flow",)),
             **spec.flow.given("description"),
@@ -68,6 +71,20 @@ class SourceDataflow:
         if connector is not None:
             checks.schedule(shop, connector, spec.flow.schedule_params, ("flow",))
         shop.add(f"{name}/flow", "Flow", body, ("flow",), overrides=spec.flow.overrides)
+
+
+def _inline(shop: Workshop) -> bool:
+    """Note a schema or dataset written out inside the target, which this version cannot make yet."""
+    target = shop.spec.get("target")
+    found = False
+    for key, marks in (("schema", {"title", "allOf"}), ("dataset", {"name", "schemaRef", "tags"})):
+        block = target.get(key) if isinstance(target, dict) else None
+        if isinstance(block, dict) and marks & block.keys():
+            found = True
+            shop.say(
+                ("target", key), "not-yet", f"this version cannot make a {key} yet", "give the id, or lookup: {name: …}"
+            )
+    return found
 
 
 def _rows(shop: Workshop, rows: list[Tree]) -> MappingBlock | None:
@@ -117,7 +134,7 @@ def _source(shop: Workshop, block: SourceEnd, connector: Connector | None) -> Re
     )
 
 
-def _target(shop: Workshop, block: LakeEnd) -> Ref:
+def _target(shop: Workshop, block: LakeEnd, schema: Tree) -> Ref:
     document = shop.document.name
     body: dict[str, Tree] = {
         "name": block.name or default_name(document, ("target",)),
@@ -126,9 +143,9 @@ def _target(shop: Workshop, block: LakeEnd) -> Ref:
         "data": {
             "format": "json",
             **(block.data or {}),
-            "schema": {"id": block.schema_.id, "version": block.schema_.version},
+            "schema": {"id": schema, "version": block.schema_.version},
         },
-        "params": {**(block.params or {}), "dataSetId": block.dataset.id},
+        "params": {**(block.params or {}), "dataSetId": shop.borrowed(block.dataset, "Dataset", ("target", "dataset"))},
     }
     address = f"{document}/target"
     return shop.add(
@@ -141,7 +158,7 @@ def _target(shop: Workshop, block: LakeEnd) -> Ref:
     )
 
 
-def _mapping(shop: Workshop, block: MappingBlock, target: LakeEnd) -> Ref:
+def _mapping(shop: Workshop, block: MappingBlock, target: LakeEnd, schema: Tree) -> Ref:
     """Only rows in the current vocabulary get a defaulted sourceType: a documented body is sent as it stands."""
     rows, seen = [], dict[str, int]()
     inner = ("mapping", "mappings") if isinstance(shop.spec["mapping"], dict) else ("mapping",)
@@ -156,10 +173,12 @@ def _mapping(shop: Workshop, block: MappingBlock, target: LakeEnd) -> Ref:
         seen[row.target] = index
         legacy = row.source is None and row.destination is None
         rows.append(({} if legacy or row.source_type else {"sourceType": "ATTRIBUTE"}) | row.given())
-    schema = block.schema_ or target.schema_
+    version = (block.schema_ or target.schema_).version
+    if block.schema_ is not None:
+        schema = shop.borrowed(block.schema_, "Schema", ("mapping", "schema"))
     body: dict[str, Tree] = {
         **({"name": block.name} if block.name else {}),
-        "outputSchema": {"schemaRef": {"id": schema.id, "contentType": schema.version}},
+        "outputSchema": {"schemaRef": {"id": schema, "contentType": version}},
         "mappings": rows,
     }
     return shop.add(f"{shop.document.name}/mapping", "MappingSet", body, ("mapping",), overrides=block.overrides)

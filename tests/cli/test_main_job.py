@@ -571,3 +571,48 @@ def test_on_a_terminal_it_asks_and_shows_progress(live: Cli) -> None:
     assert "created" in text
     code, text = session(b"", "plan", "--no-color")
     assert "\x1b[" not in text
+
+
+def test_what_others_own_is_looked_up_by_name(live: Cli, server: Server) -> None:
+    accept = {"Accept": "application/vnd.adobe.xed+json;version=1"}
+    registry, catalog = "/data/foundation/schemaregistry/tenant/schemas", "/data/foundation/catalog/dataSets"
+    schema = server.call("POST", registry, {"title": "Events", "allOf": []})
+    (reference,) = server.call("POST", catalog, {"name": "Events", "schemaRef": {"id": schema["$id"]}})
+    dataset = reference.rpartition("/")[2]
+    assert server.call("GET", f"{registry}/{schema['meta:altId']}", **accept)["$id"] == schema["$id"]
+    assert server.call("GET", f"{catalog}/{dataset}")[dataset]["name"] == "Events"
+    live.example("customer-io")
+    text = (live.folder / "customer-io.yaml").read_text(encoding="utf-8")
+    identity = "id: https://ns.adobe.com/extconndev/schemas/945546112b746524bfd9f1264b26c2b7d8e7f5b7fadb953a"
+    text = text.replace(identity, "lookup: {name: Events}").replace(
+        "{id: 63ec807d3f5ce91bd2d06c65}", "{lookup: {name: Events}}"
+    )
+    live.write("customer-io.yaml", text)
+    live.ok("apply", "-y")
+    (target,) = server.bodies("POST", f"{FLOW}/targetConnections")
+    assert target["data"]["schema"]["id"] == schema["$id"]
+    assert target["params"]["dataSetId"] == dataset
+    (mapping,) = server.bodies("POST", f"{PREP}/mappingSets")
+    assert mapping["outputSchema"]["schemaRef"]["id"] == schema["$id"]
+    assert live("plan", "--detailed-exitcode").code == 0
+    server.call("POST", catalog, {"name": "Events"})
+    twice = live("plan")
+    assert twice.code == 1
+    assert "Dataset named 'Events': 2 objects match" in twice.err
+    assert dataset in twice.err
+
+
+def test_an_account_of_others_is_looked_up_or_named(live: Cli, server: Server) -> None:
+    live.example("event-hubs")
+    live.ok("apply", "-y", "--target", "event-hubs-account")
+    account = live.id("event-hubs-account")
+    text = (live.folder / "event-hubs.yaml").read_text(encoding="utf-8").split("---\n")[1]
+    live.write(
+        "event-hubs.yaml",
+        text.replace("{ref: event-hubs-account}", "{lookup: {name: Connection for Azure Event Hubs}}"),
+    )
+    live.ok("apply", "-y", "--state-dir", "other")
+    (target,) = server.bodies("POST", f"{FLOW}/targetConnections")
+    assert target["baseConnectionId"] == account
+    live.edit("event-hubs.yaml", "{lookup: {name: Connection for Azure Event Hubs}}", f"{{id: {account}}}")
+    assert live("plan", "--detailed-exitcode", "--state-dir", "other").code == 0

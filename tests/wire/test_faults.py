@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -352,3 +353,44 @@ def test_a_bug_of_ours_is_no_traceback(live: Cli, monkeypatch: pytest.MonkeyPatc
     assert failed.code == 1
     assert "internal error, a bug of reconciler: ZeroDivisionError" in failed.err
     assert "hush" not in failed.err
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_finishes_what_is_under_way(live: Cli, server: Server, number: signal.Signals) -> None:
+    live.example("kinesis")
+    processes: list[subprocess.Popen[str]] = []
+
+    def interrupt(request: Request) -> Any:
+        if request.method == "POST" and request.path == f"{FLOW}/connections" and processes:
+            processes.pop().send_signal(number)
+        return None
+
+    server.before.append(interrupt)
+    command = [sys.executable, "-m", "reconciler", "apply", "-y", "--parallelism", "1"]
+    # the signal is sent by the first create, which comes long after Popen has returned
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        processes.append(process)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert "Stopping" in err
+    assert "Run apply again" in err
+    assert len(server.items("connections")) == len(live.state["resources"]) == 1
+    assert live.state["pending"] == {}
+    live.ok("apply", "-y")
+    one_of_each(server)
+
+
+def test_a_second_writer_is_told_who_holds_the_lock(live: Cli, server: Server) -> None:
+    from reconciler.stores.local import LocalStore
+
+    live.example("customer-io")
+    held = LocalStore(live.folder / "state", "default")
+    held.lock("reconciler apply")
+    refused = live("apply", "-y")
+    held.unlock()
+    assert refused.code == 1
+    assert "the state is locked by reconciler apply of" in refused.err
+    assert "--lock-timeout" in refused.err
+    assert [item for item in server.writes() if FLOW in item.path] == []
+    live.ok("plan")
+    live.ok("apply", "-y")
