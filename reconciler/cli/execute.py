@@ -85,9 +85,9 @@ async def make_plan(
     warnings = tuple(str(problem) for problem in project.warnings)
     plan, lives = await refresh(
         api, kinds(), FINDERS, state, {} if want.destroy else resources, scope, secrets,
-        destroy=want.destroy, read=want.read,
+        now=SystemClock().now() // 1000, destroy=want.destroy, read=want.read,
     )  # fmt: skip
-    return replace(plan, warnings=warnings), lives
+    return replace(plan, warnings=(*warnings, *plan.warnings)), lives
 
 
 def _targeted(

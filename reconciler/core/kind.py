@@ -166,6 +166,11 @@ class Kind(ABC):
         del reply
         return None
 
+    def cautions(self, live: Live, body: Tree, now: int) -> Sequence[str]:
+        """Return what people should know before `live` is replaced by a new object; `now` in s since the epoch."""
+        del live, body, now
+        return ()
+
     def objections(self, before: Tree, body: Tree) -> Sequence[Problem]:
         """Return what the platform will refuse about going from live `before` to `body`, said while planning."""
         del before, body

@@ -40,7 +40,8 @@ class World:
     """Everything a plan is computed from.
 
     `resources` are the desired ones in scope; `lives` the objects read, None for one that is gone; `scope` the
-    state addresses this run may delete; `secret_changed` compares secrets with fingerprints.
+    state addresses this run may delete; `secret_changed` compares secrets with fingerprints; `now` is the time in
+    seconds since the epoch.
     """
 
     resources: Mapping[str, Resource]
@@ -50,6 +51,7 @@ class World:
     secret_changed: SecretChanged
     scope: Collection[str]
     destroy: bool = False
+    now: int = 0
 
 
 @dataclass(slots=True)
@@ -62,6 +64,7 @@ class _Pass:
     changes: list[Change] = field(default_factory=list)
     replaced: dict[str, str] = field(default_factory=dict)
     objections: list[Problem] = field(default_factory=list)
+    cautions: list[str] = field(default_factory=list)
 
 
 def plan(world: World) -> Plan:
@@ -96,6 +99,7 @@ def plan(world: World) -> Plan:
         scope=tuple(sorted(world.scope)),
         destroy=world.destroy,
         objections=tuple(walk.objections),
+        warnings=tuple(walk.cautions),
     )
 
 
@@ -164,6 +168,7 @@ def _change(walk: _Pass, resource: Resource) -> Change:
     )
     if forcing or address in walk.forced or entry.kind != resource.kind:
         reason = walk.forced.get(address) if not forcing else None
+        walk.cautions += [f"{address}: {text}" for text in kind.cautions(live, desired, world.now)]
         return replace(
             base,
             action=Action.REPLACE,

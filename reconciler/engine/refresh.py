@@ -26,10 +26,14 @@ async def refresh(
     scope: Collection[str],
     secrets: Secrets,
     *,
+    now: int,
     destroy: bool = False,
     read: bool = True,
 ) -> tuple[Plan, Lives]:
-    """Return the plan for `resources` and what was read for it; without `read` the state is taken for live."""
+    """Return the plan for `resources` and what was read for it; without `read` the state is taken for live.
+
+    `now` is the time in seconds since the epoch.
+    """
     wanted = set(scope) | set(resources)
     if read:
         found, lives = await asyncio.gather(look_up(api, finders, resources), observe(api, kinds, state, wanted))
@@ -40,7 +44,7 @@ async def refresh(
             for name in wanted
             if (entry := state.resources.get(name)) and entry.id
         }
-    world = World(found, state, lives, kinds, secrets.changed, tuple(scope), destroy)
+    world = World(found, state, lives, kinds, secrets.changed, tuple(scope), destroy, now)
     return plan(world), lives
 
 

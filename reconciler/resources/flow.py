@@ -88,6 +88,18 @@ class Flow(FlowServiceKind):
         ]
         return "the platform reports about its last operation: " + "; ".join(texts)
 
+    def cautions(self, live: Live, body: Tree, now: int) -> Sequence[str]:
+        """A new flow has a new endpoint, and a batch flow reads from its startTime on unless backfill is off."""
+        found = []
+        if (live.body.get("options") or {}).get("inletUrl"):
+            found.append("it gets a new inletUrl: point the webhook at the one `outputs` prints after the apply")
+        schedule = body.get("scheduleParams")
+        if isinstance(schedule, dict):
+            start = str(schedule.get("startTime", ""))
+            if start.isdigit() and int(start) < now and str(schedule.get("backfill", True)).lower() != "false":
+                found.append("its startTime has passed and backfill is not false: the new flow reads history again")
+        return found
+
     def objections(self, before: Tree, body: Tree) -> Sequence[Problem]:
         if body.get("state") == "draft" and before.get("state") in ("enabled", "disabled"):
             return [

@@ -180,6 +180,7 @@ def test_a_source_change_replaces_the_pair_and_the_flow(live: Cli, server: Serve
     assert actions(plan) == {f"customer-io/{name}": "replace" for name in ("source", "target", "flow")}
     paths = {item["address"]: item["replacePaths"] for item in plan["changes"]}
     assert paths["customer-io/target"] == ["/params/dataSetId"]
+    assert any("customer-io/flow: it gets a new inletUrl" in text for text in plan["warnings"])
     assert "together with customer-io/target" in next(
         item["reason"] for item in plan["changes"] if item["address"] == "customer-io/source"
     )
@@ -616,3 +617,51 @@ def test_an_account_of_others_is_looked_up_or_named(live: Cli, server: Server) -
     assert target["baseConnectionId"] == account
     live.edit("event-hubs.yaml", "{lookup: {name: Connection for Azure Event Hubs}}", f"{{id: {account}}}")
     assert live("plan", "--detailed-exitcode", "--state-dir", "other").code == 0
+
+
+BATCH = """\
+apiVersion: reconciler/v1
+kind: SourceDataflow
+metadata: {name: rows}
+spec:
+  source:
+    connector: snowflake
+    connection: {auth: {specName: ConnectionString, params: {connectionString: "${secret.kinesis-key}"}}}
+    data: {format: tabular}
+    params: {tableName: T}
+  target:
+    schema: {id: https://ns.adobe.com/t/schemas/1}
+    dataset: {id: 63ec807d3f5ce91bd2d06c65}
+    data: {format: parquet_xdm}
+  mapping:
+    - {source: upper(name), destination: _t.name, sourceType: EXPRESSION}
+  flow:
+    scheduleParams: {startTime: 1700000000, frequency: day, interval: 1}
+    transformations:
+      - {name: Copy, params: {deltaColumn: {name: changed}}}
+"""
+
+
+def test_a_batch_source_of_another_connector(live: Cli, server: Server) -> None:
+    live.write("rows.yaml", BATCH)
+    live.ok("apply", "-y")
+    (flow,) = server.bodies("POST", f"{FLOW}/flows")
+    assert [item["name"] for item in flow["transformations"]] == ["Copy", "Mapping"]
+    assert flow["scheduleParams"] == {"startTime": 1700000000, "frequency": "day", "interval": 1}
+    (account,) = server.bodies("POST", f"{FLOW}/connections")
+    assert account["auth"]["params"]["connectionString"] == SECRETS["RECONCILER_SECRET_KINESIS_KEY"]
+    assert live("plan", "--detailed-exitcode").code == 0
+    server.clear()
+    live.edit("rows.yaml", "upper(name)", "lower(name)")
+    live.edit("rows.yaml", "interval: 1", "interval: 2")
+    live.ok("apply", "-y")
+    (patch,) = (item.body for item in server.writes() if item.method == "PATCH")
+    assert [(step["op"], step["path"]) for step in patch] == [
+        ("replace", "/transformations/1"),
+        ("replace", "/scheduleParams/interval"),
+    ]
+    live.edit("rows.yaml", "tableName: T", "tableName: U")
+    assert "reads history again" in live.ok("plan").out
+    live.ok("apply", "-y")
+    assert live("plan", "--detailed-exitcode").code == 0
+    assert [len(server.items(kind)) for kind in ("flows", "sourceConnections", "connections")] == [1, 1, 1]
