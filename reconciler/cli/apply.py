@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from reconciler.cli.options import Files, Writing, assume, common, project, writer
+from reconciler.cli.arguments import Files, Writing, project, writer
+from reconciler.cli.options import assume, common
 
 
 @click.command("apply")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from reconciler.cli.options import Files, Writing, common, project, writer
+from reconciler.cli.arguments import Files, Writing, project, writer
+from reconciler.cli.options import common
 
 
 @click.command("destroy")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from reconciler.cli.options import Files, common, given, project
+from reconciler.cli.arguments import Files, project
+from reconciler.cli.options import common, given
 
 
 @click.command("drift")

@@ -13,7 +13,8 @@ from typing import Any
 
 import click
 
-from reconciler.cli.options import Writing, given
+from reconciler.cli.arguments import Writing
+from reconciler.cli.options import given
 from reconciler.cli.output import Progress, confirm, painter, say
 from reconciler.cli.wiring import Place, Session, SystemClock, in_memory
 from reconciler.core import codec, graph, guards

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from reconciler.cli.options import Files, common, project
+from reconciler.cli.arguments import Files, project
+from reconciler.cli.options import common
 
 if TYPE_CHECKING:
     from reconciler.cli.wiring import Session

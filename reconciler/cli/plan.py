@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from reconciler.cli.options import Files, common, given, project
+from reconciler.cli.arguments import Files, project
+from reconciler.cli.options import common, given
 
 
 @click.command("plan")

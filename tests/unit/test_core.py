@@ -173,6 +173,8 @@ HOMES = {
     "starlette": {"emulator"},
     "uvicorn": {"cli"},
     "rich": {"cli"},
+    "deepdiff": {"render"},
+    "jsonpatch": {"emulator"},
     "pydantic": {"manifests", "resources"},
     "pydantic_core": {"manifests"},
     "sqlite3": {"emulator"},

@@ -1,0 +1,87 @@
+"""What commands on manifests take: PATH and how to read it; and how to go about changing something."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import click
+
+from reconciler.cli.options import F
+
+if TYPE_CHECKING:
+    from reconciler.cli.wiring import Session
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """PATH, and how its manifests are to be read."""
+
+    path: Path
+    variables: tuple[str, ...]
+    var_file: tuple[Path, ...]
+    allow_literal_secrets: bool
+
+    def open(self, *, path: Path | None = None) -> Session:
+        """Return the session for PATH, or for another `path`. Raises `ManifestError`; nothing is sent or written."""
+        from reconciler.cli.wiring import open_session
+
+        return open_session(
+            path or self.path, self.variables, self.var_file, allow_literal_secrets=self.allow_literal_secrets
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """How a command that changes something is to go about it."""
+
+    auto_approve: bool
+    allow_delete: bool
+    parallelism: int
+    lock_timeout: float
+    wait_timeout: float
+    settle: float
+
+
+def _gathered(function: F, name: str, kind: type[Any]) -> F:
+    """Return `function` given one `kind` under `name` instead of the options that fill its fields."""
+    fields = kind.__dataclass_fields__
+
+    @functools.wraps(function)
+    def gather(**values: Any) -> Any:
+        mine = {field: values.pop(field) for field in fields}
+        return function(**values, **{name: kind(**mine)})
+
+    return cast("F", gather)
+
+
+def project(function: F) -> F:
+    """Add PATH and the options of commands that read manifests, as one `files`."""
+    function = _gathered(function, "files", Files)
+    for option in (
+        click.argument("path", default=".", type=click.Path(path_type=Path), required=False),
+        click.option("--var", "variables", multiple=True, metavar="NAME=VALUE", help="Set a variable (YAML scalar)."),
+        click.option("--var-file", multiple=True, type=click.Path(path_type=Path), help="Variables from a YAML file."),
+        click.option("--allow-literal-secrets", is_flag=True, help="Let secrets be written out in manifests."),
+    ):
+        function = option(function)
+    return function
+
+
+def writer(function: F) -> F:
+    """Add the options of commands that change something, as one `writing`."""
+    function = _gathered(function, "writing", Writing)
+    for option in (
+        click.option("-y", "--auto-approve", is_flag=True, help="Do not ask."),
+        click.option("--parallelism", default=10, type=click.IntRange(1, 100), show_default=True, help="Calls at once"),
+        click.option("--lock-timeout", default=0.0, type=click.FloatRange(0), help="Seconds to wait for the lock."),
+        click.option("--wait-timeout", default=300.0, type=click.FloatRange(0), show_default=True,
+                     help="Seconds to wait for the platform to finish a transition."),
+        click.option("--settle", default=5.0, type=click.FloatRange(0), show_default=True,
+                     help="Seconds after which an object missing from lists is believed not to exist."),
+        click.option("--allow-delete", is_flag=True, help="Allow deletes in a protected environment for this run."),
+    ):  # fmt: skip
+        function = option(function)
+    return function
