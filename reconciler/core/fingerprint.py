@@ -7,8 +7,8 @@ import hmac
 
 from reconciler.core.values import Fingerprint
 
-REFUSED = Fingerprint("refused::")
-"""Stands where the platform could not log in with what was sent: it equals no value, so the next run sends again."""
+UNPROVEN = Fingerprint("unproven::")
+"""Stands where the platform has not logged in with what was sent: it equals no value, so the next run sends again."""
 
 
 class Fingerprinter:
@@ -32,7 +32,7 @@ class Fingerprinter:
     def matches(self, value: str, seen: Fingerprint) -> bool | None:
         """Tell whether `seen` was made from `value`; None when the key it was made with is not at hand."""
         algorithm, salt, digest = seen.digest.split(":")
-        if algorithm == "refused":
+        if algorithm == "unproven":
             return False
         if algorithm == "scrypt":
             return hmac.compare_digest(self._scrypt(value, salt), digest)

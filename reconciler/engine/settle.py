@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from reconciler.core.compare import covers
+from reconciler.core.fingerprint import UNPROVEN
 from reconciler.core.kind import Kind, Kinds
 from reconciler.core.problems import Problem, ReconcilerError
 from reconciler.core.resource import Live
 from reconciler.core.state import Deposed, Entry, Pending, Record, State
-from reconciler.core.values import Fingerprint, Tree
+from reconciler.core.values import Fingerprint, Tree, transform
 from reconciler.engine.ports import Api, Clock
 
 SKEW = 2000
@@ -87,13 +88,17 @@ async def settle_pending(
 
 
 def bound(address: str, pending: Pending, live: Live, before: Entry | None) -> Record:
-    """Return the record that binds a found object; the object it replaces, if any, becomes an old one."""
+    """Return the record that binds a new object; the object it replaces, if any, becomes an old one.
+
+    Its secrets count as unproven until the object has been asked whether they work: a run that dies in between
+    makes the next one send and ask again.
+    """
     entry = Entry(
         kind=pending.kind,
         id=live.id,
         etag=live.etag,
         file=pending.file,
-        applied=pending.body,
+        applied=transform(pending.body, lambda leaf: UNPROVEN if isinstance(leaf, Fingerprint) else leaf),
         dependencies=pending.dependencies,
         protect=pending.protect,
         outputs=live.outputs,

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from reconciler.core.codec import encode
 from reconciler.core.compare import covers, same
 from reconciler.core.diff import Delta, at_path, compare
-from reconciler.core.fingerprint import REFUSED
+from reconciler.core.fingerprint import UNPROVEN
 from reconciler.core.kind import Kind, Kinds
 from reconciler.core.plan import Change
 from reconciler.core.problems import AmbiguousError, ApiError, ConflictError, Problem, ReconcilerError
@@ -86,13 +86,13 @@ class Work:
         body = transform(call.body, lambda leaf: reveal(leaf) if isinstance(leaf, Secret) else leaf)
         return replace(call, body=body)
 
-    def remembered(self, body: Tree, refused: bool = False) -> Tree:
+    def remembered(self, body: Tree, unproven: bool = False) -> Tree:
         """Return `body` as the state keeps it: secrets as fingerprints, explicit nulls left out."""
 
         def leaf(value: Tree) -> Tree:
             if not isinstance(value, Secret):
                 return value
-            return REFUSED if refused else self.secrets.fingerprint(value)
+            return UNPROVEN if unproven else self.secrets.fingerprint(value)
 
         return transform(without_nulls(body), leaf)
 
@@ -143,7 +143,7 @@ class Work:
     # -- create ----------------------------------------------------------------------------------------------
     async def create(self, step: Step) -> str:
         """Make the object, bind it, then settle what its seed left out."""
-        change = step.change
+        change = replace(step.change, ignore=())  # ignored fields are left alone after the creation, not in it
         kind = self.kinds[change.kind]
         desired = self.known(change.desired)
         call = kind.create(desired)
@@ -197,12 +197,12 @@ class Work:
         await self._bind(kind, change, desired, live, probe=True)
 
     async def _bind(self, kind: Kind, change: Change, desired: Tree, live: Live, *, probe: bool) -> None:
-        """Bind the finished object; one whose credentials the platform cannot use is bound as refused."""
+        """Bind the finished object; credentials the platform cannot use stay unproven."""
         question = kind.probe(live.id, desired) if probe else None
         failure = None
         if question is not None:
             failure = kind.probe_failure(await self.api.send(question))
-        applied = self.remembered(desired, refused=failure is not None)
+        applied = self.remembered(desired, unproven=failure is not None)
         await self.note(Record("bound", change.address, entry=self._entry(change, live, applied)))
         if failure is not None:
             raise ReconcilerError(Problem("probe-failed", failure, "correct the credentials and apply again"))

@@ -499,6 +499,18 @@ def test_ignored_changes_stay(live: Cli, server: Server) -> None:
     assert live("drift").code == 0
 
 
+def test_ignored_audiences_are_still_made_at_first(live: Cli, server: Server) -> None:
+    live.example("kinesis")
+    ignoring = "  name: kinesis-summer\n  annotations: {reconciler/ignore-changes: '/audiences,/flow/name'}\n"
+    live.edit("kinesis.yaml", "  name: kinesis-summer\n", ignoring)
+    live.ok("apply", "-y")
+    flow = live.id("kinesis-summer/flow")
+    found = server.get("flows", flow)["transformations"][0]["params"]["segmentSelectors"]["selectors"]
+    assert len(found) == 1
+    server.edit("flows", flow, {"op": "remove", "path": f"{SELECTORS}/0"})
+    assert live("plan", "--detailed-exitcode").code == 0
+
+
 def test_overrides_and_nulls(live: Cli, server: Server) -> None:
     live.example("customer-io")
     live.edit("customer-io.yaml", "  target:\n", "    overrides: {params: {later: 1}}\n  target:\n")

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.core import codec
-from reconciler.core.fingerprint import REFUSED, Fingerprinter
+from reconciler.core.fingerprint import UNPROVEN, Fingerprinter
 from reconciler.core.problems import ReconcilerError, StateError
 from reconciler.core.state import Deposed, Entry, Pending, Record, State, fold
 from reconciler.core.values import MISSING, Fingerprint, Ref, Secret
@@ -250,4 +250,4 @@ def test_fingerprints() -> None:
     assert plain.matches("value", signed) is None
     assert Fingerprinter(b"other", "salt").matches("value", signed) is False
     assert plain.make("value") != Fingerprinter(None, "pepper").make("value")
-    assert plain.matches("value", REFUSED) is False
+    assert plain.matches("value", UNPROVEN) is False
