@@ -43,6 +43,9 @@ class DestinationDataflow:
 
     def expand(self, shop: Workshop) -> None:
         """Add the resources of one document to `shop`, and what is wrong with it."""
+        # the lists first, each row by itself: one finding elsewhere hides none of theirs
+        audiences = _audiences(shop, shop.spec.get("audiences"))
+        attributes = _attributes(shop, shop.spec.get("attributes"))
         spec = shop.parse(self.model, shop.spec, ())
         if spec is None:
             return
@@ -55,7 +58,6 @@ class DestinationDataflow:
                 "use a streaming or legacy destination, or wait for the next version",
             )
             return
-        audiences, attributes = _audiences(shop, spec.audiences), _attributes(shop, spec.attributes)
         source = _source(shop, spec.source or End(), connector, whole=spec.source is not None)
         target = _target(shop, spec.target, connector)
         name = shop.document.name
@@ -153,10 +155,10 @@ def _target(shop: Workshop, block: End, connector: Connector | None) -> Ref:
     return shop.add(f"{document}/target", "TargetConnection", body, ("target",), overrides=block.overrides)
 
 
-def _audiences(shop: Workshop, items: list[Tree] | None) -> list[Tree]:
+def _audiences(shop: Workshop, items: Tree) -> list[Tree]:
     """Audience selectors with just the declared members; one without an id is looked up by its name."""
     selectors, seen = [], set[str]()
-    for index, item in enumerate(items or ()):
+    for index, item in enumerate(items if isinstance(items, list) else ()):
         parsed = shop.parse(Audience, item, ("audiences", str(index)))
         if parsed is None:
             continue
@@ -175,10 +177,10 @@ def _audiences(shop: Workshop, items: list[Tree] | None) -> list[Tree]:
     return selectors
 
 
-def _attributes(shop: Workshop, items: list[Tree] | None) -> list[Tree]:
+def _attributes(shop: Workshop, items: Tree) -> list[Tree]:
     """Attribute selectors; a bare path is short for `{path, operator: EXISTS}`."""
     selectors, seen = [], set[str]()
-    for index, item in enumerate(items or ()):
+    for index, item in enumerate(items if isinstance(items, list) else ()):
         try:
             parsed = Attribute.model_validate({"path": item} if isinstance(item, str) else item)
         except ValidationError as error:
