@@ -94,6 +94,14 @@ class Kind(ABC):
     def search(self, body: Tree) -> Call:
         """Return the call that lists the objects that could be the one made from `body`, newest first."""
 
+    def browse(self, after: Reply | None) -> Call | None:
+        """Return the call for the first page of all objects, or for the page after one; None when there is none.
+
+        Asked when the platform refuses to filter a `search`.
+        """
+        del after
+        return None
+
     @abstractmethod
     def found(self, reply: Reply) -> Sequence[Live]:
         """Return the objects a `search` page answered with."""

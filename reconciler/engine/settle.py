@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from reconciler.core.compare import covers
 from reconciler.core.fingerprint import UNPROVEN
 from reconciler.core.kind import Kind, Kinds
-from reconciler.core.problems import Problem, ReconcilerError
+from reconciler.core.problems import ApiError, Problem, ReconcilerError
 from reconciler.core.resource import Live
 from reconciler.core.state import Deposed, Entry, Pending, Record, State
 from reconciler.core.values import Fingerprint, Tree, transform
@@ -35,12 +35,12 @@ async def find(
     wanted = kind.canonical(_visible(pending.body))
     give_up = pending.at + round(settle * 1000)
     while True:
-        reply = await api.send(kind.search(pending.body))
+        candidates = await _candidates(api, kind, pending)
         offset = pending.offset if pending.offset is not None else api.offset or 0
         since = pending.at + offset - SKEW
         twins = [
             live
-            for live in kind.found(reply)
+            for live in candidates
             if kind.created_at(live) >= since and live.id not in taken and covers(kind.canonical(live.body), wanted)
         ]
         if len(twins) == 1 or (twins and not pending.name):
@@ -59,6 +59,22 @@ async def find(
         if left <= 0:
             return None
         await clock.sleep(min(1.0, left / 1000))
+
+
+async def _candidates(api: Api, kind: Kind, pending: Pending) -> Sequence[Live]:
+    """Return the objects of the pending one's name; all there are, where the platform cannot filter by it."""
+    try:
+        return kind.found(await api.send(kind.search(pending.body)))
+    except ApiError as error:
+        call = kind.browse(None)
+        if error.status != 400 or call is None:
+            raise
+    found: list[Live] = []
+    while call is not None:
+        reply = await api.send(call)
+        found += kind.found(reply)
+        call = kind.browse(reply)
+    return found
 
 
 async def settle_pending(

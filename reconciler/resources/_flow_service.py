@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import ClassVar
+from urllib.parse import parse_qs, urlsplit
 
 from reconciler.core.kind import Kind
 from reconciler.core.resource import Call, Live, Reply
@@ -48,6 +49,15 @@ class FlowServiceKind(Kind):
     def search(self, body: Tree) -> Call:
         name = str(body.get("name", "")).replace('"', '\\"')
         return Call("GET", f"{BASE}/{self.collection}", query=(("property", f'name=="{name}"'), ("limit", "100")))
+
+    def browse(self, after: Reply | None) -> Call | None:
+        """Pages follow the token in `_links.next.href`; only some kinds document a filter by name (api-facts 2.4)."""
+        path = f"{BASE}/{self.collection}"
+        if after is None:
+            return Call("GET", path, query=(("limit", "100"),))
+        href = ((after.body.get("_links") or {}).get("next") or {}).get("href") or ""
+        tokens = parse_qs(urlsplit(href).query).get("continuationToken")
+        return Call("GET", path, query=(("limit", "100"), ("continuationToken", tokens[0]))) if tokens else None
 
     def found(self, reply: Reply) -> Sequence[Live]:
         items = reply.body.get("items", []) if isinstance(reply.body, dict) else []

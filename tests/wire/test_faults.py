@@ -64,11 +64,33 @@ def test_a_mapping_set_without_an_answer(live: Cli, server: Server, moment: str)
     assert len(server.call("GET", f"{PREP}/mappingSets?limit=10&start=0")["data"]) == 1
 
 
+def test_a_platform_that_cannot_filter_by_name_is_paged_through(live: Cli, server: Server) -> None:
+    live.example("kinesis")
+    for number in range(120):  # two pages of others
+        body = {
+            "name": f"other {number}",
+            "connectionSpec": {"id": "8a9c3494-9708-43d7-ae3f-cda01e5030e1", "version": "1.0"},
+        }
+        server.call("POST", f"{FLOW}/sourceConnections", body)
+
+    def unfiltered(request: Request) -> Any:
+        if request.path == f"{FLOW}/sourceConnections" and "property" in request.query:
+            return 400, [], {"title": "Filter on unknown field", "type": "http://ns.adobe.com/aep/errors/FLOW-1449-400"}
+        return None
+
+    server.before.append(unfiltered)
+    server.after.append(Once("POST", f"{FLOW}/sourceConnections", "drop"))
+    live.ok("apply", "-y", "--settle", "0.1")
+    assert len([item for item in server.requests if "continuationToken" in item.query]) >= 1
+    names = [item["name"] for item in server.storage_items("sourceConnections")]
+    assert names.count("Connecting to Profile Service") == 1
+
+
 def test_an_unanswered_create_is_found_by_the_next_run(live: Cli, server: Server) -> None:
     live.example("customer-io")
     drop = Once("POST", f"{FLOW}/flows", "drop", times=1)
     server.after.append(drop)
-    server.before.append(Once("GET", f"{FLOW}/flows", (400, [], {"message": "lists are down"}), times=1))
+    server.before.append(Once("GET", f"{FLOW}/flows", (403, [], {"message": "lists are down"}), times=1))
     assert live("apply", "-y", "--settle", "0.1").code == 1
     assert "customer-io/flow" in live.state["pending"]
     plan = live.ok("plan", "--format", "json").json()
