@@ -27,7 +27,7 @@ def commands() -> str:
     from reconciler.cli.main import COMMANDS, cli
 
     out = [NOTE, "# Commands\n\n", "These options are accepted before and after every command:\n\n"]
-    out += _options(cli)
+    out += _options(cli, {"--version"})
     common = set(_flags(cli))
     out.append(
         "\nExit codes: 0 fine; 1 any error; 2 changes (`plan --detailed-exitcode`) or drift (`drift`); "
@@ -74,6 +74,7 @@ def _options(found: click.Command, without: set[str] = frozenset()) -> Iterator[
 
 def manifests() -> str:
     """Return the reference of manifests, from the models that check them."""
+    from reconciler.manifests import blocks
     from reconciler.manifests.load import document_kinds
     from reconciler.manifests.project import ProjectSpec
 
@@ -86,7 +87,20 @@ def manifests() -> str:
     for kind, model in {**models, "Project": ProjectSpec}.items():
         out.append(f"\n## {kind}\n")
         seen: list[Any] = []
-        waiting = [("spec", model)]
+        inner_blocks = {
+            "SourceDataflow": [
+                ("spec.mapping, long form", blocks.MappingBlock),
+                ("spec.source.connection", blocks.Account),
+                ("spec.source.connection, made elsewhere", blocks.Borrowed),
+            ],
+            "DestinationDataflow": [
+                ("spec.audiences, each", blocks.Audience),
+                ("spec.attributes, each (a bare path is short for it)", blocks.Attribute),
+                ("spec.source.connection and spec.target.connection", blocks.Account),
+                ("spec.target.connection, made elsewhere", blocks.Borrowed),
+            ],
+        }
+        waiting = [("spec", model), *inner_blocks.get(kind, [])]
         while waiting:
             path, block = waiting.pop(0)
             if block in seen:

@@ -7,9 +7,8 @@ import contextlib
 import os
 import time
 import uuid
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +16,7 @@ import click
 
 from reconciler.catalog import shipped
 from reconciler.cli.options import given
+from reconciler.cli.settings import choose_environment, collect_variables
 from reconciler.core.fingerprint import Fingerprinter
 from reconciler.core.problems import ManifestError, Problem, StateError
 from reconciler.core.resource import Resource
@@ -25,7 +25,6 @@ from reconciler.core.values import Tree, parse_pointer
 from reconciler.manifests.document import Document
 from reconciler.manifests.load import Project, load
 from reconciler.manifests.project import FILE, Environment, ProjectSpec, find_root, load_project
-from reconciler.manifests.yaml import Text, read
 from reconciler.secrets import SecretStore, command, environment, files
 from reconciler.stores.local import LocalStore
 
@@ -319,85 +318,19 @@ def open_session(
     relative = os.path.relpath(root)
     shown = "" if relative == "." else relative
     project, document = load_project(root, shown, os.environ)
-    name, settings = _environment(project, document)
+    name, settings = choose_environment(project, document)
     state_dir = given("state_dir")
     folder = Path(os.path.abspath(state_dir)) if state_dir else root / project.state.path  # noqa: PTH100
     emulated = bool(given("emulator")) or _chosen_url(project, settings) == EMULATOR
     session = Session(
         absolute, root, shown, name, project, document, settings, folder, emulated, allow_literal_secrets or emulated
     )
-    session.variables = _variables(project, settings, variables, var_file)
+    session.variables = collect_variables(project, settings, variables, var_file)
     return session
 
 
 def _chosen_url(project: ProjectSpec, settings: Environment) -> str:
     return str(settings.url or project.platform.url or _env("AEP_PLATFORM_URL") or "")
-
-
-def _environment(project: ProjectSpec, document: Document | None) -> tuple[str, Environment]:
-    name, known = given("env"), project.environments
-    if name is None:
-        if len(known) > 1:
-            raise ManifestError(
-                Problem(
-                    "no-env", "several environments are declared", f"pass --env with one of {', '.join(sorted(known))}"
-                )
-            )
-        return "default", Environment()
-    from reconciler.manifests.document import NAME
-
-    if not NAME.fullmatch(name):
-        raise ManifestError(
-            Problem("bad-env", f"{name!r} is no name of an environment", "use lower-case letters, digits and hyphens")
-        )
-    if known and name not in known:
-        close = get_close_matches(name, known, 1)
-        advice = f"did you mean {close[0]!r}?" if close else f"declared: {', '.join(sorted(known))}"
-        where = document.span(("spec", "environments")) if document else None
-        raise ManifestError(Problem("unknown-env", f"the environment {name!r} is not declared", advice, where))
-    return name, known.get(name, Environment())
-
-
-def _variables(
-    project: ProjectSpec, settings: Environment, given_vars: tuple[str, ...], files_given: tuple[Path, ...]
-) -> dict[str, Tree]:
-    """Return the variables; `--var` wins, then `--var-file`, RECONCILER_VAR_*, the environment's, the project's."""
-    found: dict[str, Tree] = {**project.variables, **settings.variables}
-    for name in found:
-        for key in (f"RECONCILER_VAR_{name}", f"RECONCILER_VAR_{name.upper().replace('-', '_')}"):
-            if key in os.environ:
-                found[name] = _scalar(os.environ[key], key)
-                break
-    for key, value in os.environ.items():
-        name = key.removeprefix("RECONCILER_VAR_")
-        if name != key and name not in found and name.lower().replace("_", "-") not in found:
-            found.setdefault(name, _scalar(value, key))
-            found.setdefault(name.lower(), _scalar(value, key))
-            found.setdefault(name.lower().replace("_", "-"), _scalar(value, key))
-    for file in files_given:
-        found.update(_var_file(file))
-    for item in given_vars:
-        name, sign, value = item.partition("=")
-        if not sign or not name:
-            raise ManifestError(Problem("bad-var", f"--var {item!r} is not NAME=VALUE", "as in --var region=us-east-1"))
-        found[name] = _scalar(value, f"--var {name}")
-    return found
-
-
-def _scalar(text: str, source: str) -> Tree:
-    values = read(Text(source, text))
-    value = values[0] if values else ""
-    return text if value is None and text.strip() == "" else value
-
-
-def _var_file(file: Path) -> Mapping[str, Tree]:
-    try:
-        documents = read(Text(str(file), file.read_text(encoding="utf-8")))
-    except (OSError, UnicodeDecodeError) as error:
-        raise ManifestError(Problem("bad-var-file", f"--var-file {file} cannot be read: {error}")) from None
-    if len(documents) != 1 or not isinstance(documents[0], dict):
-        raise ManifestError(Problem("bad-var-file", f"--var-file {file} must hold one mapping of names to values"))
-    return documents[0]
 
 
 def in_memory(state: State, records: list[Record]) -> State:
