@@ -14,7 +14,6 @@ from reconciler.manifests.document import NAME, Document
 from reconciler.manifests.project import Environment, ProjectSpec
 from reconciler.manifests.yaml import Text, read
 
-
 _PREFIX = "RECONCILER_VAR_"
 
 
