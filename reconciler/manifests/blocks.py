@@ -45,6 +45,12 @@ class Versioned(Block):
     version: str = "1.0"
 
 
+class LookupBy(Block):
+    """What to look an object up by: exactly one must match."""
+
+    name: str
+
+
 class Borrowed(Block):
     """An object that exists and is not ours, by `id` or by `lookup: {name}`; or ours elsewhere, by `ref`."""
 
@@ -57,12 +63,6 @@ class Borrowed(Block):
         if len([item for item in (self.ref, self.id, self.lookup) if item is not None]) != 1:
             raise PydanticCustomError("one_of", "exactly one of ref, id and lookup must be given")
         return self
-
-
-class LookupBy(Block):
-    """What to look an object up by: exactly one must match."""
-
-    name: str
 
 
 class Auth(Block):
