@@ -132,8 +132,7 @@ class Kind(ABC):
         """Return how `call` stands in a plan's `patch`: its own instructions, or `{"call": …}`."""
         if call.method == "PATCH" and isinstance(call.body, list):
             return call.body
-        query = "?" + "&".join(f"{key}={value}" for key, value in call.query) if call.query else ""
-        return [{"call": f"{call.method} {call.path}{query}"}]
+        return [{"call": call.brief()}]
 
     @abstractmethod
     def updated(self, reply: Reply, before: Live) -> Live | None:

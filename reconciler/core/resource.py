@@ -70,6 +70,11 @@ class Call:
         """Whether sending it twice does no harm: reads and deletes."""
         return self.method in ("GET", "HEAD", "DELETE")
 
+    def brief(self) -> str:
+        """Return the call as a reviewer reads it: the path below its service, with the query."""
+        query = "?" + "&".join(f"{key}={value}" for key, value in self.query) if self.query else ""
+        return f"{self.method} /{self.path.split('/', 4)[-1]}{query}"
+
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
 

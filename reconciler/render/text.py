@@ -91,8 +91,7 @@ def _change_lines(change: Change, paint: Paint, *, verbose: bool) -> Iterator[st
         yield from _field_lines(change, paint)
     if change.action in (Action.UPDATE, Action.REPLACE) or verbose:
         for call in change.calls:
-            query = "?" + "&".join(f"{key}={value}" for key, value in call.query) if call.query else ""
-            yield paint("dim", f"      → {call.method} {call.path.split('/', 4)[-1]}{query}")
+            yield paint("dim", f"      → {call.brief()}")
     if verbose:
         for step in change.patch:
             if "op" in step:

@@ -255,7 +255,7 @@ def test_state_of_a_flow_is_an_action(live: Cli, server: Server) -> None:
     assert "state" not in server.bodies("POST", f"{FLOW}/flows")[0]
     live.edit("customer-io.yaml", "    state: disabled\n", "")
     plan = live.ok("plan", "--format", "json").json()
-    assert plan["changes"][0]["patch"] == [{"call": f"POST {FLOW}/flows/{flow}/action?op=enable"}]
+    assert plan["changes"][0]["patch"] == [{"call": f"POST /flows/{flow}/action?op=enable"}]
     live.ok("apply", "-y")
     assert server.get("flows", flow)["state"] == "enabled"
     live.edit("customer-io.yaml", "    flowSpec:", "    state: draft\n    flowSpec:")

@@ -166,6 +166,9 @@ def test_one_mapping_line_is_a_put_and_a_patch(live: Cli, server: Server) -> Non
         "customer-io/mapping": "update",
         "customer-io/flow": "update",
     }
+    assert plan["changes"][0]["patch"] == [{"call": f"PUT /mappingSets/{live.id('customer-io/mapping')}"}]
+    pin = {"$ref": "customer-io/mapping#version"}
+    assert plan["changes"][1]["patch"][0]["value"]["params"]["mappingVersion"] == pin
     live.ok("apply", "-y")
     mapping, flow = live.id("customer-io/mapping"), live.id("customer-io/flow")
     put, patch = (item for item in server.writes() if item.path.startswith("/data"))
