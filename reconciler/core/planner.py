@@ -230,14 +230,11 @@ def _noop(base: Change, entry: Entry, live: Live, delta: Delta) -> Change:
 
 
 def _said_the_same(applied: Tree, desired: Tree) -> bool:
-    if isinstance(desired, Secret):
-        return isinstance(applied, Fingerprint)
-    if isinstance(desired, dict):
-        return (
-            isinstance(applied, dict)
-            and applied.keys() == desired.keys()
-            and all(_said_the_same(applied[key], desired[key]) for key in desired)
-        )
+    """Tell whether the state already has the manifest's words; secrets have none, with or without a fingerprint."""
+    if isinstance(desired, dict) and isinstance(applied, dict):
+        wanted = {key: value for key, value in desired.items() if not isinstance(value, Secret)}
+        had = {key: value for key, value in applied.items() if not isinstance(value, Fingerprint)}
+        return wanted.keys() == had.keys() and all(_said_the_same(had[key], wanted[key]) for key in wanted)
     return covers(applied, desired) and covers(desired, applied)
 
 

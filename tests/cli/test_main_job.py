@@ -677,3 +677,23 @@ def test_a_batch_source_of_another_connector(live: Cli, server: Server) -> None:
     live.ok("apply", "-y")
     assert live("plan", "--detailed-exitcode").code == 0
     assert [len(server.items(kind)) for kind in ("flows", "sourceConnections", "connections")] == [1, 1, 1]
+
+
+def test_an_entry_that_was_never_applied_is_trusted_and_noted_once(live: Cli, server: Server) -> None:
+    """As an import leaves it: an id, and nothing about what was last applied."""
+    live.example("kinesis")
+    live.ok("apply", "-y")
+    state = live.state
+    for entry in state["resources"].values():
+        entry["applied"] = None
+    live.write("state/default.json", json.dumps(state))
+    plan = live("plan", "--detailed-exitcode", "--verbose")
+    assert plan.code == 0
+    assert "1 write-only values could not be compared" in plan.out or "2 write-only values" in plan.out
+    server.clear()
+    live.ok("apply", "-y")
+    assert [item for item in server.writes() if FLOW in item.path] == []
+    assert live.state["resources"]["kinesis-summer/flow"]["applied"]["name"] == "Summer campaign"
+    serial = live.state["serial"]
+    live.ok("apply", "-y")
+    assert live.state["serial"] == serial
