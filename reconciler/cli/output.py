@@ -52,6 +52,7 @@ class Progress:
         self._total = total
         self._redact = redact
         self._done = 0
+        self._waiting: dict[str, str] = {}
         self._began: dict[tuple[str, str], float] = {}
         self._paint = painter(sys.stderr)
         self._status = self._rich() if coloured(sys.stderr) and total else None
@@ -70,7 +71,9 @@ class Progress:
         if event.what == "start":
             self._began[key] = time.monotonic()
         elif event.what == "waiting":
-            self._line("dim", f"  {event.address}: waiting, {event.text}")
+            if self._waiting.get(event.address) != event.text:  # the same reason is said once
+                self._waiting[event.address] = event.text
+                self._line("dim", f"  {event.address}: waiting, {event.text}")
         else:
             took = time.monotonic() - self._began.pop(key, time.monotonic())
             self._done += 1
