@@ -178,6 +178,11 @@ class Kind(ABC):
         del live, body, now
         return ()
 
+    def losses(self, live: Live, patch: Sequence[Tree]) -> Sequence[str]:
+        """Return what others put into `live` that `patch` takes away because the API takes a unit only as a whole."""
+        del live, patch
+        return ()
+
     def objections(self, before: Tree, body: Tree) -> Sequence[Problem]:
         """Return what the platform will refuse about going from live `before` to `body`, said while planning."""
         del before, body

@@ -177,6 +177,7 @@ def _change(walk: _Pass, resource: Resource) -> Change:
         )
     _note_known(walk, kind, address, live, changed=True)
     walk.objections += [replace(item, address=address) for item in kind.objections(live.body, desired)]
+    walk.cautions += [f"{address}: {text}" for text in kind.losses(live, delta.patch)]
     calls = tuple(kind.update(live.id, delta.patch, desired))
     return replace(
         base,

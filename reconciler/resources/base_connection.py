@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from reconciler.core.kind import Rules
-from reconciler.core.resource import Call, Reply
+from reconciler.core.resource import Call, Live, Reply
 from reconciler.core.values import Tree
 from reconciler.resources._flow_service import BASE, FlowServiceKind
 
@@ -23,6 +25,16 @@ class BaseConnection(FlowServiceKind):
     def rules(self, body: Tree) -> Rules:
         del body
         return self._RULES
+
+    def losses(self, live: Live, patch: Sequence[Tree]) -> Sequence[str]:
+        """What a replace of `/auth/params` leaves out is gone (update.md); live secrets cannot be carried along."""
+        sent = next((step["value"] for step in patch if step["path"] == "/auth/params" and "value" in step), None)
+        there = (live.body.get("auth") or {}).get("params") or {}
+        lost = sorted(there.keys() - sent.keys() - {"authorizedDate"}) if isinstance(sent, dict) else []
+        if not lost:
+            return ()
+        names = ", ".join(lost)
+        return [f"credentials are replaced as a whole: {names}, which the manifest does not declare, will be gone"]
 
     def probe(self, ident: str, body: Tree) -> Call | None:
         """Credentials are asked about; an account without any (Profile Service) has nothing to test."""

@@ -290,6 +290,18 @@ def test_a_new_secret_is_seen_without_its_value(live: Cli, server: Server, monke
     assert live("plan", "--detailed-exitcode").code == 0
 
 
+def test_credentials_set_outside_that_will_be_gone_are_named(
+    live: Cli, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live.example("kinesis")
+    live.ok("apply", "-y")
+    step = {"op": "add", "path": "/auth/params/connectionUrl", "value": "theirs"}
+    server.edit("connections", live.id("kinesis-summer/target/connection"), step)
+    assert live("plan", "--detailed-exitcode").code == 0, "what is not declared is not ours"
+    monkeypatch.setenv("RECONCILER_SECRET_KINESIS_KEY", "another")
+    assert "connectionUrl, which the manifest does not declare, will be gone" in live.ok("plan").out
+
+
 def test_plan_needs_no_secret_apply_does(live: Cli, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     live.example("kinesis")
     monkeypatch.delenv("RECONCILER_SECRET_KINESIS_KEY")
