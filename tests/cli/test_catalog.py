@@ -1,0 +1,97 @@
+"""Every connector this version can write: a minimal manifest of it validates, applies and plans to no change."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import yaml
+
+from reconciler.catalog import Connector, Parameter, shipped
+from tests.conftest import SHARED, Cli
+
+
+def value(parameter: Parameter) -> Any:
+    """Return some value a parameter takes."""
+    if parameter.secret:
+        return "${secret.any}"
+    plain: dict[str | None, Any] = {"integer": 1, "number": 1, "boolean": True, "array": [], "object": {}}
+    return parameter.values[0] if parameter.values else plain.get(parameter.type, "x")
+
+
+def end(connector: Connector) -> dict[str, Any]:
+    """Return the source or target block of a minimal manifest."""
+    block: dict[str, Any] = {"connector": connector.key}
+    block["params"] = {item.name: value(item) for item in connector.parameters() if item.required}
+    if connector.needs_connection:
+        account: dict[str, Any] = {}
+        for name, parameters in list(connector.auth_specs.items())[:1]:
+            params = {item.name: value(item) for item in parameters if item.required}
+            account["auth"] = {"specName": name, "params": params}
+        block["connection"] = account
+    return block
+
+
+def manifest(connector: Connector) -> dict[str, Any]:
+    """Return a minimal manifest."""
+    if connector.direction == "source":
+        batch = connector.facts["schedule"]["use"] == "required"
+        schedule = {"scheduleParams": {"startTime": 1700000000, "frequency": "day", "interval": 1}} if batch else {}
+        spec: dict[str, Any] = {
+            "source": {**end(connector), "data": {"format": (connector.facts["source"].get("format") or ["json"])[0]}},
+            "target": {"schema": {"id": "https://ns.adobe.com/t/schemas/1"}, "dataset": {"id": "d"}},
+            "mapping": [{"source": "a", "destination": "_t.a"}],
+            "flow": schedule,
+        }
+        kind = "SourceDataflow"
+    else:
+        known = connector.flow_spec()
+        flow = {} if known else {"flowSpec": {"id": "71471eba-b620-49e4-90fd-23f1fa0174d8", "version": "1.0"}}
+        spec = {"target": end(connector), "flow": flow, "audiences": [{"id": "a"}], "attributes": ["p.a"]}
+        kind = "DestinationDataflow"
+    name = f"{connector.direction}-{connector.key}"
+    return {"apiVersion": "reconciler/v1", "kind": kind, "metadata": {"name": name}, "spec": spec}
+
+
+def writable(connector: Connector) -> bool:
+    """Tell whether this version can write dataflows of a connector."""
+    exports = connector.facts.get("exports", {}).get("audiences")
+    return exports is None or "profileSelectors" in exports["selectors"]
+
+
+def test_every_connector_settles(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AEP_PLATFORM_URL", "emulator")
+    monkeypatch.setenv("RECONCILER_SECRET_ANY", "a secret value")
+    connectors = [item for item in shipped().all() if writable(item)]
+    assert len(connectors) >= 73 + 8
+    for connector in connectors:
+        cli.write(f"{connector.direction}-{connector.key}.yaml", yaml.safe_dump(manifest(connector)))
+    found = cli.ok("validate")
+    assert found.out == "", "no warning either"
+    cli.ok("apply", "-y")
+    assert cli("plan", "--detailed-exitcode").code == 0
+    assert cli("drift").code == 0
+    cli.ok("destroy", "-y")
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the catalog's facts lie beside the project, not in it")
+@pytest.mark.parametrize("direction", ["source", "destination"])
+def test_the_facts_are_all_there(direction: str) -> None:
+    """Ids, ways to log in and parameters are those of the collected facts."""
+    facts = yaml.safe_load((SHARED / "catalog" / f"{direction}s.yaml").read_text(encoding="utf-8"))
+    for item in facts:
+        ours = shipped().get(direction, item["key"])  # type: ignore[arg-type]
+        assert ours is not None, item["key"]
+        spec = item.get("connectionSpec") or item["baseConnectionSpec"]
+        assert ours.connection_spec["id"] == spec["id"]
+        assert list(ours.auth_specs) == [auth["specName"] for auth in item["auth"]]
+        for auth in item["auth"]:
+            seen = {(param.name, param.secret) for param in ours.auth_specs[auth["specName"]]}
+            assert seen == {(param["name"], param["secret"]) for param in auth["params"]}
+    assert len(facts) == len(shipped().keys(direction))  # type: ignore[arg-type]
+
+
+def test_an_id_that_several_products_claim_is_no_name() -> None:
+    assert shipped().by_spec("source", "96479064-7b8a-4d69-b9ed-21c5683837ea") is not None
+    for doubtful in ("ea1c2a08-b722-11eb-8529-0242ac130003", "59a4b493-a615-40f9-bd38-f823d0909a2b"):
+        assert shipped().by_spec("source", doubtful) is None
