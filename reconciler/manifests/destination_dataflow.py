@@ -58,50 +58,39 @@ class DestinationDataflow:
                 "use a streaming or legacy destination, or wait for the next version",
             )
             return
-        source = _source(shop, spec.source or End(), connector, whole=spec.source is not None)
-        target = _target(shop, spec.target, connector)
-        name = shop.document.name
-        body: dict[str, Tree] = {
-            "name": spec.flow.name or default_name(name, ("flow",)),
-            **spec.flow.given("description"),
-            "flowSpec": shop.flow_spec(spec.flow.flow_spec, connector),
-            "sourceConnectionIds": [source],
-            "targetConnectionIds": [target],
-            "transformations": [
-                {
-                    "name": "GeneralTransform",
-                    "params": {
-                        "segmentSelectors": {"selectors": audiences},
-                        "profileSelectors": {"selectors": attributes},
-                    },
-                }
-            ],
-            **spec.flow.given("schedule_params", "options"),
-            "state": spec.flow.state,
-        }
-        if spec.flow.transformations is not None:
-            shop.say(
-                ("flow", "transformations"),
-                "unknown-key",
-                "a destination's transformations are made from audiences and attributes",
-                "remove it",
-            )
-        shop.add(
-            f"{name}/flow",
-            "Flow",
-            body,
-            ("flow",),
-            overrides=spec.flow.overrides,
-            shared=[
-                *([_AUDIENCES] if spec.ownership.audiences == "shared" else []),
-                *([_ATTRIBUTES] if spec.ownership.attributes == "shared" else []),
-            ],
-            ignore=[
-                place
-                for block, place in (("audiences", _AUDIENCES), ("attributes", _ATTRIBUTES))
-                if (block,) in shop.ignores
-            ],
-        )
+        params = {"segmentSelectors": {"selectors": audiences}, "profileSelectors": {"selectors": attributes}}
+        _flow(shop, spec, connector, params)
+
+
+def _flow(shop: Workshop, spec: DestinationDataflowSpec, connector: Connector | None, params: dict[str, Tree]) -> None:
+    """Add the flow and all it needs; a list the author left out altogether is not declared, so others may fill it."""
+    name, flow = shop.document.name, spec.flow
+    if flow.transformations is not None:
+        what = "a destination's transformations are made from audiences and attributes"
+        shop.say(("flow", "transformations"), "unknown-key", what, "remove it")
+    body: dict[str, Tree] = {
+        "name": flow.name or default_name(name, ("flow",)),
+        **flow.given("description"),
+        "flowSpec": shop.flow_spec(flow.flow_spec, connector),
+        "sourceConnectionIds": [_source(shop, spec.source or End(), connector, whole=spec.source is not None)],
+        "targetConnectionIds": [_target(shop, spec.target, connector)],
+        "transformations": [{"name": "GeneralTransform", "params": params}],
+        **flow.given("schedule_params", "options"),
+        "state": flow.state,
+    }
+    lists = (
+        ("audiences", _AUDIENCES, spec.ownership.audiences),
+        ("attributes", _ATTRIBUTES, spec.ownership.attributes),
+    )
+    shop.add(
+        f"{name}/flow",
+        "Flow",
+        body,
+        ("flow",),
+        overrides=flow.overrides,
+        shared=[place for key, place, owner in lists if owner == "shared" or shop.spec.get(key) is None],
+        ignore=[place for key, place, _ in lists if (key,) in shop.ignores],
+    )
 
 
 def _source(shop: Workshop, block: End, connector: Connector | None, *, whole: bool) -> Ref:

@@ -498,6 +498,23 @@ def test_shared_ownership_leaves_others_alone(live: Cli, server: Server) -> None
     assert [item["value"]["id"] for item in found] == ["theirs", "ours-2"]
 
 
+def test_a_list_left_out_is_not_ours(live: Cli, server: Server) -> None:
+    live.example("kinesis")
+    live.ok("apply", "-y")
+    flow = live.id("kinesis-summer/flow")
+    row = '    - {id: 72ddd79b-6b0a-4e97-a8d2-112ccd81bd02, name: Men over 50, description: ""}\n'
+    extra = {"type": "PLATFORM_SEGMENT", "value": {"id": "theirs"}}
+    server.edit("flows", flow, {"op": "add", "path": f"{SELECTORS}/-", "value": extra})
+    live.edit("kinesis.yaml", f"  audiences:\n{row}", "")
+    live.ok("apply", "-y")
+    found = server.get("flows", flow)["transformations"][0]["params"]["segmentSelectors"]["selectors"]
+    assert [item["value"]["id"] for item in found] == ["theirs"], "ours goes, theirs stays"
+    assert live("plan", "--detailed-exitcode").code == 0
+    live.edit("kinesis.yaml", "  attributes:\n", "  audiences: []\n  attributes:\n")
+    live.ok("apply", "-y")
+    assert server.get("flows", flow)["transformations"][0]["params"]["segmentSelectors"]["selectors"] == []
+
+
 def test_ignored_changes_stay(live: Cli, server: Server) -> None:
     live.example("customer-io")
     live.edit(
