@@ -254,7 +254,7 @@ def plan_of(data: Any, source: str) -> Plan:
             changes=tuple(_change_of(item) for item in data["changes"]),
             drift=tuple(_drift_of(item) for item in data["drift"]),
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise StateError(
             Problem(
                 "plan-broken",

@@ -323,9 +323,11 @@ class Work:
         live = self.lives.get(change.address)
         call = kind.retire(live) if live is not None else None
         if call is not None:
+            await self.note(Record("intent", change.address, pending=self._intent(change, "update", None, step.ident)))
             await self.api.send(call)
             self.retired.add(step.key)
             await self._settled(kind, change, str(step.ident))
+            await self.note(Record("settled", change.address))
         return str(step.ident)
 
     async def revive(self, step: Step) -> None:

@@ -86,7 +86,7 @@ class LocalStore:
             return []
         try:
             header, *rest = (json.loads(line) for line in whole)
-            lineage, serial = header["lineage"], header["serial"]
+            lineage, serial = str(header["lineage"]), int(header["serial"])
             records = [record_of(item) for item in rest]
         except (ValueError, KeyError, TypeError) as error:
             raise StateError(

@@ -180,7 +180,7 @@ def test_there_are_at_least_forty() -> None:
 @pytest.mark.parametrize("good", [GOOD, KINESIS, BATCH], ids=["source", "destination", "batch"])
 def test_the_unbroken_ones_are_fine(good: str, cli: Cli) -> None:
     cli.write("manifest.yaml", good)
-    cli.ok("validate")
+    assert cli.ok("validate").out == ""
 
 
 def test_several_findings_come_at_once(cli: Cli) -> None:
@@ -235,7 +235,10 @@ def test_anchors_and_merges_work(cli: Cli) -> None:
         "  mapping:", "    data: {<<: *d}\n  mapping:"
     )
     cli.write("manifest.yaml", text)
-    cli.ok("validate")
+    plan = cli.ok("plan", "--emulator", "--format", "json").json()
+    target = next(item for item in plan["changes"] if item["address"] == "events/target")
+    assert target["after"]["data"]["format"] == "json"
+    assert "<<" not in target["after"]["data"]
 
 
 def test_no_path_no_file(cli: Cli) -> None:

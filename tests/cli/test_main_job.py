@@ -372,6 +372,18 @@ def test_a_saved_plan_is_applied_without_the_manifests(live: Cli, server: Server
     assert live("plan", "--detailed-exitcode").code == 0
 
 
+@pytest.mark.parametrize("changes", ["[1]", '[{"action": "fly"}]', "5"])
+def test_a_broken_saved_plan_is_refused(live: Cli, server: Server, changes: str) -> None:
+    live.example("customer-io")
+    live.ok("plan", "--out", "plan.json")
+    plan = json.loads((live.folder / "plan.json").read_text(encoding="utf-8"))
+    live.write("plan.json", json.dumps({**plan, "changes": json.loads(changes)}))
+    refused = live("apply", "plan.json", "-y")
+    assert refused.code == 1
+    assert "not a usable saved plan" in refused.err
+    assert server.requests == []
+
+
 def test_a_saved_plan_is_stale_when_the_state_moved(live: Cli, server: Server) -> None:
     live.example("customer-io")
     live.ok("apply", "-y")

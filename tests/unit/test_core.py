@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,17 @@ from hypothesis import strategies as st
 from reconciler.core import graph
 from reconciler.core.guards import Guardrails, objections
 from reconciler.core.plan import Action, Change, Plan
+from reconciler.core.planner import project as project_before
 from reconciler.core.problems import ManifestError, Problem, ReconcilerError
+from reconciler.core.resource import Resource
 from reconciler.core.state import Entry, State
 from reconciler.core.steps import steps
-from reconciler.core.values import Secret, Span, matches, parse_pointer, pointer
+from reconciler.core.values import Ref, Secret, Span, matches, parse_pointer, pointer
+from reconciler.manifests.document import Document
 from reconciler.manifests.interpolate import Scope, interpolate
+from reconciler.manifests.load import Project, _cross_check
 from reconciler.manifests.yaml import Text, read
+from reconciler.resources.flow import KIND as FLOW
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -152,6 +158,32 @@ def test_problems_read_well() -> None:
     problem = Problem("code", "it is wrong", "do this", Span("a.yaml", 1, 2))
     assert str(problem) == "a.yaml:1:2: error: it is wrong (do this)"
     assert str(ReconcilerError([problem, Problem("c", "x", address="a/b")])).endswith("a/b: error: x")
+
+
+def test_a_cycle_is_named_with_its_place() -> None:
+    """No document of today can make one; the check stands for kinds that refer to each other."""
+    text = Text("a.yaml", "spec:\n  one: {}\n  two: {}\n")
+    document = Document("Connection", "d", {}, "a.yaml", text, 0)
+    one = Resource("one", "Connection", {"x": Ref("two")}, document="d", where="/spec/one")
+    two = Resource("two", "Connection", {"x": Ref("one")}, document="d", where="/spec/two")
+    project = Project({"one": one, "two": two}, {"d": document})
+    _cross_check(project)
+    (problem,) = project.problems
+    assert re.match(
+        r"a.yaml:[23]:8: error: references lead in a circle: (one → two → one|two → one → two)", str(problem)
+    )
+
+
+def test_before_is_what_the_manifest_speaks_of() -> None:
+    member = {"type": "PLATFORM_SEGMENT", "value": {"id": "a", "name": "A", "createTime": "1"}}
+
+    def body(item: object) -> dict[str, Any]:
+        selectors = {"segmentSelectors": {"selectors": [item]}}
+        return {"name": "n", "transformations": [{"name": "GeneralTransform", "params": selectors}]}
+
+    declared = {"type": "PLATFORM_SEGMENT", "value": {"id": "a", "name": "B"}}
+    shown = project_before(FLOW.rules({}), {**body(member), "etag": "e"}, body(declared))
+    assert shown == body({"type": "PLATFORM_SEGMENT", "value": {"id": "a", "name": "A"}})
 
 
 # -- the house ---------------------------------------------------------------------------------------------------

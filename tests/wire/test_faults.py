@@ -127,6 +127,7 @@ def test_429_slows_down_and_goes_on(live: Cli, server: Server) -> None:
     too_many = (429, [(b"retry-after", b"0")], {"error_code": "429050", "message": "Too many requests"})
     server.before.append(Once("POST", f"{FLOW}/connections", too_many, times=3))
     live.ok("apply", "-y")
+    assert len(server.bodies("POST", f"{FLOW}/connections")) == 5, "three refused, two taken"
     one_of_each(server)
 
 
@@ -335,6 +336,7 @@ def test_an_answer_without_an_id_is_no_answer(live: Cli, server: Server) -> None
     server.after.append(Once("POST", f"{FLOW}/targetConnections", (201, [], {"etag": "x"})))
     server.after.append(Once("POST", f"{FLOW}/sourceConnections", (201, [], [])))
     live.ok("apply", "-y", "--settle", "0.1")
+    assert [len(server.bodies("POST", f"{FLOW}/{kind}Connections")) for kind in ("source", "target")] == [1, 1]
     one_of_each(server)
 
 
