@@ -17,8 +17,8 @@ import uvicorn
 
 from reconciler.__main__ import run
 from reconciler.emulator.app import create_app
+from reconciler.emulator.options import Options
 from reconciler.emulator.storage import Storage
-from reconciler.emulator.wire import Options
 
 ROOT = Path(__file__).parent.parent
 SHARED = ROOT.parent / "shared"
@@ -102,7 +102,7 @@ class Server:
 
     def storage_items(self, kind: str) -> list[dict[str, Any]]:
         """Return all objects of one kind straight from the storage, however many pages that would be."""
-        return [body for _, body in self.storage.page("ORG@AdobeOrg\x1fdev", kind, None, 500)]
+        return [body for _, body in self.storage.select("ORG@AdobeOrg\x1fdev", kind)]
 
     def items(self, kind: str) -> list[dict[str, Any]]:
         """Return all objects of one Flow Service kind."""

@@ -228,6 +228,7 @@ class Session:
 
         # the one place where the command line chooses the emulator as its transport
         from reconciler.emulator.app import create_app
+        from reconciler.emulator.options import Options
         from reconciler.emulator.storage import Storage
 
         try:
@@ -241,7 +242,9 @@ class Session:
                     "fix its permissions, or choose another with --state-dir",
                 )
             ) from None
-        transport = httpx.ASGITransport(app=create_app(storage))
+        # in this process nobody listens for events: inlets look as the platform's own
+        options = Options(inlet_url="https://dcs.adobedc.net/collection")
+        transport = httpx.ASGITransport(app=create_app(storage, options))
         return transport, "http://emulator", f"emulator:{storage.identity}", storage.close
 
     def _credentials(self, http: httpx.AsyncClient, secrets: SecretStore) -> tuple[Credentials, str]:

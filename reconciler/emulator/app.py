@@ -1,9 +1,10 @@
-"""The emulator as one ASGI application: all services over one storage, and the token endpoint."""
+"""The emulator as one ASGI application: all services over one storage, faults and the log around them."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
-from urllib.parse import parse_qs
+from typing import Any, TextIO
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -12,13 +13,24 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from reconciler.emulator.catalog import Catalog
+from reconciler.emulator.control import Control
 from reconciler.emulator.data_prep import DataPrep
+from reconciler.emulator.descriptors import Descriptors
+from reconciler.emulator.faults import Fault, Faults
 from reconciler.emulator.flow_service import FlowService
+from reconciler.emulator.inlet import Inlet
+from reconciler.emulator.options import Options
+from reconciler.emulator.platform_services import DatasetLabels, Ims, Sandboxes
+from reconciler.emulator.request_log import RequestLog
+from reconciler.emulator.runs import Runs
 from reconciler.emulator.schema_registry import SchemaRegistry
+from reconciler.emulator.seeds import Seeds
 from reconciler.emulator.segmentation import Segmentation
+from reconciler.emulator.spec_service import SpecService
 from reconciler.emulator.specs import Specs
 from reconciler.emulator.storage import Storage
-from reconciler.emulator.wire import Options, Refusal, answer, new_hex
+from reconciler.emulator.wire import Refusal, Service, answer
+from reconciler.emulator.xdm import Xdm
 
 SPECS = Path(__file__).parent.parent / "specs"
 
@@ -28,33 +40,50 @@ def specs_folder() -> Path:
     return SPECS if SPECS.is_dir() else SPECS.parent.parent / "specs"
 
 
-def create_app(storage: Storage, options: Options | None = None) -> Starlette:
-    """Return the application over `storage`."""
-    chosen = options or Options()
-    routes = [
-        *FlowService(storage, Specs(specs_folder()), chosen).routes(),
-        *DataPrep(storage).routes(),
-        *Segmentation(storage).routes(),
-        *Catalog(storage).routes(),
-        *SchemaRegistry(storage).routes(),
-        Route("/ims/token/v3", token, methods=["POST"]),
-        Route("/", about),
+def services(storage: Storage, options: Options, specs: Specs) -> list[Service]:
+    """Return every service; the control endpoint is the last."""
+    xdm, runs = Xdm(storage), Runs(storage, options)
+    registry = SchemaRegistry(storage, options, xdm)
+    made: list[Service] = [
+        FlowService(storage, specs, options, runs),
+        SpecService(storage, specs),
+        runs,
+        DataPrep(storage, options, xdm),
+        Catalog(storage, options, xdm),
+        DatasetLabels(storage),
+        Descriptors(storage, options, xdm, registry),
+        registry,
+        Segmentation(storage, options),
+        Sandboxes(storage),
+        Ims(storage, options),
+        Inlet(storage, runs),
+        Control(storage, options, Seeds(storage, specs), runs),
     ]
+    for service in made:
+        service.strict_sandboxes = options.strict_sandboxes
+    return made
+
+
+def create_app(
+    storage: Storage,
+    options: Options | None = None,
+    *,
+    faults: Iterable[Fault] = (),
+    seed: int = 0,
+    log: TextIO | None = None,
+) -> Any:
+    """Return the application over `storage`; `seed` makes the chances of faults repeatable."""
+    made = services(storage, options or Options(), Specs(specs_folder()))
+    control = made[-1]
+    assert isinstance(control, Control)
+    routes = [route for service in made for route in service.routes()]
+    routes.append(Route("/", about))
     app = Starlette(routes=routes, exception_handlers={Refusal: _refused, HTTPException: _unknown})
     app.router.redirect_slashes = False
     app.state.identity = storage.identity
-    return app
-
-
-async def token(request: Request) -> Response:
-    """POST /ims/token/v3: any client gets a token, but one whose secret is `wrong`; form or query."""
-    form = {**parse_qs((await request.body()).decode()), **parse_qs(request.url.query)}
-    value = {key: values[0] for key, values in form.items()}
-    if value.get("grant_type") != "client_credentials" or not value.get("client_id"):
-        return answer({"error": "invalid_request", "error_description": "grant_type and client_id are needed"}, 400)
-    if value.get("client_secret") in (None, "wrong"):
-        return answer({"error": "invalid_client", "error_description": "invalid client_secret parameter"}, 401)
-    return answer({"access_token": f"emulator-{new_hex(16)}", "token_type": "bearer", "expires_in": 86399})
+    around = Faults(app, seed=seed, faults=faults, edit=control.try_edit)
+    control.faults = around
+    return RequestLog(around, log) if log else around
 
 
 async def about(request: Request) -> Response:

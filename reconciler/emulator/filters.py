@@ -1,18 +1,20 @@
-"""The Flow Service's `property=` filters, `orderby` and continuation tokens (api-facts 2.4; sort-and-filter.md)."""
+"""The Flow Service's filters, `orderby` and continuation tokens, as SQL (api-facts 2.4; sort-and-filter.md)."""
 
 from __future__ import annotations
 
 import base64
+import binascii
+import json
 import re
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Collection
 
-from reconciler.emulator.storage import Json
+from reconciler.emulator.storage import Condition
 from reconciler.emulator.wire import flow_refusal
 
-Filter = Callable[[Json], bool]
-
-_GRAMMAR = re.compile(r"\s*([\w.:$\[\]-]+)\s*(==|!=|>=|<=|>|<|~)\s*(.*?)\s*$", re.DOTALL)
+_GRAMMAR = re.compile(r"\s*([\w.:$\[\]-]+)\s*(==|>=|<=|!=|>|<|~)\s*(.*?)\s*$", re.DOTALL)
+_STEP = re.compile(r"[\w:$-]+(\[\])?")
+_PLAIN = re.compile(r"[A-Za-z_]\w*")
+_ENDS = ("sourceConnectionIds[]", "targetConnectionIds[]")
 
 
 def parse(text: str) -> tuple[str, str, list[str]]:
@@ -23,6 +25,8 @@ def parse(text: str) -> tuple[str, str, list[str]]:
     path, operator, value = found.groups()
     if operator == "~":
         raise flow_refusal("1440-400", "Filter operator ~ is not implemented")
+    if operator == "!=":
+        raise flow_refusal("1450-400", "Unknown operator", "The operator != is not known; use ==, >=, <=, > or <.")
     if not value:
         raise flow_refusal("1454-400", "Empty filter value")
     values = _split(value)
@@ -38,59 +42,102 @@ def _split(value: str) -> list[str]:
     return [part.strip().strip('"') for part in value.split(",")]
 
 
-def make(text: str) -> Filter:
-    """Return the test one `property=` parameter stands for."""
-    path, operator, wanted = parse(text)
+def condition(text: str, roots: Collection[str]) -> Condition:
+    """Return the SQL one `property=` parameter stands for; its path must begin with one of `roots`.
+
+    Paths that have an index (see storage.py) are compared in the very words of the index.
+    """
+    path, operator, values = parse(text)
     steps = path.split(".")
-
-    def test(body: Json) -> bool:
-        return any(_holds(value, operator, item) for value in _values(body, steps) for item in wanted)
-
-    return test
-
-
-def _values(here: Any, steps: list[str]) -> list[Any]:
-    if not steps:
-        return [here]
-    step, rest = steps[0], steps[1:]
-    listed = step.endswith("[]")
-    inner = here.get(step.removesuffix("[]")) if isinstance(here, dict) else None
-    if inner is None:
-        return []
-    if listed:
-        return [value for item in inner for value in _values(item, rest)] if isinstance(inner, list) else []
-    return _values(inner, rest)
+    if not all(_STEP.fullmatch(step) for step in steps) or steps[0].removesuffix("[]") not in roots:
+        raise flow_refusal("1449-400", "Unknown filter field", f"The field {path!r} is not known.")
+    if operator == "==" and path in ("name", "id"):
+        return f"{path} IN ({_marks(values)})", values
+    if operator == "==" and path in _ENDS:
+        return (
+            f"id IN (SELECT user FROM uses WHERE uses.tenant = objects.tenant AND used IN ({_marks(values)}))",
+            values,
+        )
+    return _inside("body", steps, operator, values, 0)
 
 
-def _holds(value: Any, operator: str, wanted: str) -> bool:
-    if operator in ("==", "!="):
-        text = str(value).lower() if isinstance(value, bool) else str(value)
-        return (text == wanted) == (operator == "==")
+def _inside(source: str, steps: list[str], operator: str, values: list[str], depth: int) -> Condition:
+    """Return the SQL for the rest of a path; each list on the way is one `json_each` deeper."""
+    here: list[str] = []
+    for index, step in enumerate(steps):
+        here.append(step.removesuffix("[]"))
+        if step.endswith("[]"):
+            row = f"item{depth}"
+            rest = steps[index + 1 :]
+            if rest:
+                inner, found = _inside(f"{row}.value", rest, operator, values, depth + 1)
+                # CASE, not AND: a scalar must never reach json_extract, whatever the query planner likes best
+                inner = f"CASE WHEN {row}.type = 'object' THEN {inner} ELSE 0 END"
+            else:
+                inner, found = _compared(f"{row}.value", f"{row}.type", operator, values)
+            each = f"json_each({source}, '{json_path(here)}') AS {row}"
+            return f"EXISTS (SELECT 1 FROM {each} WHERE {inner})", found
+    place = json_path(here)
+    return _compared(f"json_extract({source}, '{place}')", f"json_type({source}, '{place}')", operator, values)
+
+
+def _compared(value: str, kind: str, operator: str, values: list[str]) -> Condition:
+    if operator == "==":
+        wanted: list[str | float] = list(values)
+        wanted += [number for text in values if (number := _number(text)) is not None]
+        words = [text for text in values if text in ("true", "false")]
+        extra = f" OR {kind} IN ({_marks(words)})" if words else ""
+        return f"({value} IN ({_marks(wanted)}){extra})", [*wanted, *words]
+    bound = _number(values[0])
+    if bound is None:
+        raise flow_refusal("1453-400", "Bad filter value", f"{operator} compares numbers, not {values[0]!r}.")
+    return f"({kind} IN ('integer', 'real', 'text') AND CAST({value} AS REAL) {operator} ?)", [bound]
+
+
+def _number(text: str) -> float | int | None:
     try:
-        left, right = float(value), float(wanted)
-    except (TypeError, ValueError):
-        return False
-    return {">": left > right, ">=": left >= right, "<": left < right, "<=": left <= right}[operator]
+        return int(text) if text.lstrip("-").isdigit() and len(text) < 19 else float(text)
+    except ValueError:
+        return None
 
 
-def sort_key(orderby: str) -> tuple[str, bool]:
-    """Return field and whether descending, of the first member of an `orderby`."""
-    first = orderby.split(",")[0].strip()
-    descending = first.startswith("-")
-    field = first.lstrip("+- ")
-    if not re.fullmatch(r"[A-Za-z.]+", field):
-        raise flow_refusal("1433-400", "Bad orderby field")
-    return field, descending
+def _marks(values: Collection[object]) -> str:
+    return ", ".join("?" * len(values))
 
 
-def token(number: int) -> str:
-    """Return a continuation token."""
-    return base64.urlsafe_b64encode(f"after:{number}".encode()).decode()
+def json_path(steps: list[str]) -> str:
+    """Return SQLite's path of members; only letters, digits and `_:$-` come in, so it is safe inside quotes."""
+    return "$" + "".join(f".{step}" if _PLAIN.fullmatch(step) else f'."{step}"' for step in steps)
 
 
-def number(text: str) -> int:
+def order(orderby: str, roots: Collection[str]) -> str:
+    """Return the SQL of an `orderby`: a comma list, `-` descending, else ascending; the last resort is age."""
+    parts = []
+    for item in orderby.split(","):
+        # a bare + in a query arrives as a blank
+        field = item.strip().lstrip("+-")
+        prefix = item.strip()[: len(item.strip()) - len(field)]
+        if prefix not in ("", "+", "-"):
+            raise flow_refusal("1432-400", "Bad orderby prefix", f"{item!r}: only + and - may stand before a field.")
+        steps = field.split(".")
+        if not all(_PLAIN.fullmatch(step) for step in steps) or steps[0] not in roots:
+            raise flow_refusal("1433-400", "Bad orderby field", f"{item!r} is no field to order by.")
+        column = field if field in ("name", "id") else f"json_extract(body, '{json_path(steps)}')"
+        parts.append(f"{column} {'DESC' if prefix == '-' else 'ASC'}")
+    return ", ".join([*parts, "number DESC"])
+
+
+def token(kind: str, position: int, total: int) -> str:
+    """Return a continuation token: `after` a number or at an `offset`, of so many in all."""
+    return base64.urlsafe_b64encode(json.dumps([kind, position, total]).encode()).decode()
+
+
+def position(text: str) -> tuple[str, int, int]:
     """Return what `token` was made from. Refuses any other text."""
     try:
-        return int(base64.urlsafe_b64decode(text.encode()).decode().removeprefix("after:"))
-    except ValueError:
-        raise flow_refusal("1453-400", "Bad continuation token") from None
+        kind, place, total = json.loads(base64.urlsafe_b64decode(text.encode()))
+        if kind in ("after", "offset") and type(place) is int and type(total) is int and 0 <= place < 2**62:
+            return kind, place, total
+    except (ValueError, TypeError, binascii.Error):
+        pass
+    raise flow_refusal("1453-400", "Bad continuation token")

@@ -1,68 +1,424 @@
-"""Schema Registry: schemas of the tenant made, listed by title, looked up (api-facts 6; schema-registry.yaml)."""
+"""Schema Registry: schemas, field groups, classes, data types in two containers (api-facts 6; schema-registry.yaml)."""
 
 from __future__ import annotations
 
-from urllib.parse import unquote
+import copy
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote, unquote
 
-from starlette.requests import Request
+import jsonpatch
+import jsonpointer
 from starlette.responses import Response
-from starlette.routing import Route
 
-from reconciler.emulator.storage import Json, Storage
-from reconciler.emulator.wire import Refusal, answer, caller, json_body, new_hex
+from reconciler.emulator.options import Options
+from reconciler.emulator.storage import Condition, Json, Storage
+from reconciler.emulator.wire import Ask, Caller, Endpoint, Refusal, Service, answer, new_hex, now_ms
+from reconciler.emulator.xdm import KINDS, SEGMENT, Xdm, broken, key_of, without_texts
+from reconciler.emulator.xdm_global import GLOBAL
 
-BASE = "/data/foundation/schemaregistry/tenant/schemas"
+BASE = "/data/foundation/schemaregistry"
 TENANT = "emulator"
+PAGE = 300
+
+_SOURCE = "schema-registry.yaml; facts 6"
+_ALIASES = {"mixins": "fieldgroups"}
+_ACCEPT = re.compile(
+    r"application/vnd\.adobe\.(?:xed|xdm)(?P<form>-id|-full|-notext|-full-notext|-full-desc|-link|-v2)?\+json"
+    r"(?:\s*;\s*version=(?P<version>\d+)(?:\.\d+)?)?"
+)
+_FILTER = re.compile(r"\s*([\w:$.]+)\s*(==|!=|~)\s*(.*)")
+_SHORT = ("title", "$id", "meta:altId", "version")
+_FIXED = ("$id", "meta:altId", "version", "meta:resourceType", "imsOrg", "meta:containerId", "meta:registryMetadata")
 
 
-class SchemaRegistry:
-    """Routes of the tenant's schemas over one storage."""
+class SchemaRegistry(Service):
+    """The resources of the tenant over one storage, and Adobe's own to read."""
 
-    def __init__(self, storage: Storage) -> None:
-        self._storage = storage
+    base = BASE
+    title = "Schema Registry"
 
-    def routes(self) -> list[Route]:
-        """Return the routes."""
-        return [Route(BASE, self.collection, methods=["GET", "POST"]), Route(BASE + "/{id:path}", self.item)]
+    def __init__(self, storage: Storage, options: Options, xdm: Xdm) -> None:
+        super().__init__(storage)
+        self._options = options
+        self._xdm = xdm
 
-    async def collection(self, request: Request) -> Response:
-        """POST makes a schema of a title of its own; GET lists, with an Accept that names no version."""
-        who = caller(request)
-        if request.method == "POST":
-            body = await json_body(request)
-            with self._storage.transaction():
-                if next(self._storage.page(who.tenant, "schemas", None, 1, name=body.get("title")), None):
-                    raise _refusal(400, "XDM-1521-400", "Title not unique")
-                key = new_hex(48)
-                made = {
-                    **body,
-                    "$id": f"https://ns.adobe.com/{TENANT}/schemas/{key}",
-                    "meta:altId": f"_{TENANT}.schemas.{key}",
-                    "version": "1.0",
-                }
-                self._storage.put(who.tenant, "schemas", {**made, "id": key, "name": body.get("title")})
-            return answer(made, 201)
-        accept = request.headers.get("accept", "")
-        if "vnd.adobe.x" not in accept or "version=" in accept:
-            raise _refusal(400, "XDM-1006-400", "Accept header invalid for a list")
-        field, _, title = request.query_params.get("property", "").partition("==")
-        name = title if field == "title" else None
-        rows = [body for _, body in self._storage.page(who.tenant, "schemas", None, 300, name=name)]
-        short = [{key: body[key] for key in ("title", "$id", "meta:altId", "version")} for body in rows]
-        return answer({"results": short, "_page": {"count": len(short)}, "_links": {}})
+    def endpoints(self) -> Iterable[Endpoint]:
+        """Return the operations; field groups answer under their old name too."""
+        yield Endpoint("GET", "/stats", self.stats, "tenantId, counts, the newest", _SOURCE + ".1")
+        for kind in (*KINDS, "mixins"):
+            for container in ("tenant", "global"):
+                path = f"/{container}/{kind}"
+                yield Endpoint(
+                    "GET", path, self.browse, "Accept without version, property, orderby, start, limit", _SOURCE + ".2"
+                )
+                yield Endpoint(
+                    "GET", path + "/{id:path}", self.get, "Accept with version; $id or meta:altId", _SOURCE + ".2"
+                )
+            path = f"/tenant/{kind}"
+            yield Endpoint("POST", path, self.create, "unique title, known parts", _SOURCE + ".3")
+            one = path + "/{id:path}"
+            yield Endpoint("PUT", one, self.put, "minor version + 1, breaking changes", _SOURCE + ".3, 6.5")
+            yield Endpoint("PATCH", one, self.patch, "RFC 6902, breaking changes, union for ever", _SOURCE + ".3-6.5")
+            yield Endpoint("DELETE", one, self.delete, "in use", _SOURCE + ".3")
+        yield Endpoint("GET", "/global/behaviors", self.browse, "as above", _SOURCE + ".1")
+        yield Endpoint("GET", "/global/behaviors/{id:path}", self.get, "as above", _SOURCE + ".1")
+        yield Endpoint("GET", "/tenant/unions", self.unions, "of the classes enabled for Profile", _SOURCE + ".1")
+        yield Endpoint("GET", "/tenant/unions/{id:path}", self.union, "404", _SOURCE + ".1")
 
-    async def item(self, request: Request) -> Response:
-        """GET one by `$id` or `meta:altId`, with an Accept that names a version."""
-        who = caller(request)
-        key = unquote(request.path_params["id"]).replace(".schemas.", "/schemas/").rpartition("/")[2]
-        body = self._storage.get(who.tenant, "schemas", key)
-        if body is None:
-            raise _refusal(404, "XDM-1012-404", "Resource not found")
-        if "version=" not in request.headers.get("accept", ""):
-            raise _refusal(400, "XDM-1007-400", "Accept header needs a version for a look-up")
-        return answer({key: value for key, value in body.items() if key not in ("id", "name")})
+    def refuse(self, status: int, detail: str) -> Refusal:
+        """Return a refusal in the registry's shape."""
+        return registry_refusal(status, "XDM-1000", detail)
+
+    # -- reading ---------------------------------------------------------------------------------------------
+    def browse(self, ask: Ask) -> Response:
+        """GET a page of a container, ordered by title where nothing else is asked for."""
+        kind, container = _kind(ask), _container(ask)
+        form = accept(ask, versioned=False)
+        limit = ask.number("limit", PAGE, least=1, most=500)
+        orderby = ask.query.get("orderby", "title").strip()
+        field, down = orderby.lstrip("+-"), orderby.startswith("-")
+        column = _column(field)
+        where = [_filtered(text) for text in ask.query.getlist("property")]
+        if "start" in ask.query:  # the value of the field where the last page ended
+            where.append((f"{column} {'<' if down else '>'} ?", (ask.query["start"],)))
+        order = f"{column} {'DESC' if down else 'ASC'}, number"
+        tenant = self._adobe() if container == "global" else ask.who.tenant
+        items = [body for _, body in self.storage.select(tenant, kind, where, order=order, limit=limit + 1)]
+        page, more = items[:limit], len(items) > limit
+        following = str(page[-1].get(field, "")) if more else None
+        href = f"/{container}/{kind}?orderby={quote(orderby)}&start={quote(following or '')}&limit={limit}"
+        results = [{key: item[key] for key in _SHORT} if form == "-id" else _clean(item) for item in page]
+        return answer({
+            "results": results,
+            "_page": {"orderby": orderby, "next": following, "count": len(page)},
+            "_links": {"next": {"href": href} if more else None, f"global_{kind}": {"href": f"{BASE}/global/{kind}"}},
+        })  # fmt: skip
+
+    def _adobe(self) -> str:
+        """Return where Adobe's own resources are kept for lists; they are put there when first asked for."""
+        tenant = "\x1fglobal"
+        if not self.storage.count(tenant, "classes"):
+            for item in GLOBAL.values():
+                kind, key = item["meta:resourceType"], key_of(item["$id"])
+                self.storage.put(tenant, kind, {**item, "id": key, "name": item["title"]})
+        return tenant
+
+    def get(self, ask: Ask) -> Response:
+        """GET one resource in the form that Accept asks for."""
+        form = accept(ask, versioned=True)
+        body = self._found(ask)
+        if "-full" in form:
+            resolved = self._xdm.resolve(ask.who, body)
+            body = resolved if resolved is not None else body
+        if form.endswith("-notext"):
+            body = {**without_texts(body), **{key: body[key] for key in ("title",) if key in body}}
+        made = _clean(body)
+        if form.endswith("-desc"):
+            made["meta:descriptors"] = [_clean(item) for item in self.descriptors_of(ask.who, str(body["$id"]))]
+        return answer(made)
+
+    def descriptors_of(self, who: Caller, ident: str) -> list[Json]:
+        """Return the descriptors of a schema."""
+        where = [("json_extract(body, '$.\"xdm:sourceSchema\"') = ?", (ident,))]
+        return [body for _, body in self.storage.select(who.tenant, "descriptors", where)]
+
+    def _found(self, ask: Ask) -> Json:
+        kind, ident = _kind(ask), unquote(ask.id)
+        body = self._xdm.find(ask.who, kind, ident)
+        if body is None or (body["meta:containerId"] == "global") != (_container(ask) == "global"):
+            raise registry_refusal(404, "XDM-1012", f"No resource of this kind has the id {ident}.")
+        return body
+
+    def stats(self, ask: Ask) -> Response:
+        """GET the tenant's id, how much there is, and what is new."""
+        counts = {
+            "mixins" if kind == "fieldgroups" else kind: self.storage.count(ask.who.tenant, kind) for kind in KINDS
+        }
+        newest = [body for kind in KINDS for _, body in self.storage.select(ask.who.tenant, kind, limit=5)]
+        short = [{key: body[key] for key in _SHORT} for body in newest]
+        return answer({
+            "imsOrg": ask.who.organization, "tenantId": TENANT,
+            "counts": {**counts, "unions": len(self._unions(ask.who))},
+            "recentlyCreatedResources": short, "recentlyUpdatedResources": short,
+        })  # fmt: skip
+
+    def _unions(self, who: Caller) -> dict[str, Json]:
+        """One union for each class that has a schema enabled for Profile."""
+        found: dict[str, Json] = {}
+        for _, schema in self.storage.select(who.tenant, "schemas", order="number"):
+            if "union" not in (schema.get("meta:immutableTags") or []):
+                continue
+            parent = schema["meta:class"]
+            ident = f"{parent}__union"
+            made = found.setdefault(ident, {
+                "$id": ident, "meta:altId": _alt(ident), "meta:resourceType": "unions", "version": "1.0",
+                "title": (self._xdm.find_any(who, parent) or schema)["title"], "type": "object", "allOf": [],
+                "imsOrg": who.organization, "meta:extends": [], "meta:xdmType": "object", "meta:class": parent,
+                "meta:containerId": "tenant",
+            })  # fmt: skip
+            made["allOf"] += [part for part in schema["allOf"] if part not in made["allOf"]]
+            made["meta:extends"].append(schema["$id"])
+        return found
+
+    def unions(self, ask: Ask) -> Response:
+        """GET the unions."""
+        accept(ask, versioned=False)
+        items = sorted(self._unions(ask.who).values(), key=lambda item: str(item["$id"]))
+        page = {"orderby": "title", "next": None, "count": len(items)}
+        return answer({"results": items, "_page": page, "_links": {"next": None}})
+
+    def union(self, ask: Ask) -> Response:
+        """GET one union."""
+        form = accept(ask, versioned=True)
+        ident = unquote(ask.id)
+        for made in self._unions(ask.who).values():
+            if ident in (made["$id"], made["meta:altId"]):
+                return answer((self._xdm.resolve(ask.who, made) or made) if "-full" in form else made)
+        raise registry_refusal(404, "XDM-1012", f"No union has the id {ident}.")
+
+    # -- writing ---------------------------------------------------------------------------------------------
+    def create(self, ask: Ask) -> Response:
+        """POST a resource of a title of its own: 201 with the whole of it."""
+        kind, who, body = _kind(ask), ask.who, ask.object()
+        self._check(who, kind, body, None)
+        key = new_hex(48)
+        segment = SEGMENT[kind]
+        made = {
+            "$id": f"https://ns.adobe.com/{TENANT}/{segment}/{key}",
+            "meta:altId": f"_{TENANT}.{segment}.{key}",
+            "meta:resourceType": segment,
+            "version": "1.0",
+            **{name: value for name, value in body.items() if name not in _FIXED},
+            "imsOrg": who.organization,
+            "meta:extensible": False,
+            "meta:abstract": kind == "fieldgroups",
+            "meta:xdmType": "object",
+            "meta:containerId": "tenant",
+            "meta:sandboxId": who.sandbox_id,
+            "meta:sandboxType": "production",
+            "meta:tenantNamespace": f"_{TENANT}",
+            "x-made": now_ms(),
+        }
+        self._keep(who, kind, key, made)
+        return answer(_clean(self._xdm.find(who, kind, key) or made), 201)
+
+    def put(self, ask: Ask) -> Response:
+        """PUT the whole of a resource."""
+        kind, old = _kind(ask), self._found(ask)
+        body = ask.object()
+        return self._change(
+            ask.who, kind, old, {**{key: old[key] for key in old if key in _FIXED or key[:2] == "x-"}, **body}
+        )
+
+    def patch(self, ask: Ask) -> Response:
+        """PATCH a resource by RFC 6902 instructions; the slip in the description's path for tags is taken too."""
+        kind, old, operations = _kind(ask), self._found(ask), ask.body()
+        if not isinstance(operations, list) or not operations:
+            raise registry_refusal(400, "XDM-1015", "The body must be a list of JSON Patch instructions.")
+        fixed = [_instruction(item) for item in operations]
+        try:
+            new = jsonpatch.apply_patch(copy.deepcopy(_clean(old)), fixed)
+        except (
+            jsonpatch.JsonPatchException,
+            jsonpointer.JsonPointerException,
+            KeyError,
+            TypeError,
+            IndexError,
+        ) as error:
+            raise registry_refusal(400, "XDM-1015", f"The patch cannot be applied: {error}") from None
+        if not isinstance(new, dict):
+            raise registry_refusal(400, "XDM-1015", "The patch leaves no object.")
+        return self._change(ask.who, kind, old, {**new, "x-made": old.get("x-made", 0)})
+
+    def _change(self, who: Caller, kind: str, old: Json, new: Json) -> Response:
+        for name in ("$id", "meta:altId", "imsOrg", "meta:containerId"):
+            if new.get(name, old.get(name)) != old.get(name):
+                raise registry_refusal(400, "XDM-1016", f"{name} cannot change.")
+        self._check(who, kind, new, old)
+        key = key_of(str(old["$id"]))
+        major, _, minor = str(old["version"]).partition(".")
+        changed = {
+            **new,
+            **{name: old[name] for name in _FIXED if name in old},
+            "version": f"{major}.{int(minor or 0) + 1}",
+        }
+        lost = self._lost(who, kind, old, changed)
+        if lost:
+            raise registry_refusal(400, "XDM-1520", f"A resource in use only grows: {'; '.join(lost)}.")
+        self._keep(who, kind, key, changed)
+        return answer(_clean(self._xdm.find(who, kind, key) or changed))
+
+    def _keep(self, who: Caller, kind: str, key: str, body: Json) -> None:
+        ms = now_ms()
+        uses = self._xdm.uses(body)
+        made = {
+            **body,
+            "id": key,
+            "name": body["title"],
+            "meta:extends": self._extends(who, uses),
+            "meta:registryMetadata": {
+                "repo:createdDate": body.get("x-made", ms), "repo:lastModifiedDate": ms,
+                "xdm:createdClientId": who.client, "xdm:lastModifiedClientId": who.client,
+                "xdm:createdUserId": who.user, "xdm:lastModifiedUserId": who.user,
+                "eTag": new_hex(64), "meta:globalLibVersion": "1.0.0",
+            },
+        }  # fmt: skip
+        if kind == "schemas":
+            made["meta:class"] = next((ref for ref in map(_ref, body.get("allOf") or []) if ref), "")
+        self.storage.put(who.tenant, kind, made, uses=uses, made=ms)
+
+    def _extends(self, who: Caller, uses: list[str]) -> list[str]:
+        more = [ident for one in uses for ident in (self._xdm.find_any(who, one) or {}).get("meta:extends", [])]
+        return list(dict.fromkeys([*uses, *more]))
+
+    def delete(self, ask: Ask) -> Response:
+        """DELETE a resource that nothing uses."""
+        kind, old = _kind(ask), self._found(ask)
+        users = self.storage.users(ask.who.tenant, str(old["$id"]))
+        if users or "union" in (old.get("meta:immutableTags") or []):
+            raise registry_refusal(
+                400, "XDM-1510", f"The resource is in use{' by ' + ', '.join(users) if users else ''}."
+            )
+        self.storage.delete(ask.who.tenant, kind, key_of(str(old["$id"])))
+        return answer(None, 204)
+
+    # -- demands ---------------------------------------------------------------------------------------------
+    def _check(self, who: Caller, kind: str, body: Json, old: Json | None) -> None:
+        _check_shape(kind, body)
+        own = key_of(str(old["$id"])) if old else ""
+        for other in KINDS:
+            for _, found in self.storage.select(who.tenant, other, [("name = ?", (body["title"],))]):
+                if found["id"] != own:
+                    raise registry_refusal(400, "XDM-1521", f"The title {body['title']!r} is not unique.")
+        if self._options.strict_references:
+            for ident in self._xdm.uses(body):
+                if self._xdm.find_any(who, ident) is None:
+                    raise registry_refusal(400, "XDM-1011", f"{ident} is not known.")
+        now, before = "union" in _tags(body), "union" in _tags(old or {})
+        if before and not now:
+            raise registry_refusal(400, "XDM-1520", "A schema cannot leave Profile.")
+        if now and not before:
+            self._check_union(who, body)
+
+    def _check_union(self, who: Caller, body: Json) -> None:
+        """Profile needs a primary identity, or an identity map."""
+        resolved = self._xdm.resolve(who, body)
+        primary = any(item.get("xdm:isPrimary") for item in self.descriptors_of(who, str(body.get("$id"))))
+        if not primary and resolved is not None and "identityMap" not in resolved["properties"]:
+            raise registry_refusal(400, "XDM-1530", "A schema in Profile needs a primary identity or an identityMap.")
+
+    def _lost(self, who: Caller, kind: str, old: Json, new: Json) -> list[str]:
+        """Return what a change takes from a resource in use, if anything does use it."""
+        if not self._in_use(who, old, set()):
+            return []
+        before, after = self._xdm.resolve(who, old), self._xdm.resolve(who, new)
+        if before is not None and after is not None:
+            return broken(before, after)
+        known = set(self._xdm.uses(new))
+        return [f"{ident} is taken away" for ident in self._xdm.uses(old) if ident not in known]
+
+    def _in_use(self, who: Caller, resource: Json, seen: set[str]) -> bool:
+        ident = str(resource["$id"])
+        if ident in seen:
+            return False
+        seen.add(ident)
+        if "union" in _tags(resource):
+            return True
+        for user in self.storage.users(who.tenant, ident):
+            if self.storage.get(who.tenant, "dataSets", user) is not None:
+                return True
+            other = self._xdm.find_any(who, user)
+            if other is not None and self._in_use(who, other, seen):
+                return True
+        return False
 
 
-def _refusal(status: int, code: str, title: str) -> Refusal:
-    body: Json = {"type": f"http://ns.adobe.com/aep/errors/{code}", "title": title, "status": status, "detail": title}
-    return Refusal(status, body)
+def _check_shape(kind: str, body: Json) -> None:
+    if not isinstance(body.get("title"), str) or not body["title"]:
+        raise registry_refusal(400, "XDM-1401", "title is required.")
+    if body.get("type") != "object":
+        raise registry_refusal(400, "XDM-1401", "type must be object.")
+    if not isinstance(body.get("allOf", []), list) or (kind != "datatypes" and not body.get("allOf")):
+        raise registry_refusal(400, "XDM-1401", "allOf must be a list of references.")
+
+
+def registry_refusal(status: int, code: str, detail: str) -> Refusal:
+    """Return a refusal in the registry's shape (api-facts 1.5)."""
+    moment = datetime.now(UTC).strftime("%m-%d-%Y %H:%M:%S")
+    title = {404: "Resource not found", 403: "Forbidden"}.get(status, "Bad request")
+    report = {"registryRequestId": new_hex(32), "timestamp": moment, "detailed-message": detail, "sub-errors": []}
+    kind = f"http://ns.adobe.com/aep/errors/{code}-{status}"
+    return Refusal(status, {"type": kind, "title": title, "status": status, "report": report, "detail": detail})
+
+
+def accept(ask: Ask, *, versioned: bool) -> str:
+    """Return the form an Accept header asks for. Refuses a list with a version, and a look-up without one."""
+    found = _ACCEPT.fullmatch(ask.request.headers.get("accept", "").strip())
+    if versioned and (not found or not found["version"]):
+        raise registry_refusal(400, "XDM-1007", "The Accept header of a look-up names a form and a version.")
+    if not versioned and (not found or found["version"]):
+        raise registry_refusal(400, "XDM-1006", "The Accept header of a list names a form and no version.")
+    assert found is not None
+    return found["form"] or ""
+
+
+def _kind(ask: Ask) -> str:
+    word = ask.request.url.path.removeprefix(BASE).split("/")[2]
+    return _ALIASES.get(word, word)
+
+
+def _container(ask: Ask) -> str:
+    return ask.request.url.path.removeprefix(BASE).split("/")[1]
+
+
+def _column(field: str) -> str:
+    if not re.fullmatch(r"[\w:$.]+", field):
+        raise registry_refusal(400, "XDM-1004", f"{field!r} is no field to order or filter by.")
+    return "name" if field == "title" else f"CAST(json_extract(body, '$.\"{field}\"') AS TEXT)"
+
+
+def _filtered(text: str) -> Condition:
+    found = _FILTER.fullmatch(text)
+    if not found:
+        raise registry_refusal(400, "XDM-1004", f"The filter {text!r} cannot be read.")
+    field, sign, value = found.groups()
+    if sign == "~":
+        try:
+            re.compile(value)
+        except re.error:
+            raise registry_refusal(400, "XDM-1004", f"{value!r} is no regular expression.") from None
+        return f"regexp(?, {_column(field)})", (value,)
+    return f"{_column(field)} {'=' if sign == '==' else 'IS NOT'} ?", (value,)
+
+
+def _instruction(item: Any) -> Json:
+    if not isinstance(item, dict) or not isinstance(item.get("path"), str) or not isinstance(item.get("op"), str):
+        raise registry_refusal(400, "XDM-1015", "An instruction has op and path.")
+    made = {**item, "op": item["op"].lower()}
+    if made["op"] not in ("add", "replace", "remove"):
+        raise registry_refusal(400, "XDM-1015", f"The operation {made['op']} is not supported.")
+    if made["path"].rstrip("/-") == "/meta:immutableTags":
+        value = made.get("value")
+        made["path"] = "/meta:immutableTags"
+        made["value"] = value if isinstance(value, list) else [value]
+    return made
+
+
+def _tags(body: Json) -> list[Any]:
+    tags = body.get("meta:immutableTags")
+    return tags if isinstance(tags, list) else []
+
+
+def _ref(part: Any) -> str:
+    return str(part.get("$ref") or "") if isinstance(part, dict) else ""
+
+
+def _alt(ident: str) -> str:
+    return "_" + ident.removeprefix("https://ns.adobe.com/").replace("/", ".")
+
+
+def _clean(body: Json) -> Json:
+    return {key: value for key, value in body.items() if key not in ("id", "name") and not key.startswith("x-")}

@@ -1,8 +1,9 @@
-"""Connection and flow specs as the platform lists them, made from the connector files in `specs/`."""
+"""Connection and flow specs as the platform lists them, made from the connector files in `specs/` (api-facts 2.11)."""
 
 from __future__ import annotations
 
 import functools
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,13 @@ import yaml
 
 Json = dict[str, Any]
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_JSON_TYPES = {"integer": "integer", "number": "number", "boolean": "boolean", "array": "array", "object": "object"}
+_JSON_TYPES = {"integer", "number", "boolean", "array", "object"}
+_DRAFT = "http://json-schema.org/draft-07/schema#"
+_MAPPING = {"type": "object", "properties": {"mappingId": {"type": "string"}, "mappingVersion": {"type": "string"}}}
+_OPTIONS = {
+    "errorDiagnosticsEnabled": {"title": "Error diagnostics", "type": "boolean", "default": False},
+    "partialIngestionPercent": {"title": "Partial ingestion threshold", "type": "number", "exclusiveMinimum": 0},
+}
 
 
 class Specs:
@@ -23,40 +30,42 @@ class Specs:
     def connection(self) -> dict[str, Json]:
         """Connection specs by id; where products share one, their auth specs stand side by side."""
         found: dict[str, Json] = {}
-        for name, facts in self._platform["connectionSpecs"].items():
+        for name, facts in self.platform["connectionSpecs"].items():
             found[facts["id"]] = _connection_spec(facts["id"], facts.get("name", name), facts["version"], {})
         for facts in self._connectors:
             for spec in (facts["connectionSpec"], facts.get("sourceConnectionSpec")):
                 if spec is not None:
-                    made = _connection_spec(spec["id"], facts["name"], spec["version"], facts)
+                    made = _connection_spec(spec["id"], spec.get("name", facts["name"]), spec["version"], facts)
                     found[spec["id"]] = _merge(found.get(spec["id"]), made)
         return found
 
     @functools.cached_property
     def flow(self) -> dict[str, Json]:
-        """Flow specs by id."""
+        """Flow specs by id; the ends a flow spec takes are those its list has and those connectors use it with."""
         found: dict[str, Json] = {}
-        for direction, items in self._platform["flowSpecs"].items():
+        for direction, items in self.platform["flowSpecs"].items():
             for facts in items:
-                ident = facts.get("id")
-                if ident is None:
-                    continue
-                found[ident] = {
-                    "id": ident,
-                    "name": facts.get("name", f"{direction}-{ident[:8]}"),
-                    "providerId": facts.get("providerId", ""),
-                    "version": facts["version"],
-                    "sourceConnectionSpecIds": facts.get("sourceConnectionSpecIds", []),
-                    "targetConnectionSpecIds": facts.get("targetConnectionSpecIds", []),
-                    "transformationSpecs": [{"name": name} for name in facts.get("transformations", [])],
-                    "attributes": {"isSourceFlow": direction == "sources"},
-                }
+                ident = _ident(facts)
+                found[ident] = self._flow_spec({**facts, "id": ident}, incoming=direction == "sources")
         for facts in self._connectors:
-            for spec in _flow_specs(facts):
-                found.setdefault(
-                    spec["id"],
-                    {**spec, "name": facts["name"], "attributes": {"isSourceFlow": facts["direction"] == "source"}},
+            incoming = facts["direction"] == "source"
+            for spec, source in self._uses(facts):
+                spec = {**spec, "id": _ident(spec)}
+                made = found.setdefault(
+                    spec["id"], self._flow_spec({**spec, "name": spec.get("name", facts["name"])}, incoming=incoming)
                 )
+                _join(made["sourceConnectionSpecIds"], source)
+                target = self.platform["connectionSpecs"]["data-lake"] if incoming else facts["connectionSpec"]
+                _join(made["targetConnectionSpecIds"], target["id"])
+        return found
+
+    def schedule(self, ident: str) -> str | None:
+        """Return the schedule a flow spec wants: a key of `schedules` in platform.yaml, `none`, or None: not known."""
+        return self._schedules.get(ident)
+
+    def limits(self, schedule: str) -> Json:
+        """Return what is known of one sort of schedule."""
+        found: Json = self.platform["schedules"][schedule]
         return found
 
     def secret_parameters(self, ident: str, auth: str) -> set[str]:
@@ -66,9 +75,36 @@ class Specs:
                 return {name for name, facts in item["spec"]["properties"].items() if facts.get("format") == "password"}
         return set()
 
+    def inlet_from(self, ident: str) -> str | None:
+        """Return which object of a streaming source gets the inlet: `flow`, `base-connection` or None."""
+        return self._inlets.get(ident)
+
     @functools.cached_property
-    def _platform(self) -> Json:
+    def platform(self) -> Json:
+        """The ids that are the same in every organization."""
         return _read(self._root / "platform.yaml")
+
+    @functools.cached_property
+    def _inlets(self) -> dict[str, str]:
+        return {
+            facts["connectionSpec"]["id"]: facts["inletUrlFrom"]
+            for facts in self._connectors
+            if "inletUrlFrom" in facts
+        }
+
+    @functools.cached_property
+    def _schedules(self) -> dict[str, str]:
+        found = {}
+        for items in self.platform["flowSpecs"].values():
+            found.update({facts["id"]: facts["schedule"] for facts in items if "id" in facts and "schedule" in facts})
+        for facts in self._connectors:
+            if facts["direction"] == "source":
+                use = facts["schedule"]
+                found.setdefault(facts["flowSpec"]["id"], "none" if use["use"] == "none" else use.get("kind", ""))
+            for export in facts.get("exports", {}).values():
+                if "id" in export.get("flowSpec", {}) and export.get("schedule") == "dataset-export":
+                    found.setdefault(export["flowSpec"]["id"], "dataset-export")
+        return {ident: kind for ident, kind in found.items() if kind}
 
     @functools.cached_property
     def _connectors(self) -> list[Json]:
@@ -78,49 +114,100 @@ class Specs:
             for path in sorted((self._root / folder).glob("*.yaml"))
         ]
 
+    def _uses(self, facts: Json) -> list[tuple[Json, str]]:
+        """Return each flow spec a connector is used with, and the connection spec of the source end."""
+        if facts["direction"] == "source":
+            end: Json = facts.get("sourceConnectionSpec") or facts["connectionSpec"]
+            return [(facts["flowSpec"], end["id"])]
+        return [
+            (export["flowSpec"], self.platform["connectionSpecs"][export["source"]]["id"])
+            for export in facts["exports"].values()
+        ]
 
-def _read(path: Path) -> Json:
+    def _flow_spec(self, facts: Json, *, incoming: bool) -> Json:
+        made: Json = {
+            "id": facts["id"],
+            "name": facts.get("name", f"{'source' if incoming else 'destination'}-{facts['id'][:8]}"),
+            "providerId": facts.get("providerId", ""),
+            "version": facts.get("version", "1.0"),
+            "sourceConnectionSpecIds": list(facts.get("sourceConnectionSpecIds", [])),
+            "targetConnectionSpecIds": list(facts.get("targetConnectionSpecIds", [])),
+            "transformationSpecs": [
+                {"name": name, **({"spec": {"$schema": _DRAFT, **_MAPPING}} if name == "Mapping" else {})}
+                for name in facts.get("transformations", [])
+            ],
+            "attributes": {"isSourceFlow": incoming},
+        }
+        if facts.get("options"):
+            properties = {name: _OPTIONS[name] for name in facts["options"] if name in _OPTIONS}
+            made["optionSpec"] = {
+                "name": "OptionSpec", "spec": {"$schema": _DRAFT, "type": "object", "properties": properties},
+            }  # fmt: skip
+        if facts.get("schedule", "none") != "none":
+            made["scheduleSpec"] = {
+                "name": "PeriodicSchedule", "type": "Periodic",
+                "spec": _schema(self.limits(facts["schedule"])["params"]),
+            }  # fmt: skip
+        return made
+
+
+def _read(path: Path) -> dict[str, Any]:
     loaded: Json = yaml.load(path.read_text(encoding="utf-8"), Loader=_LOADER)
     return loaded
 
 
-def _flow_specs(facts: Json) -> list[Json]:
-    specs = [facts["flowSpec"]] if "flowSpec" in facts else [item["flowSpec"] for item in facts["exports"].values()]
-    return [dict(spec) for spec in specs if "id" in spec]
+def _ident(facts: Json) -> str:
+    """Return the id of a flow spec. Where no document gives one, a client has to look it up by name: it gets ours."""
+    return str(facts.get("id") or uuid.uuid5(uuid.NAMESPACE_DNS, facts["name"]))
+
+
+def _join(known: list[str], ident: str) -> None:
+    if ident not in known:
+        known.append(ident)
 
 
 def _connection_spec(ident: str, name: str, version: str, facts: Json) -> Json:
-    return {
+    made: Json = {
         "id": ident,
         "name": name,
         "providerId": facts.get("providerId", ""),
         "version": version,
         "authSpec": [
-            {
-                "name": auth["specName"],
-                "type": "Basic",
-                "spec": {
-                    "$schema": "http://json-schema.org/draft-07/schema#",
-                    "type": "object",
-                    "properties": {item["name"]: _property(item) for item in auth["params"]},
-                    "required": [item["name"] for item in auth["params"] if item.get("required")],
-                },
-            }
+            {"name": auth["specName"], "type": auth["specName"], "spec": _schema(auth["params"])}
             for auth in facts.get("auth", [])
         ],
         "attributes": {
             "isSource": facts.get("direction") == "source",
             "isDestination": facts.get("direction") == "destination",
             "category": facts.get("category", "platform"),
+            "connectorName": facts.get("name", name),
         },
-        "streaming": facts.get("inletUrlFrom"),
+    }
+    if "source" in facts:
+        made["sourceSpec"] = {"type": facts.get("kind", ""), "spec": _schema(facts["source"]["params"])}
+    if "target" in facts:
+        made["targetSpec"] = {"type": facts.get("kind", ""), "spec": _schema(facts["target"]["params"])}
+    return made
+
+
+def _schema(params: list[Json]) -> Json:
+    return {
+        "$schema": _DRAFT,
+        "type": "object",
+        "properties": {item["name"]: _property(item) for item in params},
+        "required": [item["name"] for item in params if item.get("required")],
     }
 
 
 def _property(item: Json) -> Json:
-    made: Json = {"type": _JSON_TYPES.get(item.get("type", ""), "string")}
+    kind = item.get("type", "string")
+    made: Json = {"type": kind if kind in _JSON_TYPES else "string"}
     if item.get("secret"):
         made["format"] = "password"
+    if item.get("values"):
+        made["enum"] = list(item["values"])
+    if "default" in item:
+        made["default"] = item["default"]
     return made
 
 
@@ -131,4 +218,7 @@ def _merge(old: Json | None, new: Json) -> Json:
     old["authSpec"] += [item for item in new["authSpec"] if item["name"] not in known]
     for flag in ("isSource", "isDestination"):
         old["attributes"][flag] = old["attributes"][flag] or new["attributes"][flag]
+    for part in ("sourceSpec", "targetSpec"):
+        if part in new:
+            old.setdefault(part, new[part])
     return old

@@ -1,43 +1,33 @@
-"""Words every service of the emulator shares: refusals, etags, identifiers, query parsing."""
+"""Words every service of the emulator shares: endpoints, who asks, refusals, etags, identifiers."""
 
 from __future__ import annotations
 
+import json
 import secrets
 import time
 import uuid
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 
 from reconciler.emulator.storage import Json, Storage
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
-    """Switches for what the platform does in more than one way; the defaults are the milder ones.
-
-    `settle_delay`: seconds a new or changed flow stays in transition. `strict_references`: refuse schemas,
-    datasets and audiences the emulator does not hold. `stringify`: numbers of schedules and versions come back
-    as strings, selectors gain fields. `patch_without_body`: PATCH /flows answers 202 without a body.
-    `deletes_accepted`: DELETE answers 202 instead of 204.
-    """
-
-    settle_delay: float = 0.0
-    strict_references: bool = False
-    stringify: bool = False
-    patch_without_body: bool = False
-    deletes_accepted: bool = False
-
-
 class Refusal(Exception):  # noqa: N818 - it is an answer, not an error of ours
-    """An answer that ends the request: a status and the body its service would give."""
+    """An answer that ends the request and undoes what it did: a status and the body its service would give."""
 
     def __init__(self, status: int, body: Any) -> None:
         super().__init__(status)
         self.status = status
         self.body = body
+
+
+Refuse = Callable[[int, str], Refusal]
 
 
 def flow_refusal(code: str, title: str, detail: str = "") -> Refusal:
@@ -55,6 +45,17 @@ def flow_refusal(code: str, title: str, detail: str = "") -> Refusal:
             "errorDetails": text,
         },
     )
+
+
+def placeholder_refusal(status: int, detail: str) -> Refusal:
+    """Return a refusal in the shape of Catalog and of the gateway's media type check (api-facts 1.3, 1.5)."""
+    title = {404: "NotFoundError", 403: "ForbiddenError", 412: "PreconditionFailedError"}.get(status, "BadRequestError")
+    return Refusal(status, {"type": "/placeholder/type/uri", "status": status, "title": title, "detail": detail})
+
+
+def message_refusal(status: int, message: str) -> Refusal:
+    """Return a refusal that is a message only (Data Prep, the Flow Service at request level, ad-hoc activation)."""
+    return Refusal(status, {"message": message})
 
 
 def now_ms() -> int:
@@ -77,7 +78,12 @@ def new_etag(storage: Storage, ms: int) -> str:
     return f'"{storage.tick():08x}-0000-0200-0000-{ms // 1000:08x}0000"'
 
 
-@dataclass(slots=True)
+def stable_uuid(text: str) -> str:
+    """Return the same UUID for the same text: ids of sandboxes."""
+    return str(uuid.uuid5(uuid.NAMESPACE_DNS, text))
+
+
+@dataclass(frozen=True, slots=True)
 class Caller:
     """Who calls, for which organization and sandbox."""
 
@@ -87,49 +93,178 @@ class Caller:
     tenant: str = field(init=False)
 
     def __post_init__(self) -> None:
-        self.tenant = f"{self.organization}\x1f{self.sandbox}"
+        object.__setattr__(self, "tenant", f"{self.organization}\x1f{self.sandbox}")
+
+    @property
+    def user(self) -> str:
+        """The technical account behind the client."""
+        return f"{self.client}@techacct.adobe.com"
+
+    @property
+    def sandbox_id(self) -> str:
+        """The id of the sandbox, which only answers of services show."""
+        return stable_uuid(self.tenant)
 
 
-def caller(request: Request) -> Caller:
-    """Return who calls; refuse a request without the documented headers, in the documented order."""
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One request: who asks, and what; `raw` is its body as it came."""
+
+    request: Request
+    who: Caller
+    raw: bytes
+    refuse: Refuse
+
+    @property
+    def id(self) -> str:
+        """The id in the path."""
+        return str(self.request.path_params["id"])
+
+    @property
+    def query(self) -> QueryParams:
+        """The parameters of the query."""
+        return self.request.query_params
+
+    @property
+    def media(self) -> str:
+        """The media type of the body, in lower case, without parameters."""
+        return self.request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+    def body(self, *, optional: bool = False) -> Any:
+        """Return the decoded body. Refuses one without a usable media type, an empty one, and what is no JSON."""
+        if not self.raw.strip() and optional:
+            return None
+        if not (self.media == "application/json" or self.media.endswith("+json")):
+            raise placeholder_refusal(400, "A valid content-type must be specified")
+        if not self.raw.strip():
+            raise self.refuse(400, "The body is null or empty")
+        try:
+            return json.loads(self.raw, parse_constant=_no_constant)
+        except (ValueError, RecursionError):
+            raise self.refuse(400, "The body is not valid JSON") from None
+
+    def object(self) -> Json:
+        """Return the body, which must be a JSON object."""
+        body = self.body()
+        if not isinstance(body, dict):
+            raise self.refuse(400, "The body must be an object")
+        return body
+
+    def number(self, name: str, default: int, *, least: int = 0, most: int = 2**53) -> int:
+        """Return a number from the query, cut to `most`. Refuses what is no number, or below `least`."""
+        text = self.query.get(name, "")
+        if not text:
+            return default
+        if not (text.isascii() and text.lstrip("-").isdigit()) or len(text) > 18 or int(text) < least:
+            raise self.refuse(400, f"{name} must be a number from {least}")
+        return min(int(text), most)
+
+
+def _no_constant(text: str) -> Any:
+    raise ValueError(text)  # NaN and Infinity are no JSON, though Python reads them
+
+
+Handler = Callable[[Ask], Response]
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One operation: where it lies below its service's base, what it enforces, and which document says so."""
+
+    method: str
+    path: str
+    handler: Handler
+    rules: str
+    source: str
+    public: bool = False
+    """Asked without the platform's headers: tokens, inlets."""
+
+
+class Service:
+    """One service of the platform over a storage: a base path, endpoints, and the shape of its refusals."""
+
+    base: str = ""
+    title: str = ""
+
+    def __init__(self, storage: Storage) -> None:
+        self.storage = storage
+        self.strict_sandboxes = False
+
+    def endpoints(self) -> Iterable[Endpoint]:
+        """Return the operations of this service, those with fixed paths before those with ids."""
+        raise AssertionError
+
+    def refuse(self, status: int, detail: str) -> Refusal:
+        """Return a refusal in this service's shape."""
+        return message_refusal(status, detail)
+
+    def admit(self, who: Caller) -> None:
+        """Refuse a caller in a sandbox that is not there, where sandboxes are strict; `prod` is always there."""
+        if self.strict_sandboxes and who.sandbox != "prod":
+            organization = f"{who.organization}\x1f"
+            if self.storage.get(organization, "sandboxes", who.sandbox) is None:
+                raise flow_refusal("2100-404", "Sandbox not found", f"There is no sandbox {who.sandbox}.")
+
+    def routes(self) -> list[Route]:
+        """Return a route for each endpoint, with and without the trailing slash that some documents print."""
+        made = []
+        for endpoint in self.endpoints():
+            path = self.base + endpoint.path
+            other = path.rstrip("/") if path.endswith("/") else path + "/"
+            for spelled in (path, other):
+                if spelled:
+                    made.append(Route(spelled, self._answering(endpoint), methods=[endpoint.method]))
+        return made
+
+    def _answering(self, endpoint: Endpoint) -> Callable[[Request], Any]:
+        async def answering(request: Request) -> Response:
+            who = Caller("", "", "") if endpoint.public else caller(request, self.refuse)
+            raw = await request.body()
+            with self.storage.transaction():
+                if not endpoint.public:
+                    self.admit(who)
+                return endpoint.handler(Ask(request, who, raw, self.refuse))
+
+        return answering
+
+
+def caller(request: Request, refuse: Refuse) -> Caller:
+    """Return who calls; refuse a request without the documented headers, in the documented order (api-facts 1.3)."""
     headers = request.headers
     authorization = headers.get("authorization", "")
     if not authorization:
         raise Refusal(403, {"error_code": "403010", "message": "Oauth token is missing."})
     kind, _, token = authorization.partition(" ")
-    if kind.lower() != "bearer" or not token or token == "expired":
+    if kind.lower() != "bearer" or not token.strip() or is_expired(token):
         raise Refusal(401, {"error_code": "401013", "message": "Oauth token is not valid"})
     if not headers.get("x-api-key"):
         raise Refusal(403, {"error_code": "403000", "message": "Api Key is required"})
     if not headers.get("x-gw-ims-org-id"):
         raise Refusal(400, {"error_code": "400003", "message": "Missing header"})
-    if not headers.get("x-sandbox-name"):
-        raise flow_refusal("2105-400", "x-sandbox-name missing", "The header x-sandbox-name is missing.")
-    return Caller(headers["x-gw-ims-org-id"], headers["x-sandbox-name"], headers["x-api-key"])
+    if headers.get("x-sandbox-id"):
+        raise flow_refusal("2110-400", "x-sandbox-id with a user token", "Send x-sandbox-name, not x-sandbox-id.")
+    sandbox = headers.get("x-sandbox-name", "")
+    if not sandbox:
+        raise refuse(400, "The header x-sandbox-name is missing.")
+    if sandbox == "*":
+        raise flow_refusal("2111-403", "x-sandbox-name * with a user token")
+    return Caller(headers["x-gw-ims-org-id"], sandbox, headers["x-api-key"])
 
 
-async def json_body(request: Request, *, optional: bool = False) -> Any:
-    """Return the decoded body; refuse one without a usable media type or that is no JSON."""
-    raw = await request.body()
-    if not raw.strip() and optional:
-        return None
-    media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if not (media == "application/json" or media.endswith("+json")):
-        raise Refusal(
-            400,
-            {
-                "type": "/placeholder/type/uri",
-                "status": 400,
-                "title": "BadRequestError",
-                "detail": "A valid content-type must be specified",
-            },
-        )
-    if not raw.strip():
-        raise flow_refusal("1405-400", "Body is null or empty")
+def new_token(lifetime: float) -> str:
+    """Return a token that says itself when it ends: no table of tokens is needed."""
+    return f"emulator-{now_ms() + round(lifetime * 1000):x}-{new_hex(16)}"
+
+
+def is_expired(token: str) -> bool:
+    """Return whether a token is one of ours that has ended, or the word `expired`. Other tokens never end."""
+    parts = token.split("-")
+    if parts[0] != "emulator" or len(parts) != 3:
+        return token == "expired"
     try:
-        return await request.json()
+        return int(parts[1], 16) <= now_ms()
     except ValueError:
-        raise Refusal(400, {"message": "The body is not valid JSON"}) from None
+        return True
 
 
 def answer(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
@@ -137,7 +272,7 @@ def answer(body: Any, status: int = 200, headers: dict[str, str] | None = None) 
     return Response(status_code=status, headers=headers) if body is None else JSONResponse(body, status, headers)
 
 
-def member(body: Json, path: str) -> Any:
+def member(body: Any, path: str) -> Any:
     """Return the value at a dotted path, or None."""
     here: Any = body
     for step in path.split("."):

@@ -8,7 +8,8 @@ import pytest
 import yaml
 
 from reconciler.catalog import Connector, Parameter, shipped
-from tests.conftest import SHARED, Cli
+from reconciler.emulator.specs import Specs
+from tests.conftest import ROOT, SHARED, Cli
 
 
 def value(parameter: Parameter) -> Any:
@@ -32,6 +33,11 @@ def end(connector: Connector) -> dict[str, Any]:
     return block
 
 
+def looked_up(name: str) -> str:
+    """Return the id of a flow spec that no document gives: a user asks the platform for it."""
+    return next(ident for ident, spec in Specs(ROOT / "specs").flow.items() if spec["name"] == name)
+
+
 def manifest(connector: Connector) -> dict[str, Any]:
     """Return a minimal manifest."""
     if connector.direction == "source":
@@ -46,7 +52,7 @@ def manifest(connector: Connector) -> dict[str, Any]:
         kind = "SourceDataflow"
     else:
         known = connector.flow_spec()
-        flow = {} if known else {"flowSpec": {"id": "71471eba-b620-49e4-90fd-23f1fa0174d8", "version": "1.0"}}
+        flow = {} if known else {"flowSpec": {"id": looked_up("upsToCampaign"), "version": "1.0"}}
         spec = {"target": end(connector), "flow": flow, "audiences": [{"id": "a"}], "attributes": ["p.a"]}
         kind = "DestinationDataflow"
     name = f"{connector.direction}-{connector.key}"

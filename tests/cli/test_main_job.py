@@ -630,7 +630,11 @@ def test_on_a_terminal_it_asks_and_shows_progress(live: Cli) -> None:
 def test_what_others_own_is_looked_up_by_name(live: Cli, server: Server) -> None:
     accept = {"Accept": "application/vnd.adobe.xed+json;version=1"}
     registry, catalog = "/data/foundation/schemaregistry/tenant/schemas", "/data/foundation/catalog/dataSets"
-    schema = server.call("POST", registry, {"title": "Events", "allOf": []})
+    schema = server.call(
+        "POST",
+        registry,
+        {"title": "Events", "type": "object", "allOf": [{"$ref": "https://ns.adobe.com/xdm/context/profile"}]},
+    )
     (reference,) = server.call("POST", catalog, {"name": "Events", "schemaRef": {"id": schema["$id"]}})
     dataset = reference.rpartition("/")[2]
     assert server.call("GET", f"{registry}/{schema['meta:altId']}", **accept)["$id"] == schema["$id"]

@@ -203,7 +203,7 @@ HOMES = {
     "yaml": {"manifests", "catalog", "emulator"},
     "httpx": {"api", "stores", "cli"},
     "starlette": {"emulator"},
-    "uvicorn": {"cli"},
+    "uvicorn": {"emulator"},
     "rich": {"cli"},
     "deepdiff": {"render"},
     "jsonpatch": {"emulator"},

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from reconciler.api import retry
-from reconciler.emulator.wire import Options
+from reconciler.emulator.options import Options
 from tests.conftest import FLOW, PREP, Cli, Request, Server, serve
 
 

@@ -1,0 +1,170 @@
+"""Small services around the rest: tokens of IMS, sandboxes, labels of datasets (api-facts 1.3, 1.7, 5.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from urllib.parse import parse_qs
+
+from starlette.responses import Response
+
+from reconciler.emulator.options import Options
+from reconciler.emulator.storage import Json, Storage
+from reconciler.emulator.wire import (
+    Ask,
+    Endpoint,
+    Refusal,
+    Service,
+    answer,
+    new_token,
+    now_ms,
+    placeholder_refusal,
+    stable_uuid,
+)
+
+
+class Ims(Service):
+    """Tokens: any client gets one, but one whose secret is `wrong`."""
+
+    base = "/ims"
+    title = "IMS"
+
+    def __init__(self, storage: Storage, options: Options) -> None:
+        super().__init__(storage)
+        self._options = options
+
+    def endpoints(self) -> Iterable[Endpoint]:
+        """Return the operations."""
+        for version in ("v3", "v2"):
+            yield Endpoint(
+                "POST",
+                f"/token/{version}",
+                self.token,
+                "form or query; expires_in in seconds",
+                "facts 1.3",
+                public=True,
+            )
+
+    def token(self, ask: Ask) -> Response:
+        """POST client credentials."""
+        form = {**parse_qs(ask.raw.decode(errors="replace")), **parse_qs(ask.request.url.query)}
+        value = {key: values[0] for key, values in form.items()}
+        if value.get("grant_type") != "client_credentials" or not value.get("client_id"):
+            return answer({"error": "invalid_request", "error_description": "grant_type and client_id are needed"}, 400)
+        if value.get("client_secret") in (None, "wrong"):
+            return answer({"error": "invalid_client", "error_description": "invalid client_secret parameter"}, 401)
+        lifetime = self._options.token_lifetime
+        return answer({"access_token": new_token(lifetime), "token_type": "bearer", "expires_in": round(lifetime)})
+
+
+class Sandboxes(Service):
+    """Sandboxes of an organization: `prod`, those declared to the emulator, and those that hold something."""
+
+    base = "/data/foundation/sandbox-management"
+    title = "Sandboxes"
+
+    def endpoints(self) -> Iterable[Endpoint]:
+        """Return the operations."""
+        source = "sandbox.yaml; facts 1.7"
+        yield Endpoint("GET", "/", self.active, "the active ones of the caller", source)
+        yield Endpoint("GET", "/sandboxes", self.all, "all of the organization", source)
+        yield Endpoint("GET", "/sandboxTypes", self.types, "", source)
+        yield Endpoint("GET", "/sandboxes/{id}", self.get, "404", source)
+
+    def refuse(self, status: int, detail: str) -> Refusal:
+        """Return a refusal in the gateway's shape."""
+        return placeholder_refusal(status, detail)
+
+    def active(self, ask: Ask) -> Response:
+        """GET the active sandboxes; services alone see their ids."""
+        return self._listed([{key: value for key, value in item.items() if key != "id"} for item in self._known(ask)])
+
+    def all(self, ask: Ask) -> Response:
+        """GET all sandboxes."""
+        return self._listed(self._known(ask))
+
+    def _listed(self, items: list[Json]) -> Response:
+        links = {"page": {"href": "/sandboxes?limit={limit}&offset={offset}", "templated": True}}
+        return answer({"sandboxes": items, "_page": {"limit": 200, "count": len(items)}, "_links": links})
+
+    def types(self, ask: Ask) -> Response:
+        """GET the sorts of sandboxes."""
+        return answer({"sandboxTypes": [{"id": name, "title": name.title()} for name in ("production", "development")]})
+
+    def get(self, ask: Ask) -> Response:
+        """GET one sandbox by name."""
+        for item in self._known(ask):
+            if item["name"] == ask.id:
+                return answer(item)
+        raise placeholder_refusal(404, f"Sandbox {ask.id} not found.")
+
+    def _known(self, ask: Ask) -> list[Json]:
+        organization = ask.who.organization
+        declared = [body for _, body in self.storage.select(f"{organization}\x1f", "sandboxes", order="number")]
+        names = {"prod", *(body["name"] for body in declared), *self.storage.tenants(organization)} - {""}
+        kinds = {body["name"]: body for body in declared}
+        return [_sandbox(organization, name, kinds.get(name, {})) for name in sorted(names)]
+
+
+def _sandbox(organization: str, name: str, facts: Json) -> Json:
+    day = datetime.fromtimestamp(0, UTC).strftime("%Y-%m-%d %H:%M:%S")
+    return {
+        "id": stable_uuid(f"{organization}\x1f{name}"),
+        "name": name,
+        "title": facts.get("title", name),
+        "state": facts.get("state", "active"),
+        "type": facts.get("type", "production" if name == "prod" else "development"),
+        "region": "VA7",
+        "isDefault": name == "prod",
+        "etag": 1,
+        "createdDate": day,
+        "lastModifiedDate": day,
+        "createdBy": "emulator",
+        "modifiedBy": "emulator",
+    }
+
+
+class DatasetLabels(Service):
+    """Usage labels of datasets, what data governance is decided by."""
+
+    base = "/data/foundation/dataset"
+    title = "Dataset Service"
+
+    def endpoints(self) -> Iterable[Endpoint]:
+        """Return the operations."""
+        path, source = "/datasets/{id}/labels", "dataset-service.yaml; facts 5.4"
+        yield Endpoint("GET", path, self.get, "404; etag in a header", source)
+        yield Endpoint("PUT", path, self.put, "If-Match with that etag, 409", source)
+        yield Endpoint("POST", path, self.put, "201, 409 when there are some", source)
+
+    def refuse(self, status: int, detail: str) -> Refusal:
+        """Return a refusal in the Dataset Service's shape."""
+        body = {"timestamp": now_ms(), "status": status, "code": f"PES-{status}", "message": detail, "path": self.base}
+        return Refusal(status, body)
+
+    def get(self, ask: Ask) -> Response:
+        """GET the labels of a dataset."""
+        found = self._labels(ask)
+        return answer(found["body"], 200, {"etag": f'"{found["turn"]}"'})
+
+    def put(self, ask: Ask) -> Response:
+        """PUT or POST labels."""
+        body, old = ask.object(), self.storage.get(ask.who.tenant, "labels", ask.id)
+        creating = ask.request.method == "POST"
+        if creating and old:
+            raise self.refuse(409, "The dataset has labels; PUT others.")
+        if not creating and ask.request.headers.get("if-match") != f'"{self._labels(ask)["turn"]}"':
+            raise self.refuse(409, "If-Match is not the etag of the labels.")
+        self._labels(ask)
+        made = {"id": ask.id, "turn": (old or {"turn": 0})["turn"] + 1}
+        labels = {key: body[key] for key in ("labels", "optionalLabels") if key in body}
+        urn = f"urn:dataSet:{ask.id}"
+        made["body"] = {"labels": [], **labels, urn: {"imsOrg": ask.who.organization, **labels}}
+        self.storage.put(ask.who.tenant, "labels", made, made=now_ms())
+        return answer(made["body"], 201 if creating else 200, {"etag": f'"{made["turn"]}"'})
+
+    def _labels(self, ask: Ask) -> Json:
+        if self.storage.get(ask.who.tenant, "dataSets", ask.id) is None:
+            raise self.refuse(404, f"Dataset {ask.id} not found.")
+        empty: Json = {"id": ask.id, "turn": 0, "body": {"labels": []}}
+        return self.storage.get(ask.who.tenant, "labels", ask.id) or empty
