@@ -5,19 +5,21 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import socket
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import uvicorn
 
 from reconciler.__main__ import run
 from reconciler.emulator.app import create_app
 from reconciler.emulator.options import Options
+from reconciler.emulator.server import config as server_config
+from reconciler.emulator.server import listen
 from reconciler.emulator.storage import Storage
 
 ROOT = Path(__file__).parent.parent
@@ -25,6 +27,12 @@ SHARED = ROOT.parent / "shared"
 FLOW = "/data/foundation/flowservice"
 PREP = "/data/foundation/conversion"
 
+HEADERS = {
+    "Authorization": "Bearer t",
+    "x-api-key": "key",
+    "x-gw-ims-org-id": "O@AdobeOrg",
+    "x-sandbox-name": "dev",
+}
 SECRETS = {
     "RECONCILER_SECRET_KINESIS_ID": "AKIAIOSFODNN7EXAMPLE",
     "RECONCILER_SECRET_KINESIS_KEY": "canary-kinesis-5f1c",
@@ -55,6 +63,7 @@ class Server:
     url: str
     storage: Storage
     requests: list[Request] = field(default_factory=list)
+    traffic: list[Request] = field(default_factory=list)
     before: list[Fault] = field(default_factory=list)
     after: list[Fault] = field(default_factory=list)
 
@@ -72,8 +81,6 @@ class Server:
 
     def call(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
         """Do what somebody in the UI would do; returns the decoded answer."""
-        import httpx
-
         answer = httpx.request(
             method,
             self.url + path,
@@ -134,6 +141,7 @@ class Recorder:
             body = raw.decode()
         seen = Request(scope["method"], scope["path"], scope["query_string"].decode(), headers, body)
         ours = headers.get("x-recorded") != "no"
+        self.server.traffic.append(seen)
         if ours:
             self.server.requests.append(seen)
             for fault in list(self.server.before):
@@ -150,7 +158,8 @@ class Recorder:
         await self.app(scope, replay, keep)
         seen.status = sent[0]["status"]
         answer = b"".join(message.get("body", b"") for message in sent[1:])
-        seen.answer = json.loads(answer) if answer[:1] in (b"{", b"[") else answer.decode()
+        kind = dict(sent[0].get("headers", ())).get(b"content-type", b"")
+        seen.answer = json.loads(answer) if kind == b"application/json" else answer.decode()
         if ours:
             for fault in list(self.server.after):
                 if await self._fault(fault(seen), send):
@@ -180,15 +189,12 @@ class Recorder:
 
 def serve(options: Options | None = None, storage: Storage | None = None) -> Iterator[Server]:
     """Run an emulator in a thread for as long as the caller needs it."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        listener = probe.dup()
+    listener = listen("127.0.0.1", 0)
     port = listener.getsockname()[1]
-    listener.listen(128)
     held = storage or Storage(":memory:")
     server = Server(f"http://127.0.0.1:{port}", held)
     app = Recorder(create_app(held, options), server)
-    config = uvicorn.Config(app, log_level="critical", lifespan="off", timeout_graceful_shutdown=1)
+    config = server_config(app, log_level="critical", timeout_graceful_shutdown=1)
     running = uvicorn.Server(config)
     thread = threading.Thread(target=running.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
@@ -197,12 +203,23 @@ def serve(options: Options | None = None, storage: Storage | None = None) -> Ite
     thread.join(10)
     listener.close()
     held.close()
+    from tests.contract.traffic import SESSION
+
+    problems = SESSION.check(server.traffic)
+    assert not problems, "against the published descriptions:\n" + "\n".join(sorted(set(problems)))
 
 
 @pytest.fixture
 def server() -> Iterator[Server]:
     """An emulator over HTTP with the default switches."""
     yield from serve()
+
+
+@pytest.fixture
+def http(server: Server) -> Iterator[httpx.Client]:
+    """A plain client with the documented headers: it knows nothing of ours."""
+    with httpx.Client(base_url=server.url, headers=HEADERS) as client:
+        yield client
 
 
 @dataclass

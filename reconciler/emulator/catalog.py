@@ -129,7 +129,7 @@ class Catalog(Service):
     def patch(self, ask: Ask) -> Response:
         """PATCH: instructions for `application/json-patch+json`, or a list; else a merge of top-level members."""
         old, body = self._found(ask), ask.body()
-        if ask.media == "application/json-patch+json" or isinstance(body, list):
+        if ask.media == "application/json-patch+json" or isinstance(body, list):  # catalog.yaml shows a list under both
             return self._change(ask, old, _patched(old, body))
         if not isinstance(body, dict):
             raise placeholder_refusal(400, "The body must be an object")
@@ -199,7 +199,7 @@ def _said(tags: Json, name: str) -> set[str]:
 
 
 def _patched(old: Json, operations: Any) -> Json:
-    if not isinstance(operations, list) or not all(isinstance(item, dict) for item in operations):
+    if not isinstance(operations, list) or not operations or not all(isinstance(item, dict) for item in operations):
         raise placeholder_refusal(400, "The body must be a list of JSON Patch instructions")
     lowered = [{**item, "op": str(item.get("op", "")).lower()} for item in operations]
     try:

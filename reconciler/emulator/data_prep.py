@@ -179,7 +179,6 @@ class DataPrep(Service):
             "source": source,
             "destination": destination,
             "sourceType": kind,
-            "columnName": None,
             "exception": problem,
         }
         return {"status": "FAILED", "errors": [error]}

@@ -133,38 +133,50 @@ class DatasetLabels(Service):
     def endpoints(self) -> Iterable[Endpoint]:
         """Return the operations."""
         path, source = "/datasets/{id}/labels", "dataset-service.yaml; facts 5.4"
-        yield Endpoint("GET", path, self.get, "404; etag in a header", source)
+        yield Endpoint("GET", path, self.get, "404 without labels; etag in a header", source)
         yield Endpoint("PUT", path, self.put, "If-Match with that etag, 409", source)
-        yield Endpoint("POST", path, self.put, "201, 409 when there are some", source)
+        yield Endpoint("POST", path, self.create, "201, 409 when there are some", source)
 
     def refuse(self, status: int, detail: str) -> Refusal:
-        """Return a refusal in the Dataset Service's shape."""
-        body = {"timestamp": now_ms(), "status": status, "code": f"PES-{status}", "message": detail, "path": self.base}
+        """Return a refusal in the Dataset Service's shape; its status is a text."""
+        moment = datetime.now(UTC).isoformat(timespec="milliseconds")
+        body = {
+            "timestamp": moment,
+            "status": str(status),
+            "code": f"PES-{status}",
+            "message": detail,
+            "path": self.base,
+        }
         return Refusal(status, body)
 
     def get(self, ask: Ask) -> Response:
         """GET the labels of a dataset."""
-        found = self._labels(ask)
+        found = self._found(ask)
         return answer(found["body"], 200, {"etag": f'"{found["turn"]}"'})
 
     def put(self, ask: Ask) -> Response:
-        """PUT or POST labels."""
-        body, old = ask.object(), self.storage.get(ask.who.tenant, "labels", ask.id)
-        creating = ask.request.method == "POST"
-        if creating and old:
-            raise self.refuse(409, "The dataset has labels; PUT others.")
-        if not creating and ask.request.headers.get("if-match") != f'"{self._labels(ask)["turn"]}"':
+        """PUT other labels."""
+        old = self._found(ask)
+        if ask.request.headers.get("if-match") != f'"{old["turn"]}"':
             raise self.refuse(409, "If-Match is not the etag of the labels.")
-        self._labels(ask)
-        made = {"id": ask.id, "turn": (old or {"turn": 0})["turn"] + 1}
-        labels = {key: body[key] for key in ("labels", "optionalLabels") if key in body}
-        urn = f"urn:dataSet:{ask.id}"
-        made["body"] = {"labels": [], **labels, urn: {"imsOrg": ask.who.organization, **labels}}
-        self.storage.put(ask.who.tenant, "labels", made, made=now_ms())
-        return answer(made["body"], 201 if creating else 200, {"etag": f'"{made["turn"]}"'})
+        return self._keep(ask, old["turn"] + 1, 200)
 
-    def _labels(self, ask: Ask) -> Json:
+    def create(self, ask: Ask) -> Response:
+        """POST the first labels of a dataset."""
         if self.storage.get(ask.who.tenant, "dataSets", ask.id) is None:
             raise self.refuse(404, f"Dataset {ask.id} not found.")
-        empty: Json = {"id": ask.id, "turn": 0, "body": {"labels": []}}
-        return self.storage.get(ask.who.tenant, "labels", ask.id) or empty
+        if self.storage.get(ask.who.tenant, "labels", ask.id) is not None:
+            raise self.refuse(409, "The dataset has labels; PUT others.")
+        return self._keep(ask, 1, 201)
+
+    def _keep(self, ask: Ask, turn: int, status: int) -> Response:
+        sent = ask.object()
+        body = {key: sent.get(key, []) for key in ("labels", "optionalLabels")}
+        self.storage.put(ask.who.tenant, "labels", {"id": ask.id, "turn": turn, "body": body}, made=now_ms())
+        return answer(body, status, {"etag": f'"{turn}"'})
+
+    def _found(self, ask: Ask) -> Json:
+        found = self.storage.get(ask.who.tenant, "labels", ask.id)
+        if found is None:
+            raise self.refuse(404, f"Dataset {ask.id} has no labels.")
+        return found

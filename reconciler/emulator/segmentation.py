@@ -171,7 +171,7 @@ class Segmentation(Service):
             "description": "",
             "lifecycleState": "published",
             "originName": "CUSTOM_UPLOAD" if external else "REAL_TIME_CUSTOMER_PROFILE",
-            "namespace": "CustomerAudienceUpload" if external else "AEPSegments",
+            "namespace": "AEPSegments",
             "type": "SegmentDefinition",
             "schema": {"name": "_xdm.context.profile"},
             "profileInstanceId": "ups",

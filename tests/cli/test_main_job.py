@@ -633,7 +633,12 @@ def test_what_others_own_is_looked_up_by_name(live: Cli, server: Server) -> None
     schema = server.call(
         "POST",
         registry,
-        {"title": "Events", "type": "object", "allOf": [{"$ref": "https://ns.adobe.com/xdm/context/profile"}]},
+        {
+            "title": "Events",
+            "description": "",
+            "type": "object",
+            "allOf": [{"$ref": "https://ns.adobe.com/xdm/context/profile"}],
+        },
     )
     (reference,) = server.call("POST", catalog, {"name": "Events", "schemaRef": {"id": schema["$id"]}})
     dataset = reference.rpartition("/")[2]

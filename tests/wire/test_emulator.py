@@ -2,34 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
 
 from reconciler.emulator.options import Options
-from tests.conftest import FLOW, PREP, Server, serve
+from tests.conftest import FLOW, HEADERS, PREP, Server, serve
 
-HEADERS = {
-    "Authorization": "Bearer t",
-    "x-api-key": "key",
-    "x-gw-ims-org-id": "O@AdobeOrg",
-    "x-sandbox-name": "dev",
-}
 PROFILE = {"id": "8a9c3494-9708-43d7-ae3f-cda01e5030e1", "version": "1.0"}
 KINESIS = {"id": "86043421-563b-46ec-8e6c-e23184711bf6", "version": "1.0"}
 AUTH = {
     "specName": "Aws Kinesis authentication credentials",
     "params": {"accessKeyId": "a", "secretKey": "hush", "region": "r"},
 }
-
-
-@pytest.fixture
-def http(server: Server) -> Iterator[httpx.Client]:
-    """A client with the documented headers."""
-    with httpx.Client(base_url=server.url, headers=HEADERS) as client:
-        yield client
 
 
 def made(http: httpx.Client, kind: str, body: dict[str, Any], status: int = 201) -> Any:
