@@ -23,7 +23,7 @@ NOW = int(time.time())
 
 def post(http: httpx.Client, path: str, body: Any, status: int = 201) -> Any:
     """POST to the Flow Service and return the answer."""
-    answer = http.post(f"{FLOW}/{path}", json=body)
+    answer = http.post(f"{FLOW}/{path}", json=body) if body is not None else http.post(f"{FLOW}/{path}")
     assert answer.status_code == status, answer.text
     return answer.json()
 
@@ -75,7 +75,7 @@ def test_events_at_a_webhook_become_runs(http: httpx.Client, server: Server) -> 
     last = http.get(f"{FLOW}/flows/{flow['id']}").json()["items"][0]
     assert last["lastRunDetails"]["state"] == "success"
     assert last["etag"] == flow["etag"], "a run is no change of the flow"
-    post(http, f"flows/{flow['id']}/action?op=disable", {}, 200)
+    post(http, f"flows/{flow['id']}/action?op=disable", None, 200)
     httpx.post(inlet, json={"event_id": 9})
     assert sum(item["metrics"]["recordSummary"]["inputRecordCount"] for item in runs(http, flow)) == 3
 
@@ -96,10 +96,9 @@ def test_the_inlet_of_an_account_and_its_refusals(http: httpx.Client, server: Se
     batch = httpx.post(several, json={"messages": [envelope(flow["id"]), bad]})
     assert batch.status_code == 207
     assert [sorted(item) for item in batch.json()["responses"]] == [["xactionId"], ["message", "status"]]
-    (run,) = runs(http, flow)
-    summary = run["metrics"]["recordSummary"]
-    assert (summary["inputRecordCount"], summary["failedRecordCount"]) == (4, 2)
-    assert summary["failedInfo"][0]["message"]
+    summaries = [run["metrics"]["recordSummary"] for run in runs(http, flow)]  # two, where a minute ended in between
+    assert [sum(item[name] for item in summaries) for name in ("inputRecordCount", "failedRecordCount")] == [4, 2]
+    assert any(item.get("failedInfo") for item in summaries)
     assert httpx.post(f"{server.url}/collection/{'0' * 64}", json={}).status_code == 400
     assert httpx.post(inlet, content=b'"' + b"x" * 1024 * 1024 + b'"').status_code == 413
     assert httpx.post(several, json={}).status_code == 400
@@ -130,7 +129,7 @@ def test_runs_on_demand(http: httpx.Client) -> None:
     post(http, "runs", {"flowId": "none"}, 400)
     assert http.put(f"{FLOW}/runs/{made['id']}", json={}).json()["type"].endswith("1427-400")
     assert http.get(f"{FLOW}/runs/none").status_code == 404
-    post(http, f"runs/{made['id']}/action?op=RE_TRIGGER", {}, 400)
+    post(http, f"runs/{made['id']}/action?op=RE_TRIGGER", None, 400)
     for other in serve(Options(tutorial_forms=True)):
         with httpx.Client(base_url=other.url, headers=HEADERS) as client:
             once = dataflow(client, S3, S3_FLOW, scheduleParams={"startTime": str(NOW), "frequency": "once"})
@@ -149,7 +148,7 @@ def test_runs_are_made_from_behind_and_filtered(http: httpx.Client, server: Serv
     assert len(runs(http, flow, "&property=metrics.durationSummary.startedAtUTC>1000000")) == 2
     assert http.get(f"{FLOW}/runs?count=true").json() == {"count": 3}
     (bad,) = runs(http, flow, "&property=metrics.statusSummary.status==failed")
-    assert post(http, f"runs/{bad['id']}/action?op=RE_TRIGGER", {}, 200)["id"] == bad["id"]
+    assert post(http, f"runs/{bad['id']}/action?op=RE_TRIGGER", None, 200)["id"] == bad["id"]
     assert not runs(http, flow, "&property=metrics.statusSummary.status==failed")
     nobody = {"organization": "O@AdobeOrg", "sandbox": "dev", "flowId": "none"}
     assert httpx.post(f"{server.url}/_emulator/runs", json=nobody).status_code == 404
