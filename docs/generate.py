@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -170,7 +171,45 @@ def connectors() -> str:
     return "".join(out)
 
 
-PAGES: dict[str, Callable[[], str]] = {"commands.md": commands, "manifests.md": manifests, "connectors.md": connectors}
+def emulator() -> str:
+    """Return the page on the emulator: what people wrote, and the table of endpoints from the code."""
+    from reconciler.emulator.app import services, specs_folder
+    from reconciler.emulator.options import Options
+    from reconciler.emulator.specs import Specs
+    from reconciler.emulator.storage import Storage
+
+    heading = "## Endpoints\n\n"
+    written = (HERE / "emulator.md").read_text(encoding="utf-8").partition(heading)[0]
+    out = [written, heading, "<!-- The tables are written by docs/generate.py: run ./run docs. -->\n"]
+    storage = Storage(":memory:")
+    for service in services(storage, Options(), Specs(specs_folder())):
+        out.append(f"\n### {service.title}: `{service.base or '/'}`\n\n| | rules | source |\n| --- | --- | --- |\n")
+        for item in service.endpoints():
+            path = (item.path or "/").replace("{id:path}", "{id}")
+            source = re.sub(r";? ?facts .*", "", item.source) or "tutorials"
+            out.append(f"| {item.method} `{path}` | {item.rules} | {source} |\n")
+    storage.close()
+    out.append("\nNot offered, and why:\n\n")
+    for reason, names in _not_offered().items():
+        out.append(f"- {reason}: {', '.join(f'`{name}`' for name in names)}\n")
+    return "".join(out)
+
+
+def _not_offered() -> dict[str, list[str]]:
+    sys.path.insert(0, str(HERE.parent))
+    try:
+        from tests.contract.not_offered import NOT_OFFERED
+    finally:
+        sys.path.pop(0)
+    return NOT_OFFERED
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "commands.md": commands,
+    "manifests.md": manifests,
+    "connectors.md": connectors,
+    "emulator.md": emulator,
+}
 
 
 def picture() -> None:

@@ -64,6 +64,8 @@ class Server:
     storage: Storage
     requests: list[Request] = field(default_factory=list)
     traffic: list[Request] = field(default_factory=list)
+    quoting: bool = False
+    """The requests are examples of the descriptions: some do not fit their own schemas, only answers are checked."""
     before: list[Fault] = field(default_factory=list)
     after: list[Fault] = field(default_factory=list)
 
@@ -205,8 +207,23 @@ def serve(options: Options | None = None, storage: Storage | None = None) -> Ite
     held.close()
     from tests.contract.traffic import SESSION
 
-    problems = SESSION.check(server.traffic)
+    problems = SESSION.check(server.traffic, requests=not server.quoting)
     assert not problems, "against the published descriptions:\n" + "\n".join(sorted(set(problems)))
+
+
+def served(*, log: Any = None, options: Options | None = None, **more: Any) -> Iterator[httpx.Client]:
+    """Run an emulator behind nothing but its own server, and yield a client."""
+    storage = Storage(":memory:")
+    listener = listen("127.0.0.1", 0)
+    app = create_app(storage, options, log=log, **more)
+    running = uvicorn.Server(server_config(app, log_level="critical", timeout_graceful_shutdown=1))
+    thread = threading.Thread(target=running.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread.start()
+    with httpx.Client(base_url=f"http://127.0.0.1:{listener.getsockname()[1]}", headers=HEADERS) as client:
+        yield client
+    running.should_exit = True
+    thread.join(10)
+    storage.close()
 
 
 @pytest.fixture
@@ -317,3 +334,11 @@ def point_at(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
         **SECRETS,
     }.items():
         monkeypatch.setenv(name, value)
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Say how much of the published descriptions this run has seen."""
+    from tests.contract import traffic
+
+    if traffic.SESSION.answers:
+        terminalreporter.write_line(traffic.summary())

@@ -20,7 +20,7 @@ from reconciler.emulator.faults import Fault, Faults
 from reconciler.emulator.flow_service import FlowService
 from reconciler.emulator.inlet import Inlet
 from reconciler.emulator.options import Options
-from reconciler.emulator.platform_services import DatasetLabels, Ims, Sandboxes
+from reconciler.emulator.platform_services import Activation, DatasetLabels, Ims, Sandboxes
 from reconciler.emulator.request_log import RequestLog
 from reconciler.emulator.runs import Runs
 from reconciler.emulator.schema_registry import SchemaRegistry
@@ -54,6 +54,7 @@ def services(storage: Storage, options: Options, specs: Specs) -> list[Service]:
         Descriptors(storage, options, xdm, registry),
         registry,
         Segmentation(storage, options),
+        Activation(storage, runs),
         Sandboxes(storage),
         Ims(storage, options),
         Inlet(storage, runs),

@@ -142,6 +142,9 @@ class Catalog(Service):
             given = ask.request.headers.get(header)
             if given and (given.strip('"') == str(old["updated"])) != wanted:
                 raise placeholder_refusal(412, "The dataset was updated in between.")
+        tags = body.get("tags")
+        if isinstance(tags, dict):  # here the description's example gives a tag one text, not a list
+            body = {**body, "tags": {key: [value] if isinstance(value, str) else value for key, value in tags.items()}}
         return self._change(ask, old, _merged(old, body))
 
     def put(self, ask: Ask) -> Response:
@@ -178,8 +181,9 @@ class Catalog(Service):
         for key, values in tags.items():
             if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
                 raise placeholder_refusal(400, f"The tag {key} must be a list of strings")
-        if old is not None and body.get("schemaRef") != old.get("schemaRef"):
-            raise placeholder_refusal(400, "The schema of a dataset cannot change")
+        moved = old is not None and body.get("schemaRef") != old.get("schemaRef")
+        if old is not None and moved and self.storage.users(who.tenant, f"dataset:{old['id']}"):
+            raise placeholder_refusal(400, "The schema of a dataset that a flow writes to cannot change")
         ident = member(body, "schemaRef.id")
         if body.get("schemaRef") is not None and not isinstance(ident, str):
             raise placeholder_refusal(400, "schemaRef.id must be the $id of a schema")

@@ -253,7 +253,7 @@ class DataPrep(Service):
         return answer([
             {
                 "category": item.category, "function": name, "description": "", "syntax": item.syntax, "returns": "",
-                "returnType": "java.lang.Object", "params": [], "since": 1,
+                "returnType": "java.lang.Object", "params": [], "since": 1, "example": "", "result": "",
             }
             for name, item in FUNCTIONS.items()
         ])  # fmt: skip
@@ -283,9 +283,9 @@ def _first(row: Json, *names: str) -> Any:
 
 
 def row_of(row: Json, ms: int, who: Caller) -> Json:
-    """Rows come back in both vocabularies, with media types for kinds; `version` and texts do not come back."""
+    """Rows come back in both vocabularies, with media types for kinds; `version` is the server's."""
     source, destination = _both(row)
-    kept = {key: value for key, value in copy.deepcopy(row).items() if key not in ("name", "description", "version")}
+    kept = {key: value for key, value in copy.deepcopy(row).items() if key != "version"}
     return {
         "identity": False,
         "primaryIdentity": False,

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from starlette.responses import Response
 
 from reconciler.emulator.options import Options
-from reconciler.emulator.schema_registry import BASE, SchemaRegistry, registry_refusal
+from reconciler.emulator.schema_registry import BASE, SchemaRegistry, registry_metadata, registry_refusal
 from reconciler.emulator.storage import Json, Storage
 from reconciler.emulator.wire import Ask, Caller, Endpoint, Refusal, Service, answer, new_hex, now_ms
 from reconciler.emulator.xdm import Xdm
@@ -94,6 +94,7 @@ class Descriptors(Service):
         made = {
             **body, "id": ident, "@id": ident, "imsOrg": who.organization, "version": "1", "meta:containerId": "tenant",
             "meta:sandboxId": who.sandbox_id, "meta:sandboxType": "production",
+            "meta:registryMetadata": registry_metadata(who, now_ms()),
         }  # fmt: skip
         self.storage.put(who.tenant, "descriptors", made, made=now_ms())
         return made

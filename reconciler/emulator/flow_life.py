@@ -43,6 +43,7 @@ class FlowLife:
             "state": "draft" if draft else "enabled",
             "etag": etag,
             "version": etag,
+            "providerRefId": new_uuid(),
         }
 
     def flow_born(self, body: Json, ends: dict[str, list[Json]], *, draft: bool) -> Json:
@@ -50,7 +51,6 @@ class FlowLife:
         body = {
             **body,
             "runs": f"/runs?property=flowId=={body['id']}",
-            "providerRefId": new_uuid(),
             "lastOperation": {"started": 0, "updated": 0, "operation": "create"},
             "inheritedAttributes": inherited(ends),
         }
@@ -130,13 +130,12 @@ class FlowLife:
         return any((self._storage.get(who.tenant, kind, ident) or {}).get("state") == "draft" for kind in kinds)
 
     def _stamped(self, body: Json) -> Json:
-        """Selectors of audiences gain the times of their making, in seconds, as strings."""
-        if not self._options.stringify:
-            return body
+        """Selectors of audiences gain times, as texts in s: those of files do, others by a switch (facts 7.2)."""
         body = copy.deepcopy(body)
         for item in body.get("transformations") or []:
             for selector in member(item, "params.segmentSelectors.selectors") or []:
-                if isinstance(selector.get("value"), dict):
+                value = selector.get("value")
+                if isinstance(value, dict) and (self._options.stringify or "exportMode" in value):
                     stamp = str(body["updatedAt"] // 1000)
                     selector["value"].setdefault("createTime", stamp)
                     selector["value"].setdefault("updateTime", stamp)
@@ -171,7 +170,8 @@ def inherited(ends: dict[str, list[Json]]) -> Json:
 def _brief(end: Json) -> Json:
     brief = {"id": end["id"], "connectionSpec": end.get("connectionSpec")}
     base = member(end, "inheritedAttributes.baseConnection")
-    return {**brief, "baseConnection": base} if base else brief
+    found = {**brief, "baseConnection": base} if base else brief
+    return {**found, "typeInfo": end["typeInfo"]} if "typeInfo" in end else found
 
 
 def _stringified(body: Json) -> Json:

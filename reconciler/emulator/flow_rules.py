@@ -22,7 +22,7 @@ ENDS = (("sourceConnectionIds", "sourceConnections"), ("targetConnectionIds", "t
 SERVER_SET = frozenset((
     "id", "createdAt", "updatedAt", "createdBy", "updatedBy", "createdClient", "updatedClient", "sandboxId",
     "sandboxName", "imsOrgId", "version", "etag", "state", "inheritedAttributes", "providerRefId", "runs",
-    "lastOperation", "lastRunDetails",
+    "lastOperation", "lastRunDetails", "typeInfo",
 ))  # fmt: skip
 _END = ("name", "description", "connectionSpec", "data", "baseConnectionId", "params", "providerId")
 FIELDS = {
@@ -93,7 +93,12 @@ class FlowRules:
             if account is None:
                 raise flow_refusal("1412-400", "Unknown base connection", f"connections not found with id = [{base}]")
             found.uses.append(base)
-            found.extra["inheritedAttributes"] = _inherited(body, account)
+            spec = {"id": base, "connectionSpec": account["connectionSpec"]}
+            found.extra["inheritedAttributes"] = {"baseConnection": spec}
+        if kind == "sourceConnections" and member(body, "connectionSpec.id") == PROFILE_STORE:
+            found.extra["typeInfo"] = {"type": "ProfileFragments", "id": "ups"}
+        if kind == "targetConnections" and isinstance(member(body, "params.dataSetId"), str):
+            found.uses.append(f"dataset:{body['params']['dataSetId']}")
         if kind == "connections":
             self._check_auth(body, found)
         elif self._options.strict_references:
@@ -105,16 +110,17 @@ class FlowRules:
         if not auth:
             return
         ident = body["connectionSpec"]["id"]
-        known = [item["name"] for item in self._specs.connection[ident]["authSpec"]]
-        if auth.get("specName") not in known:
+        name = self._specs.auth_name(ident, str(auth.get("specName")))
+        if name is None:
+            known = [item["name"] for item in self._specs.connection[ident]["authSpec"]]
             raise flow_refusal("1415-400", "Unknown auth spec", f"auth.specName must be one of {known}")
         params = auth.get("params") or {}
-        hidden = self._specs.secret_parameters(ident, auth["specName"])
+        hidden = self._specs.secret_parameters(ident, name)
         shown = {key: MASK if key in hidden else value for key, value in params.items()}
         if self._specs.connection[ident]["attributes"]["isDestination"]:
             shown["authorizedDate"] = datetime.now(UTC).strftime("%Y-%m-%d")
         found.secret = {key: value for key, value in params.items() if key in hidden}
-        found.extra["auth"] = {**auth, "params": shown}
+        found.extra["auth"] = {**auth, "specName": name, "params": shown}
 
     def with_secrets(self, body: Json, secret: Json) -> Json:
         """Return `body` with its secrets in clear: what a patch is applied to."""
@@ -294,13 +300,6 @@ def _is_transformation(item: Any) -> bool:
 
 def _bad_type(kind: str, name: str, wanted: str) -> Refusal:
     return message_refusal(400, f"{kind}: {name} must be {wanted}")
-
-
-def _inherited(body: Json, account: Json) -> Json:
-    made: Json = {"baseConnection": {"id": account["id"], "connectionSpec": account["connectionSpec"]}}
-    if member(body, "connectionSpec.id") == PROFILE_STORE:
-        made["typeInfo"] = {"type": "ProfileFragments", "id": "ups"}
-    return made
 
 
 def _media(text: Any) -> str:

@@ -1,4 +1,4 @@
-"""Small services around the rest: tokens of IMS, sandboxes, labels of datasets (api-facts 1.3, 1.7, 5.4)."""
+"""Small services around the rest: tokens, sandboxes, labels of datasets, exports on demand (api-facts 1, 5.4, 7.6)."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from urllib.parse import parse_qs
 from starlette.responses import Response
 
 from reconciler.emulator.options import Options
+from reconciler.emulator.runs import Runs
 from reconciler.emulator.storage import Json, Storage
 from reconciler.emulator.wire import (
     Ask,
@@ -16,6 +17,8 @@ from reconciler.emulator.wire import (
     Refusal,
     Service,
     answer,
+    member,
+    message_refusal,
     new_token,
     now_ms,
     placeholder_refusal,
@@ -77,7 +80,9 @@ class Sandboxes(Service):
 
     def active(self, ask: Ask) -> Response:
         """GET the active sandboxes; services alone see their ids."""
-        return self._listed([{key: value for key, value in item.items() if key != "id"} for item in self._known(ask)])
+        return self._listed(
+            [{key: value for key, value in item.items() if key not in ("id", "_system")} for item in self._known(ask)]
+        )
 
     def all(self, ask: Ask) -> Response:
         """GET all sandboxes."""
@@ -121,6 +126,7 @@ def _sandbox(organization: str, name: str, facts: Json) -> Json:
         "lastModifiedDate": day,
         "createdBy": "emulator",
         "modifiedBy": "emulator",
+        "_system": {"state": "active", "createdDate": day, "createdBy": "emulator", "lastModifiedBy": "emulator"},
     }
 
 
@@ -180,3 +186,49 @@ class DatasetLabels(Service):
         if found is None:
             raise self.refuse(404, f"Dataset {ask.id} has no labels.")
         return found
+
+
+class Activation(Service):
+    """Running a file export now (api-facts 7.6)."""
+
+    base = "/data/core/activation/disflowprovider"
+    title = "Ad-hoc activation"
+
+    def __init__(self, storage: Storage, runs: Runs) -> None:
+        super().__init__(storage)
+        self._runs = runs
+
+    def endpoints(self) -> Iterable[Endpoint]:
+        """Return the operations."""
+        rules = "audiences of the flow, file exports only, exportIds in v1"
+        yield Endpoint("POST", "/adhocrun", self.run, rules, "ad-hoc-activation.yaml; facts 7.6")
+
+    def run(self, ask: Ask) -> Response:
+        """POST {activationInfo: {flow: [audience, …]}}: a run of each flow."""
+        body = ask.object()
+        wanted = body.get("activationInfo")
+        if not isinstance(wanted, dict) or not wanted:
+            raise message_refusal(400, "activationInfo is required")
+        if "version=2" not in ask.request.headers.get("accept", "") and not body.get("exportIds"):
+            raise message_refusal(400, "exportIds is required; or ask for version 2 in the Accept header")
+        order = [made for flow, audiences in wanted.items() for made in self._flow(ask, flow, audiences)]
+        return answer({"order": order})
+
+    def _flow(self, ask: Ask, ident: str, audiences: object) -> list[Json]:
+        flow = self.storage.get(ask.who.tenant, "flows", ident)
+        if flow is None:
+            raise message_refusal(400, f"The dataflow {ident} is not known")
+        found = {}
+        for item in flow.get("transformations") or []:
+            for selector in member(item, "params.segmentSelectors.selectors") or []:
+                value = selector.get("value")
+                if isinstance(value, dict):
+                    found[str(value.get("systemSegmentId") or value.get("id"))] = value
+        if not isinstance(audiences, list) or not audiences:
+            raise message_refusal(400, f"{ident}: a list of audiences is required")
+        for audience in audiences:
+            if "exportMode" not in found.get(str(audience), {}):
+                raise message_refusal(400, f"The audience {audience} is not exported to files by the dataflow {ident}")
+        run = self._runs.add(ask.who.tenant, flow, {})
+        link = f"https://platform.adobe.io/data/foundation/flowservice/runs/{run['id']}"
+        return [{"segment": audience, "order": ident, "statusURL": link} for audience in audiences]

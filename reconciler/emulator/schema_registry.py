@@ -259,13 +259,11 @@ class SchemaRegistry(Service):
             "id": key,
             "name": body["title"],
             "meta:extends": self._extends(who, uses),
-            "meta:registryMetadata": {
-                "repo:createdDate": body.get("x-made", ms), "repo:lastModifiedDate": ms,
-                "xdm:createdClientId": who.client, "xdm:lastModifiedClientId": who.client,
-                "xdm:createdUserId": who.user, "xdm:lastModifiedUserId": who.user,
-                "eTag": new_hex(64), "meta:globalLibVersion": "1.0.0",
-            },
+            "meta:registryMetadata": registry_metadata(who, body.get("x-made", ms)),
+            **({"refs": uses} if kind in ("schemas", "datatypes") else {}),
         }  # fmt: skip
+        if "allOf" in body:
+            made["allOf"] = [{**part, "type": "object", "meta:xdmType": "object"} for part in body["allOf"]]
         if kind == "schemas":
             made["meta:class"] = next((ref for ref in map(_ref, body.get("allOf") or []) if ref), "")
         self.storage.put(who.tenant, kind, made, uses=uses, made=ms)
@@ -336,12 +334,24 @@ class SchemaRegistry(Service):
         return False
 
 
+def registry_metadata(who: Caller, made: int) -> Json:
+    """Return what the registry notes of every resource; times are ms."""
+    return {
+        "repo:createdDate": made, "repo:lastModifiedDate": now_ms(), "xdm:createdClientId": who.client,
+        "xdm:lastModifiedClientId": who.client, "xdm:createdUserId": who.user, "xdm:lastModifiedUserId": who.user,
+        "eTag": new_hex(64), "meta:globalLibVersion": "1.0.0", "meta:usageCount": 0,
+    }  # fmt: skip
+
+
 def _check_shape(kind: str, body: Json) -> None:
     if not isinstance(body.get("title"), str) or not body["title"]:
         raise registry_refusal(400, "XDM-1401", "title is required.")
     if body.get("type") != "object":
         raise registry_refusal(400, "XDM-1401", "type must be object.")
-    if not isinstance(body.get("allOf", []), list) or (kind != "datatypes" and not body.get("allOf")):
+    parts = body.get("allOf", [])
+    if not isinstance(parts, list) or not all(isinstance(part, dict) for part in parts):
+        raise registry_refusal(400, "XDM-1401", "allOf must be a list of references.")
+    if not parts and kind != "datatypes":
         raise registry_refusal(400, "XDM-1401", "allOf must be a list of references.")
 
 

@@ -101,8 +101,12 @@ class Seeds:
     def _load_flow_object(self, who: Caller, kind: str, body: Json) -> None:
         made = {**self._life.born({}, who, draft=False), **body}
         uses, secret = [], {}
-        if made.get("baseConnectionId"):
-            uses.append(made["baseConnectionId"])
+        base = made.get("baseConnectionId")
+        if base:
+            uses.append(base)
+            account = self._storage.get(who.tenant, "connections", base) or {}
+            brief = {"id": base, "connectionSpec": account.get("connectionSpec")}
+            made.setdefault("inheritedAttributes", {"baseConnection": brief})
         if kind == "flows":
             uses += [ident for name, _ in ENDS for ident in made.get(name) or []]
             ends = {

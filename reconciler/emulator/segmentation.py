@@ -26,6 +26,7 @@ from reconciler.emulator.wire import (
 BASE = "/data/core/ups"
 _SOURCE = "segmentation.yaml; facts 8"
 _STATES = ("draft", "published", "inactive", "archived")
+_TYPES = ("SegmentDefinition", "ExternalAudience", "ExternalSegment")
 _FIXED = ("id", "audienceId", "creationTime", "createEpoch", "imsOrgId", "sandbox", "createdBy", "isSystem")
 _SORTS = re.compile(r"([\w.]+)(?::(asc|desc))?")
 _PROPERTY = re.compile(r"\s*([\w.]+)\s*==\s*(.*)")
@@ -90,7 +91,7 @@ class Segmentation(Service):
             return answer({"segments": items, "page": page, "link": link})
         page = {
             "totalCount": total, "totalPages": -(-total // limit), "pageSize": len(items), "limit": limit,
-            "start": start, "next": following,
+            "start": start, "next": following, "sortField": "updateTime", "sort": "desc",
         }  # fmt: skip
         href = f"@/audiences?start={following}&limit={limit}&totalCount={total}"
         return answer({"children": items, "_page": page, "_links": {"next": {"href": href}} if following else {}})
@@ -155,6 +156,8 @@ class Segmentation(Service):
             for name in ("schema", "expression"):
                 if not isinstance(body.get(name), dict):
                     raise self.refuse(400, f"{name} is required.")
+            if not isinstance(body["schema"].get("name"), str):
+                raise self.refuse(400, "schema.name is required.")
             if self.storage.count(who.tenant, "definitions", [("name = ?", (body["name"],))]):
                 raise self.refuse(422, f"A segment definition named {body['name']!r} exists.")
             self.storage.put(who.tenant, "definitions", made, made=made["creationTime"])
@@ -183,6 +186,16 @@ class Segmentation(Service):
             "imsOrgId": who.organization,
             "sandbox": {"sandboxId": who.sandbox_id, "sandboxName": who.sandbox, "type": "production", "default": True},
             "isSystem": False,
+            "dependents": [],
+            "dependencies": [],
+            "definedOn": [
+                {
+                    "meta:resourceType": "unions",
+                    "meta:containerId": "tenant",
+                    "$ref": "https://ns.adobe.com/xdm/context/profile__union",
+                }
+            ],
+            "overridePerformanceWarnings": False,
             "createdBy": who.user,
             "creationTime": ms,
             "createEpoch": ms // 1000,
@@ -199,6 +212,13 @@ class Segmentation(Service):
         for name in ("schema", "expression", "evaluationInfo"):
             if body.get(name) is not None and not isinstance(body[name], dict):
                 raise self.refuse(400, f"{name} must be an object.")
+        expression = body.get("expression") or {}
+        if expression.get("type", "PQL") not in ("PQL", "ARL", "pql"):
+            raise self.refuse(400, "expression.type must be PQL or ARL.")
+        if expression.get("format", "pql/text") not in ("pql/text", "pql/json"):
+            raise self.refuse(400, "expression.format must be pql/text or pql/json.")
+        if body.get("type", "SegmentDefinition") not in _TYPES:
+            raise self.refuse(400, f"type must be one of {', '.join(_TYPES)}.")
         if not isinstance(body.get("audienceId", ""), str) or not isinstance(body.get("description") or "", str):
             raise self.refuse(400, "audienceId and description must be text.")
 

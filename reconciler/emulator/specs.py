@@ -75,6 +75,12 @@ class Specs:
                 return {name for name, facts in item["spec"]["properties"].items() if facts.get("format") == "password"}
         return set()
 
+    def auth_name(self, ident: str, given: str) -> str | None:
+        """Return the name of an auth spec as it is read back, or None: some documents create under other names."""
+        if any(item["name"] == given for item in self.connection[ident]["authSpec"]):
+            return given
+        return self._other_names.get((ident, given))
+
     def inlet_from(self, ident: str) -> str | None:
         """Return which object of a streaming source gets the inlet: `flow`, `base-connection` or None."""
         return self._inlets.get(ident)
@@ -83,6 +89,15 @@ class Specs:
     def platform(self) -> Json:
         """The ids that are the same in every organization."""
         return _read(self._root / "platform.yaml")
+
+    @functools.cached_property
+    def _other_names(self) -> dict[tuple[str, str], str]:
+        return {
+            (facts["connectionSpec"]["id"], other): auth["specName"]
+            for facts in self._connectors
+            for auth in facts.get("auth", [])
+            for other in auth.get("alsoNamed", [])
+        }
 
     @functools.cached_property
     def _inlets(self) -> dict[str, str]:

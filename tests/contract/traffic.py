@@ -8,7 +8,15 @@ from collections.abc import Iterable
 from typing import Any, Protocol
 from urllib.parse import parse_qsl
 
-from tests.contract.descriptions import FOLDER, Finding, Operation, answer_findings, operations, request_findings
+from tests.contract.descriptions import (
+    FOLDER,
+    Finding,
+    Operation,
+    answer_findings,
+    descriptions,
+    operations,
+    request_findings,
+)
 from tests.contract.deviations import DEVIATIONS
 
 
@@ -86,3 +94,15 @@ class Coverage:
 
 SESSION = Coverage()
 """What one run of the tests has seen."""
+
+
+def summary() -> str:
+    """Return a line on the operations and answers seen to fit, and the deviations that nothing needed."""
+    every = [operation for item in descriptions().values() for operation in item.operations]
+    asked = {(one.file, one.method, one.path) for one in every} & SESSION.requests
+    answered = {item[:3] for item in SESSION.answers}
+    idle = sum(not SESSION.forgiven[index] for index in range(len(DEVIATIONS)))
+    return (
+        f"published descriptions: requests of {len(asked)}, answers of {len(answered)} of {len(every)} operations fit; "
+        f"{len(SESSION.answers)} different answers; {len(DEVIATIONS)} deviations reviewed, {idle} not met in this run"
+    )

@@ -7,7 +7,6 @@ import re
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,33 +15,13 @@ from typing import Any
 import httpx
 import pytest
 
-from reconciler.emulator.app import create_app
 from reconciler.emulator.faults import Fault, FaultError, parse
 from reconciler.emulator.options import Options
-from reconciler.emulator.server import config, listen
-from reconciler.emulator.storage import Storage
-from tests.conftest import FLOW, HEADERS, PREP, ROOT, Cli
+from tests.conftest import FLOW, HEADERS, PREP, ROOT, Cli, served
 
 PROFILE = {"id": "8a9c3494-9708-43d7-ae3f-cda01e5030e1", "version": "1.0"}
 KINESIS = {"id": "86043421-563b-46ec-8e6c-e23184711bf6", "version": "1.0"}
 ACCOUNT = {"name": "n", "connectionSpec": PROFILE}
-
-
-def served(*, log: Any = None, options: Options | None = None, **more: Any) -> Iterator[httpx.Client]:
-    """Run an emulator behind nothing but its own server, and yield a client."""
-    import uvicorn
-
-    storage = Storage(":memory:")
-    listener = listen("127.0.0.1", 0)
-    app = create_app(storage, options, log=log, **more)
-    running = uvicorn.Server(config(app, log_level="critical", timeout_graceful_shutdown=1))
-    thread = threading.Thread(target=running.run, kwargs={"sockets": [listener]}, daemon=True)
-    thread.start()
-    with httpx.Client(base_url=f"http://127.0.0.1:{listener.getsockname()[1]}", headers=HEADERS) as client:
-        yield client
-    running.should_exit = True
-    thread.join(10)
-    storage.close()
 
 
 @pytest.fixture
