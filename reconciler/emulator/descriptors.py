@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from starlette.responses import Response
 
 from reconciler.emulator.options import Options
-from reconciler.emulator.schema_registry import BASE, SchemaRegistry, registry_metadata, registry_refusal
+from reconciler.emulator.registry_words import registry_metadata, registry_refusal
+from reconciler.emulator.schema_registry import BASE, SchemaRegistry
 from reconciler.emulator.storage import Json, Storage
 from reconciler.emulator.wire import Ask, Caller, Endpoint, Refusal, Service, answer, new_hex, now_ms
 from reconciler.emulator.xdm import Xdm

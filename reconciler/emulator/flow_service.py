@@ -66,6 +66,8 @@ class FlowService(Service):
                 "specs, references, secrets apart, mode=draft, 422 version",
                 _BOTH + ".2",
             )
+            for method, handler in (("PATCH", self.patch), ("DELETE", self.delete)):
+                yield Endpoint(method, f"/{kind}", handler, "the id as query parameter `id`", "facts 10 (3)")
             yield Endpoint("GET", one, self.get, "404; transitions that are over are carried out", _BOTH + ".3")
             yield Endpoint(
                 "PATCH", one, self.patch, "If-Match 1403/412, RFC 6902, immutable fields, schedules", _BOTH + ".5-2.6"
@@ -88,6 +90,8 @@ class FlowService(Service):
             return flow_refusal("2105-400", "x-sandbox-name missing", detail)
         if detail == "The body is null or empty":
             return flow_refusal("1405-400", "Body is null or empty")
+        if detail.startswith("The entity id"):
+            return flow_refusal("1411-400", "No entity id", detail)
         if detail.startswith("limit"):
             return flow_refusal("1453-400", "Bad value", detail)
         return message_refusal(status, detail)

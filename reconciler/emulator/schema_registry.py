@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import copy
-import re
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -14,7 +12,16 @@ import jsonpointer
 from starlette.responses import Response
 
 from reconciler.emulator.options import Options
-from reconciler.emulator.storage import Condition, Json, Storage
+from reconciler.emulator.registry_words import (
+    accept,
+    check_shape,
+    column,
+    filtered,
+    instruction,
+    registry_metadata,
+    registry_refusal,
+)
+from reconciler.emulator.storage import Json, Storage
 from reconciler.emulator.wire import Ask, Caller, Endpoint, Refusal, Service, answer, new_hex, now_ms
 from reconciler.emulator.xdm import KINDS, SEGMENT, Xdm, broken, key_of, without_texts
 from reconciler.emulator.xdm_global import GLOBAL
@@ -25,11 +32,6 @@ PAGE = 300
 
 _SOURCE = "schema-registry.yaml; facts 6"
 _ALIASES = {"mixins": "fieldgroups"}
-_ACCEPT = re.compile(
-    r"application/vnd\.adobe\.(?:xed|xdm)(?P<form>-id|-full|-notext|-full-notext|-full-desc|-link|-v2)?\+json"
-    r"(?:\s*;\s*version=(?P<version>\d+)(?:\.\d+)?)?"
-)
-_FILTER = re.compile(r"\s*([\w:$.]+)\s*(==|!=|~)\s*(.*)")
 _SHORT = ("title", "$id", "meta:altId", "version")
 _FIXED = ("$id", "meta:altId", "version", "meta:resourceType", "imsOrg", "meta:containerId", "meta:registryMetadata")
 
@@ -80,11 +82,11 @@ class SchemaRegistry(Service):
         limit = ask.number("limit", PAGE, least=1, most=500)
         orderby = ask.query.get("orderby", "title").strip()
         field, down = orderby.lstrip("+-"), orderby.startswith("-")
-        column = _column(field)
-        where = [_filtered(text) for text in ask.query.getlist("property")]
+        by = column(field)
+        where = [filtered(text) for text in ask.query.getlist("property")]
         if "start" in ask.query:  # the value of the field where the last page ended
-            where.append((f"{column} {'<' if down else '>'} ?", (ask.query["start"],)))
-        order = f"{column} {'DESC' if down else 'ASC'}, number"
+            where.append((f"{by} {'<' if down else '>'} ?", (ask.query["start"],)))
+        order = f"{by} {'DESC' if down else 'ASC'}, number"
         tenant = self._adobe() if container == "global" else ask.who.tenant
         items = [body for _, body in self.storage.select(tenant, kind, where, order=order, limit=limit + 1)]
         page, more = items[:limit], len(items) > limit
@@ -218,7 +220,7 @@ class SchemaRegistry(Service):
         kind, old, operations = _kind(ask), self._found(ask), ask.body()
         if not isinstance(operations, list) or not operations:
             raise registry_refusal(400, "XDM-1015", "The body must be a list of JSON Patch instructions.")
-        fixed = [_instruction(item) for item in operations]
+        fixed = [instruction(item) for item in operations]
         try:
             new = jsonpatch.apply_patch(copy.deepcopy(_clean(old)), fixed)
         except (
@@ -285,7 +287,7 @@ class SchemaRegistry(Service):
 
     # -- demands ---------------------------------------------------------------------------------------------
     def _check(self, who: Caller, kind: str, body: Json, old: Json | None) -> None:
-        _check_shape(kind, body)
+        check_shape(kind, body)
         own = key_of(str(old["$id"])) if old else ""
         for other in KINDS:
             for _, found in self.storage.select(who.tenant, other, [("name = ?", (body["title"],))]):
@@ -334,47 +336,6 @@ class SchemaRegistry(Service):
         return False
 
 
-def registry_metadata(who: Caller, made: int) -> Json:
-    """Return what the registry notes of every resource; times are ms."""
-    return {
-        "repo:createdDate": made, "repo:lastModifiedDate": now_ms(), "xdm:createdClientId": who.client,
-        "xdm:lastModifiedClientId": who.client, "xdm:createdUserId": who.user, "xdm:lastModifiedUserId": who.user,
-        "eTag": new_hex(64), "meta:globalLibVersion": "1.0.0", "meta:usageCount": 0,
-    }  # fmt: skip
-
-
-def _check_shape(kind: str, body: Json) -> None:
-    if not isinstance(body.get("title"), str) or not body["title"]:
-        raise registry_refusal(400, "XDM-1401", "title is required.")
-    if body.get("type") != "object":
-        raise registry_refusal(400, "XDM-1401", "type must be object.")
-    parts = body.get("allOf", [])
-    if not isinstance(parts, list) or not all(isinstance(part, dict) for part in parts):
-        raise registry_refusal(400, "XDM-1401", "allOf must be a list of references.")
-    if not parts and kind != "datatypes":
-        raise registry_refusal(400, "XDM-1401", "allOf must be a list of references.")
-
-
-def registry_refusal(status: int, code: str, detail: str) -> Refusal:
-    """Return a refusal in the registry's shape (api-facts 1.5)."""
-    moment = datetime.now(UTC).strftime("%m-%d-%Y %H:%M:%S")
-    title = {404: "Resource not found", 403: "Forbidden"}.get(status, "Bad request")
-    report = {"registryRequestId": new_hex(32), "timestamp": moment, "detailed-message": detail, "sub-errors": []}
-    kind = f"http://ns.adobe.com/aep/errors/{code}-{status}"
-    return Refusal(status, {"type": kind, "title": title, "status": status, "report": report, "detail": detail})
-
-
-def accept(ask: Ask, *, versioned: bool) -> str:
-    """Return the form an Accept header asks for. Refuses a list with a version, and a look-up without one."""
-    found = _ACCEPT.fullmatch(ask.request.headers.get("accept", "").strip())
-    if versioned and (not found or not found["version"]):
-        raise registry_refusal(400, "XDM-1007", "The Accept header of a look-up names a form and a version.")
-    if not versioned and (not found or found["version"]):
-        raise registry_refusal(400, "XDM-1006", "The Accept header of a list names a form and no version.")
-    assert found is not None
-    return found["form"] or ""
-
-
 def _kind(ask: Ask) -> str:
     word = ask.request.url.path.removeprefix(BASE).split("/")[2]
     return _ALIASES.get(word, word)
@@ -382,39 +343,6 @@ def _kind(ask: Ask) -> str:
 
 def _container(ask: Ask) -> str:
     return ask.request.url.path.removeprefix(BASE).split("/")[1]
-
-
-def _column(field: str) -> str:
-    if not re.fullmatch(r"[\w:$.]+", field):
-        raise registry_refusal(400, "XDM-1004", f"{field!r} is no field to order or filter by.")
-    return "name" if field == "title" else f"CAST(json_extract(body, '$.\"{field}\"') AS TEXT)"
-
-
-def _filtered(text: str) -> Condition:
-    found = _FILTER.fullmatch(text)
-    if not found:
-        raise registry_refusal(400, "XDM-1004", f"The filter {text!r} cannot be read.")
-    field, sign, value = found.groups()
-    if sign == "~":
-        try:
-            re.compile(value)
-        except re.error:
-            raise registry_refusal(400, "XDM-1004", f"{value!r} is no regular expression.") from None
-        return f"regexp(?, {_column(field)})", (value,)
-    return f"{_column(field)} {'=' if sign == '==' else 'IS NOT'} ?", (value,)
-
-
-def _instruction(item: Any) -> Json:
-    if not isinstance(item, dict) or not isinstance(item.get("path"), str) or not isinstance(item.get("op"), str):
-        raise registry_refusal(400, "XDM-1015", "An instruction has op and path.")
-    made = {**item, "op": item["op"].lower()}
-    if made["op"] not in ("add", "replace", "remove"):
-        raise registry_refusal(400, "XDM-1015", f"The operation {made['op']} is not supported.")
-    if made["path"].rstrip("/-") == "/meta:immutableTags":
-        value = made.get("value")
-        made["path"] = "/meta:immutableTags"
-        made["value"] = value if isinstance(value, list) else [value]
-    return made
 
 
 def _tags(body: Json) -> list[Any]:

@@ -117,8 +117,11 @@ class Ask:
 
     @property
     def id(self) -> str:
-        """The id in the path."""
-        return str(self.request.path_params["id"])
+        """The id in the path, or in the query, where the prose of some tutorials puts it."""
+        found = self.request.path_params.get("id") or self.request.query_params.get("id")
+        if not found:
+            raise self.refuse(400, "The entity id cannot be read from the path.")
+        return str(found)
 
     @property
     def query(self) -> QueryParams:

@@ -163,7 +163,7 @@ def test_the_life_of_a_flow(http: httpx.Client) -> None:
     assert flow["inheritedAttributes"]["properties"] == {"isDestinationFlow": True}
     source = http.get(f"{FLOW}/sourceConnections/{ids['source']}").json()["items"][0]
     assert "baseConnectionId" not in source
-    assert source["inheritedAttributes"]["typeInfo"]["type"] == "ProfileFragments"
+    assert source["typeInfo"]["type"] == "ProfileFragments"
     assert http.post(f"{path}/action?op=ENABLE").status_code == 400
     assert http.post(f"{path}/action?op=DISABLE").status_code == 200
     assert http.get(path).json()["items"][0]["state"] == "disabled"
@@ -320,3 +320,103 @@ def test_objects_survive_in_a_file(tmp_path: Any) -> None:
         with httpx.Client(base_url=server.url, headers=HEADERS) as http:
             assert http.get(f"{FLOW}/connections/{ident}").status_code == 200
             assert http.get("/").json()["identity"]
+
+
+def test_searches_ask_in_a_body(http: httpx.Client) -> None:
+    for number in range(12):
+        account(http, f"n{number:02}", description="odd" if number % 2 else "even")
+
+    def search(kind: str = "connections", **body: Any) -> Any:
+        return http.post(f"{FLOW}/{kind}/search", json=body).json()
+
+    assert [item["name"] for item in search(queryString="property=name==n03")["items"]] == ["n03"]
+    assert len(search(queryString="property=description==odd&property=createdAt>1", limit=1000)["items"]) == 6
+    assert search(count=True) == {"count": 12}
+    page = search(limit=5, orderby="description,-name", projectionFields="name, description")
+    assert page["items"][0] == {"name": "n10", "description": "even"}
+    following = http.post(f"{FLOW}{page['_links']['next']['href']}", json={"limit": 5, "orderby": "description,-name"})
+    assert [item["name"] for item in following.json()["items"]] == ["n00", "n11", "n09", "n07", "n05"]
+    found = http.post(f"{FLOW}/flowSpecs/search", json={"queryString": "name==CRMToAEP"}).json()["items"]
+    assert [item["name"] for item in found] == ["CRMToAEP"]
+    for bad in (
+        {"limit": 0},
+        {"limit": 1001},
+        {"limit": "5"},
+        {"queryString": 5},
+        {"queryString": "property=colour==red"},
+    ):
+        assert http.post(f"{FLOW}/connections/search", json=bad).status_code == 400, bad
+
+
+def test_filters_reach_through_lists_of_lists(http: httpx.Client) -> None:
+    ids = destination(http)
+    etag = http.get(f"{FLOW}/flows/{ids['flow']}").json()["items"][0]["etag"]
+    path = "/transformations/0/params/segmentSelectors/selectors/-"
+    steps = [{"op": "add", "path": path, "value": {"type": "x", "value": {"id": "aud", "on": True, "n": 5}}}]
+    assert http.patch(f"{FLOW}/flows/{ids['flow']}", json=steps, headers={"If-Match": etag}).is_success
+    way = "transformations[].params.segmentSelectors.selectors[].value"
+
+    def found(text: str) -> int:
+        return len(http.get(f"{FLOW}/flows", params={"property": text}).json()["items"])
+
+    assert [found(f"{way}.id=={value}") for value in ("aud", "other")] == [1, 0]
+    assert [found(f"{way}.on=={value}") for value in ("true", "false")] == [1, 0]
+    assert [found(f"{way}.n{value}") for value in ("==5", ">=5", ">5", "<6")] == [1, 1, 0, 1]
+    assert found("inheritedAttributes.properties.isDestinationFlow==true") == 1
+    assert found(f"inheritedAttributes.targetConnections[].connectionSpec.id=={KINESIS['id']}") == 1
+    assert [found(f"sourceConnectionIds[]=={value}") for value in (ids["source"], "x")] == [1, 0]
+    assert found(f"sourceConnectionIds[]==x,{ids['source']}") == 1
+    for bad, code in (("name!=x", "1450"), ("colour==red", "1449"), ("name>x", "1453"), ("a..b==c", "1449")):
+        answer = http.get(f"{FLOW}/flows", params={"property": bad})
+        assert (answer.status_code, code in answer.text) == (400, True), bad
+
+
+def test_what_an_account_reaches(http: httpx.Client) -> None:
+    base = account(http)
+    where = f"{FLOW}/connections/{base}"
+    roots = http.get(f"{where}/explore?objectType=root").json()
+    assert {item["type"] for item in roots} == {"folder"}
+    (file,) = http.get(f"{where}/explore?objectType=FOLDER&object={roots[0]['path']}").json()
+    columns = http.get(f"{where}/explore?objectType=file&object={file['path']}&fileType=delimited").json()
+    assert {"name", "type"} == set(columns[0])
+    assert http.get(f"{where}/explore?objectType=galaxy").status_code == 400
+    for number in range(3):
+        http.post("/data/foundation/catalog/dataSets", json={"name": f"d{number}"}).raise_for_status()
+    for path in (f"{where}/configs", f"{FLOW}/connectionSpecs/{KINESIS['id']}/configs"):
+        page = http.get(f"{path}?outputType=activationDatasets&outputField=datasets&limit=2").json()
+        assert (len(page["items"]), page["pageInfo"]) == (2, {"start": 0, "end": 2, "total": 3, "hasNext": True})
+    assert http.post(f"{FLOW}/connectionSpecs", json={}).json()["type"].endswith("1426-400")
+    assert http.get(f"{FLOW}/flowSpecs/none").status_code == 404
+
+
+def test_ids_in_the_query_and_slashes_at_the_end(http: httpx.Client) -> None:
+    """Prose of tutorials puts the id into the query; one description ends paths with a slash."""
+    base = account(http)
+    etag = http.get(f"{FLOW}/connections/{base}/").json()["items"][0]["etag"]
+    steps = [{"op": "REPLACE", "path": "/name", "value": "m"}]
+    assert http.patch(f"{FLOW}/connections/?id={base}", json=steps, headers={"If-Match": etag}).is_success
+    assert http.delete(f"{FLOW}/connections?id={base}").status_code == 204
+    assert http.delete(f"{FLOW}/connections").json()["type"].endswith("1411-400")
+    assert http.get(f"{FLOW}/connections/{base}").status_code == 404
+
+
+def test_other_names_of_a_login_and_what_a_delete_leaves(http: httpx.Client) -> None:
+    sftp = {"id": "36965a81-b1c6-401b-99f8-22508f1e6a26", "version": "1.0"}
+    auth = {"specName": "Basic Authentication for sftp", "params": {"username": "u", "password": "hush"}}
+    made_one = made(http, "connections", {"name": "s", "connectionSpec": sftp, "auth": auth})
+    shown = http.get(f"{FLOW}/connections/{made_one['id']}").json()["items"][0]["auth"]
+    assert shown["specName"] == "SFTP with Password", "as it is read back"
+    assert shown["params"]["password"] == "******"
+
+
+def test_noise_and_deletes_that_take_their_time() -> None:
+    options = Options(noise=True, stringify=True, deletes_accepted=True, settle_delay=3600)
+    for server in serve(options):
+        with httpx.Client(base_url=server.url, headers=HEADERS) as http:
+            ids = destination(http)
+            flow = http.get(f"{FLOW}/flows/{ids['flow']}").json()["items"][0]
+            assert flow["experimental"] is None
+            assert http.delete(f"{FLOW}/flows/{ids['flow']}").status_code == 202
+            assert http.get(f"{FLOW}/flows/{ids['flow']}").json()["items"][0]["state"] == "delete-finalizing"
+            assert http.delete(f"{FLOW}/flows/{ids['flow']}").json()["type"].endswith("1458-400")
+            assert http.delete(f"{FLOW}/targetConnections/{ids['target']}").status_code == 400, "still in use"

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from reconciler.emulator.options import Options
-from tests.conftest import HEADERS, PREP, Server, serve
+from tests.conftest import FLOW, HEADERS, PREP, Server, serve
 
 CATALOG = "/data/foundation/catalog"
 UPS = "/data/core/ups"
@@ -180,6 +180,9 @@ def test_datasets_live_in_odd_envelopes(http: httpx.Client) -> None:
     assert http.put(path, json={"name": "Sales 2", "schemaRef": reference}).status_code == 200
     assert http.get(path).json()[ident]["name"] == "Sales 2"
     other = schema(http, "Other")
+    lake = {"id": "c604ff05-7f1a-43c0-8e18-33bf874cb11c", "version": "1.0"}
+    target = {"name": "t", "connectionSpec": lake, "data": {}, "params": {"dataSetId": ident}}
+    assert http.post(f"{FLOW}/targetConnections", json=target).status_code == 201, "now somebody writes to it"
     for change in ({"schemaRef": {**reference, "id": other["$id"]}}, {"tags": {"a": "b"}}, {"name": ""}, []):
         assert http.patch(path, json=change).status_code == 400, change
     in_use = http.delete(f"{REGISTRY}/tenant/schemas/{made['meta:altId']}")

@@ -49,7 +49,7 @@ def test_a_schema_is_found_by_all_its_names(http: httpx.Client) -> None:
     for ident in (found["meta:altId"], quote(found["$id"], safe="")):
         raw = http.get(f"{BASE}/tenant/schemas/{ident}", headers=LOOKUP).json()
         assert raw["$id"] == found["$id"]
-        assert {"$ref": fields["$id"]} in raw["allOf"]
+        assert [part["$ref"] for part in raw["allOf"]] == [PROFILE, fields["$id"]]
         full = http.get(f"{BASE}/tenant/schemas/{ident}", headers=FULL).json()
         assert full["properties"]["_emulator"]["properties"]["email"]["title"] == "Mail"
         assert "_id" in full["properties"]
@@ -99,7 +99,7 @@ def test_lists_are_paged_by_value(http: httpx.Client) -> None:
     assert [item["title"] for item in following["results"]] == ["Date"]
     assert set(following["results"][0]) == {"title", "$id", "meta:altId", "version"}
     full = http.get(f"{BASE}/tenant/schemas", headers={"Accept": "application/vnd.adobe.xed+json"}).json()
-    assert full["results"][0]["allOf"] == [{"$ref": PROFILE}]
+    assert full["results"][0]["allOf"] == [{"$ref": PROFILE, "type": "object", "meta:xdmType": "object"}]
     for kind, title in (("classes", "XDM Individual Profile"), ("fieldgroups", "Demographic Details"),
                         ("datatypes", "Person name"), ("behaviors", "Record Schema")):  # fmt: skip
         found = http.get(f"{BASE}/global/{kind}", headers=LIST).json()["results"]
