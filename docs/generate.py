@@ -99,6 +99,7 @@ def manifests() -> str:
                 ("spec.attributes, each (a bare path is short for it)", blocks.Attribute),
                 ("spec.source.connection and spec.target.connection", blocks.Account),
                 ("spec.target.connection, made elsewhere", blocks.Borrowed),
+                ("spec.source.params.datasets of a dataset export, each", blocks.ExportedDataset),
             ],
         }
         waiting = [("spec", model), *inner_blocks.get(kind, [])]

@@ -122,6 +122,21 @@ class LakeEnd(Block):
     overrides: Mapping | None = None
 
 
+class ExportedDataset(Block):
+    """One dataset of a dataset export: as documented, or a dataset found by name; the name is for people."""
+
+    data_set_id: str | None = None
+    ref: str | None = None
+    lookup: LookupBy | None = None
+    name: str | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> ExportedDataset:
+        if len([item for item in (self.data_set_id, self.ref, self.lookup) if item is not None]) != 1:
+            raise PydanticCustomError("one_of", "exactly one of dataSetId, ref and lookup must be given")
+        return self
+
+
 class Row(Block):
     """One line of a mapping, in the current or the older vocabulary (api-facts 4.1)."""
 

@@ -102,6 +102,29 @@ def auth(
     return params, secret
 
 
+def export_schedule(shop: Workshop, values: dict[str, Any] | None, path: Sequence[str]) -> None:
+    """Check the schedule of a dataset export: the API reference's schema; what documents dispute is a warning."""
+    place = (*path, "scheduleParams")
+    if not values:
+        advice = (
+            "add scheduleParams: {exportMode: FIRST_FULL_THEN_INCREMENTAL, timeUnit: day, interval: 1, startTime: …}"
+        )
+        shop.say(path, "missing-schedule", "a dataset export needs a schedule", advice)
+        return
+    known = [
+        Parameter(item["name"], item.get("required"), False, item.get("type"), tuple(item.get("values", ())))
+        for item in shop.setting.catalog.platform["schedules"]["dataset-export"]["params"]
+    ]
+    parameters(shop, values, known, "scheduleParams", place)
+    interval, unit = str(values.get("interval", "")), values.get("timeUnit")
+    full = values.get("exportMode") == "DAILY_FULL_EXPORT"
+    usual = {("day", "0")} if full else {("day", "1"), *(("hour", number) for number in ("3", "6", "9", "12"))}
+    if interval and unit in ("hour", "day") and (unit, interval) not in usual:
+        what = f"an interval of {interval} with timeUnit {unit} is not documented for this exportMode"
+        advice = "interval: 0 with timeUnit: day" if full else "3, 6, 9 or 12 with timeUnit: hour, or 1 with day"
+        shop.say((*place, "interval"), "odd-schedule", what, advice, severity="warning")
+
+
 def schedule(shop: Workshop, connector: Connector, values: dict[str, Any] | None, path: Sequence[str]) -> None:
     """Check that a batch source has a schedule of the right form, and a streaming one none (flow spec scheduleSpec)."""
     use = connector.facts["schedule"]["use"]

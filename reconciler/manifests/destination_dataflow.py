@@ -1,38 +1,19 @@
-"""`DestinationDataflow`: audiences and profile attributes going out (seed-dst; api-facts 7)."""
+"""`DestinationDataflow`: audiences and profile attributes, or datasets, going out (seed-dst; api-facts 7)."""
 
 from __future__ import annotations
 
-from typing import Any
-
-from pydantic import Field, ValidationError
+from pydantic import ValidationError
 
 from reconciler.catalog import Connector
 from reconciler.core.values import Lookup, Ref, Tree, pointer
-from reconciler.manifests.blocks import (
-    Attribute,
-    Audience,
-    Block,
-    End,
-    FlowBlock,
-    Ownership,
-    problems_of,
-)
+from reconciler.manifests import _dataset_export as dataset_export
+from reconciler.manifests._destination import DestinationDataflowSpec, destination_target
+from reconciler.manifests.blocks import Attribute, Audience, End, problems_of
 from reconciler.manifests.expand import Workshop, default_name, spec_of
 
 _PARAMS = ("transformations", "GeneralTransform", "params")
 _AUDIENCES = pointer((*_PARAMS, "segmentSelectors", "selectors"))
 _ATTRIBUTES = pointer((*_PARAMS, "profileSelectors", "selectors"))
-
-
-class DestinationDataflowSpec(Block):
-    """The `spec` of a DestinationDataflow; without `source` it reads the Profile Service under generated names."""
-
-    source: End | None = None
-    target: End
-    flow: FlowBlock = Field(default_factory=FlowBlock)
-    audiences: list[Any] | None = None
-    attributes: list[Any] | None = None
-    ownership: Ownership = Field(default_factory=Ownership)
 
 
 class DestinationDataflow:
@@ -50,12 +31,15 @@ class DestinationDataflow:
         if spec is None:
             return
         connector = shop.connector(spec.target.connector, spec.target.connection_spec, "destination", ("target",))
+        if spec.source is not None and "datasets" in (spec.source.params or {}):
+            dataset_export.expand(shop, spec, spec.source, connector)
+            return
         if connector is not None and "profileSelectors" not in connector.facts["exports"]["audiences"]["selectors"]:
             shop.say(
                 ("target",),
                 "not-yet",
                 f"{connector.name} takes attributes as a mapping set, which this version cannot write yet",
-                "use a streaming or legacy destination, or wait for the next version",
+                "use a streaming or legacy destination, or export datasets",
             )
             return
         params = {"segmentSelectors": {"selectors": audiences}, "profileSelectors": {"selectors": attributes}}
@@ -73,7 +57,7 @@ def _flow(shop: Workshop, spec: DestinationDataflowSpec, connector: Connector | 
         **flow.given("description"),
         "flowSpec": shop.flow_spec(flow.flow_spec, connector),
         "sourceConnectionIds": [_source(shop, spec.source or End(), connector, whole=spec.source is not None)],
-        "targetConnectionIds": [_target(shop, spec.target, connector)],
+        "targetConnectionIds": [destination_target(shop, spec.target, connector)],
         "transformations": [{"name": "GeneralTransform", "params": params}],
         **flow.given("schedule_params", "options"),
         "state": flow.state,
@@ -117,31 +101,6 @@ def _source(shop: Workshop, block: End, connector: Connector | None, *, whole: b
         "params": block.params or {},
     }
     return shop.add(f"{document}/source", "SourceConnection", body, ("source",), overrides=block.overrides)
-
-
-def _target(shop: Workshop, block: End, connector: Connector | None) -> Ref:
-    document = shop.document.name
-    spec = shop.end_spec(block.connection_spec, block.connector, connector, ("target",))
-    body: dict[str, Tree] = {
-        "name": block.name or default_name(document, ("target",)),
-        **block.given("description"),
-        "connectionSpec": spec,
-    }
-    if block.connection is None and (connector is None or connector.needs_connection):
-        shop.say(
-            ("target",),
-            "missing-connection",
-            f"{connector.name if connector else 'a destination'} needs a base connection",
-            "add connection: {auth: …} or connection: {ref: NAME}",
-        )
-    else:
-        base = connector.connection_spec if connector else spec
-        body["baseConnectionId"] = shop.account(
-            f"{document}/target/connection", block.connection or {}, ("target", "connection"), connector, base
-        )
-    body.update(block.given("data", "params"))
-    shop.check_params(block.params, connector, "target")
-    return shop.add(f"{document}/target", "TargetConnection", body, ("target",), overrides=block.overrides)
 
 
 def _audiences(shop: Workshop, items: Tree) -> list[Tree]:

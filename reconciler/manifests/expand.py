@@ -115,18 +115,20 @@ class Workshop:
             self.say(path, "missing-key", f"the {path[0] if path else 'connection'} names no connector", advice)
         return spec or {"id": "", "version": "1.0"}
 
-    def flow_spec(self, given: Versioned | None, connector: Connector | None) -> Tree:
+    def flow_spec(self, given: Versioned | None, connector: Connector | None, export: str = "audiences") -> Tree:
         """Return the `flowSpec` of the document's flow; note when it is neither given nor known."""
-        spec = spec_of(given, connector.flow_spec() if connector else None)
+        spec = spec_of(given, connector.flow_spec(export) if connector else None)
         if spec is None:
             self.say(("flow",), "missing-key", "the flow spec is not known here", "add flowSpec: {id, version}")
         return spec
 
-    def check_params(self, params: dict[str, Tree] | None, connector: Connector | None, end: str) -> None:
+    def check_params(
+        self, params: dict[str, Tree] | None, connector: Connector | None, end: str, export: str = "audiences"
+    ) -> None:
         """Check the parameters of a source or target block against the catalog."""
         if connector is not None:
             place = (end, "params") if params else (end,)
-            checks.parameters(self, params or {}, connector.parameters(), connector.name, place)
+            checks.parameters(self, params or {}, connector.parameters(export), connector.name, place)
 
     # -- resources -------------------------------------------------------------------------------------------
     def add(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from reconciler.core.kind import KeyedSet, Rules
 from reconciler.core.problems import Problem
@@ -36,9 +37,26 @@ class Flow(FlowServiceKind):
         ),
     )
 
+    # a dataset export gets a new source connection in place (export-datasets.md; destinations.yaml PATCH /flows);
+    # its schedule goes whole, as the example there shows it
+    _EXPORT_RULES = replace(
+        _RULES,
+        fixed=("/flowSpec", "/targetConnectionIds"),
+        whole={"/sourceConnectionIds": "declared", "/scheduleParams": "merge"},
+    )
+
     def rules(self, body: Tree) -> Rules:
-        del body
-        return self._RULES
+        schedule = body.get("scheduleParams") if isinstance(body, dict) else None
+        exporting = isinstance(schedule, dict) and "timeUnit" in schedule  # only dataset exports have one (7.5)
+        return self._EXPORT_RULES if exporting else self._RULES
+
+    def canonical(self, body: Tree) -> Tree:
+        """The folder template of a dataset export has two spellings; the schema's is kept (api-facts 7.5)."""
+        schedule = body.get("scheduleParams") if isinstance(body, dict) else None
+        if not isinstance(schedule, dict) or "foldernameTemplate" not in schedule:
+            return body
+        other = {("folderNameTemplate" if key == "foldernameTemplate" else key): schedule[key] for key in schedule}
+        return {**body, "scheduleParams": other}
 
     def seed(self, body: Tree) -> Tree:
         """Selectors start empty and are added by PATCH, as documented (api-facts 7.1; seed-dst)."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reconciler.core.kind import Rules
+from reconciler.core.kind import KeyedSet, Rules
 from reconciler.core.values import Tree
 from reconciler.resources._flow_service import FlowServiceKind
 
@@ -13,7 +13,11 @@ class SourceConnection(FlowServiceKind):
     name = "SourceConnection"
     collection = "sourceConnections"
 
-    _RULES = Rules(fixed=("",), free=("/name", "/description"))
+    _RULES = Rules(
+        fixed=("",),
+        free=("/name", "/description"),
+        sets=(KeyedSet("/params/datasets", "/dataSetId"),),  # of a dataset export: their order means nothing
+    )
 
     def rules(self, body: Tree) -> Rules:
         del body

@@ -80,6 +80,30 @@ def test_every_connector_settles(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> N
     cli.ok("destroy", "-y")
 
 
+def test_every_dataset_export_settles(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AEP_PLATFORM_URL", "emulator")
+    monkeypatch.setenv("RECONCILER_SECRET_ANY", "a secret value")
+    connectors = [item for item in shipped().all() if "datasets" in item.facts.get("exports", {})]
+    assert len(connectors) == 6
+    for connector in connectors:
+        document = manifest(connector)
+        target = {
+            **end(connector),
+            "params": {p.name: value(p) for p in connector.parameters("datasets") if p.required},
+        }
+        schedule = {"timeUnit": "hour", "interval": 3, "startTime": 1900000000}
+        document["spec"] = {
+            "source": {"params": {"datasets": [{"dataSetId": "d"}]}},
+            "target": target,
+            "flow": {"scheduleParams": schedule},
+        }
+        cli.write(f"{connector.key}.yaml", yaml.safe_dump(document))
+    assert cli.ok("validate").out == "", "no warning either"
+    cli.ok("apply", "-y")
+    assert cli("plan", "--detailed-exitcode").code == 0
+    cli.ok("destroy", "-y")
+
+
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the catalog's facts lie beside the project, not in it")
 @pytest.mark.parametrize("direction", ["source", "destination"])
 def test_the_facts_are_all_there(direction: str) -> None:

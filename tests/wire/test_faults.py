@@ -249,11 +249,18 @@ def test_an_edit_at_the_same_place_is_refused_with_both_values(live: Cli, server
 
 
 # -- the platform's moods ----------------------------------------------------------------------------------------
-@pytest.mark.parametrize("name", ["customer-io", "kinesis", "event-hubs"])
+@pytest.mark.parametrize("name", ["customer-io", "kinesis", "event-hubs", "dataset-export"])
 def test_every_mood_of_the_platform_ends_in_an_empty_plan(cli: Cli, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     from tests.conftest import point_at
 
-    moods = Options(settle_delay=0.3, stringify=True, patch_without_body=True, deletes_accepted=True)
+    moods = Options(
+        settle_delay=0.3,
+        stringify=True,
+        noise=True,
+        patch_without_body=True,
+        deletes_accepted=True,
+        tutorial_forms=True,
+    )
     for server in serve(moods):
         point_at(server, monkeypatch)
         cli.example(name)

@@ -1,0 +1,49 @@
+"""What the two sorts of destination dataflows share: the shape of the document, and the target connection."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field
+
+from reconciler.catalog import Connector
+from reconciler.core.values import Ref, Tree
+from reconciler.manifests.blocks import Block, End, FlowBlock, Ownership
+from reconciler.manifests.expand import Workshop, default_name
+
+
+class DestinationDataflowSpec(Block):
+    """The `spec` of a DestinationDataflow; without `source` it reads the Profile Service under generated names."""
+
+    source: End | None = None
+    target: End
+    flow: FlowBlock = Field(default_factory=FlowBlock)
+    audiences: list[Any] | None = None
+    attributes: list[Any] | None = None
+    ownership: Ownership = Field(default_factory=Ownership)
+
+
+def destination_target(shop: Workshop, block: End, connector: Connector | None, export: str = "audiences") -> Ref:
+    """Add the target connection and its account, and return a reference to it."""
+    document = shop.document.name
+    spec = shop.end_spec(block.connection_spec, block.connector, connector, ("target",))
+    body: dict[str, Tree] = {
+        "name": block.name or default_name(document, ("target",)),
+        **block.given("description"),
+        "connectionSpec": spec,
+    }
+    if block.connection is None and (connector is None or connector.needs_connection):
+        shop.say(
+            ("target",),
+            "missing-connection",
+            f"{connector.name if connector else 'a destination'} needs a base connection",
+            "add connection: {auth: …} or connection: {ref: NAME}",
+        )
+    else:
+        base = connector.connection_spec if connector else spec
+        body["baseConnectionId"] = shop.account(
+            f"{document}/target/connection", block.connection or {}, ("target", "connection"), connector, base
+        )
+    body.update(block.given("data", "params"))
+    shop.check_params(block.params, connector, "target", export)
+    return shop.add(f"{document}/target", "TargetConnection", body, ("target",), overrides=block.overrides)
