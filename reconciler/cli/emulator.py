@@ -70,10 +70,14 @@ def command(
         raise click.UsageError(f"--fault: {error}", ctx) from None
     storage = _storage(data)
     try:
-        listener = server.listen(host, port)
         file = log.open("a", encoding="utf-8") if log else None
     except OSError as error:
-        raise _unusable(f"cannot serve on {host}:{port} or write the log: {error}", "choose others") from None
+        raise _unusable(f"cannot write the log {log}: {error.strerror}", "name another with --log") from None
+    try:
+        listener = server.listen(host, port)
+    except OSError as error:
+        advice = "pass another --port, 0 for a free one"
+        raise _unusable(f"cannot listen on {host}:{port}: {error.strerror}", advice) from None
     app = create_app(storage, Options(**switches), faults=armed, seed=seed, log=file)
     click.echo(f"The emulator listens on http://{host}:{listener.getsockname()[1]}; Ctrl-C stops it.", err=True)
     try:

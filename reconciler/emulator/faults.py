@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import random
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field, fields
@@ -96,7 +97,18 @@ def make(members: Any) -> Fault:
         raise FaultError("when must be before or after")
     if made.get("do") == "edit" and not isinstance(made.get("edit"), dict):
         raise FaultError("edit must be an object")
-    return Fault(**{**made, "method": str(made.get("method", "*")).upper()})
+    fault = Fault(**{**made, "method": str(made.get("method", "*")).upper()})
+    for name, fits, wanted in (
+        ("nth", fault.nth >= 1, "1 or more"),
+        ("times", fault.times >= 0, "0 (all) or more"),
+        ("chance", 0 <= fault.chance <= 1, "from 0 to 1"),
+        ("seconds", 0 <= fault.seconds < math.inf, "0 or more"),
+        ("jitter", 0 <= fault.jitter < math.inf, "0 or more"),
+        ("status", 100 <= fault.status <= 599, "a status"),
+    ):
+        if not fits:
+            raise FaultError(f"{name} must be {wanted}, not {getattr(fault, name)}")
+    return fault
 
 
 @dataclass(slots=True)

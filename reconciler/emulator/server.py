@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 from typing import Any
 
@@ -33,7 +34,8 @@ class Protocol(H11Protocol):
             await app(scope, receive, guarded)
             if transport.is_closing():
                 closed = True
-                await receive()  # until the server has seen the end; else it would answer 500 to nobody
+                while (await receive())["type"] != "http.disconnect":
+                    pass  # until the server has seen the end; else it would answer 500 to nobody
 
         self.app = with_abort
 
@@ -59,5 +61,6 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def run(app: Any, listener: socket.socket) -> None:
-    """Serve until the process is told to stop."""
-    uvicorn.Server(config(app)).run(sockets=[listener])
+    """Serve until the process is told to stop; Ctrl-C is the way to do so, and no error."""
+    with contextlib.suppress(KeyboardInterrupt):
+        uvicorn.Server(config(app)).run(sockets=[listener])

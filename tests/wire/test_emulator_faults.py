@@ -146,6 +146,10 @@ def test_lists_lag_behind_creates() -> None:
         ("do=drop,colour=red", "'colour' is none of"),
         ("do=status,status=many", "status must be a number"),
         ("drop", "KEY=VALUE"),
+        ("do=drop,nth=0", "nth must be 1 or more, not 0"),
+        ("do=drop,chance=nan", "chance must be from 0 to 1"),
+        ("do=status,status=9", "status must be a status"),
+        ("do=latency,seconds=inf", "seconds must be 0 or more"),
         ("{", "no JSON"),
         ("[]", "KEY=VALUE"),
     ],
@@ -328,9 +332,13 @@ def test_the_command_serves(tmp_path: Path) -> None:
                     client.get(f"{FLOW}/flows")
                 assert client.get(f"{FLOW}/flows").json() == {"items": [], "_links": {}, "count": 0}
                 assert client.get("/").json()["identity"] == client.get("/_emulator/").json()["identity"]
+                busy = subprocess.run(
+                    [*command[:4], "--port", str(client.base_url.port)], capture_output=True, text=True, check=False
+                )
+                assert (busy.returncode, "Address already in use (pass another --port" in busy.stderr) == (1, True)
         finally:
             process.send_signal(signal.SIGINT)
-        assert "Traceback" not in process.stderr.read()
+        assert (process.stderr.read(), process.wait()) == ("", 0), "a dropped connection is no error of the server"
     assert [json.loads(line)["status"] for line in log.read_text(encoding="utf-8").splitlines()][:2] == [
         "no answer",
         200,
