@@ -63,6 +63,17 @@ class Connector:
         extra = self.facts["exports"].get(export, {}).get("targetParams", [])
         return _parameters([*self.facts["target"]["params"], *extra])
 
+    @property
+    def exports(self) -> tuple[str, ...]:
+        """What a destination exports: `audiences`, `datasets`; nothing for a source."""
+        return tuple(self.facts.get("exports", ()))
+
+    def flow_spec_name(self, export: str = "audiences") -> str | None:
+        """Return the name of the `flowSpec`: what it is found by where no document gives its id."""
+        facts = self.facts["flowSpec"] if self.direction == "source" else self.facts["exports"].get(export, {})
+        found = facts.get("name") if self.direction == "source" else facts.get("flowSpec", {}).get("name")
+        return str(found) if found else None
+
     def flow_spec(self, export: str = "audiences") -> dict[str, str] | None:
         """Return the `flowSpec` of its dataflows, or None where no document gives its id."""
         if self.direction == "source":

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from reconciler.cli.options import common
+
+if TYPE_CHECKING:
+    from reconciler.catalog import Connector, Direction, Parameter
 
 
 @click.group("connectors")
@@ -38,51 +41,66 @@ def list_(category: str | None, form: str) -> None:
 
 @command.command("show")
 @click.argument("key")
+@click.option("--manifest", is_flag=True, help="Print the manifest alone, to be written to a file.")
 @common
-def show(key: str) -> None:
-    """Show one connector: its ids, ways to log in and parameters.
+def show(key: str, manifest: bool) -> None:
+    """Show one connector: its ids, ways to log in, parameters, and a manifest ready to be filled in.
 
-    A key that is both a source and a destination wants source/ or destination/ before it.
+    A key that is both a source and a destination wants source/ or destination/ before it. Example:
+    `reconciler connectors show destination/amazon-s3 --manifest > exports.yaml`.
     """
-    from reconciler.catalog import Parameter, shipped
+    from reconciler.manifests.starter import starter
+
+    item = find(key)
+    if manifest:
+        click.echo(starter(item, next_midnight()), nl=False)
+        return
+    click.echo(f"{item.key}: {item.name} ({item.direction}, {item.kind}, {item.category})")
+    click.echo(f"connectionSpec  {item.connection_spec['id']}  version {item.connection_spec['version']}")
+    for export in item.exports or ("",):
+        spec = item.flow_spec(export)
+        label = f"  for {export}" if export else ""
+        known = (
+            f"{spec['id']}  version {spec['version']}{label}" if spec else f"found by its name, {item.flow_spec_name()}"
+        )
+        click.echo(f"flowSpec        {known}")
+    for name, parameters in item.auth_specs.items():
+        _table(f"auth: {name}", parameters)
+    for export in item.exports or ("",):
+        _table(f"params{f' for {export}' if export else ''}:", item.parameters(export))
+    click.echo("\nmanifest:\n")
+    click.echo(starter(item, next_midnight()), nl=False)
+
+
+def find(key: str) -> Connector:
+    """Return the connector a key names. Raises ManifestError for none, and for two."""
+    from reconciler.catalog import shipped
     from reconciler.core.problems import ManifestError, Problem
     from reconciler.manifests.document import nearest
 
     catalog = shipped()
     direction, _, plain = key.rpartition("/")
-    found = [
-        item
-        for way in ("source", "destination")
-        if direction in ("", way) and (item := catalog.get(way, plain)) is not None
-    ]
+    ways: tuple[Direction, Direction] = ("source", "destination")
+    found = [item for way in ways if direction in ("", way) and (item := catalog.get(way, plain)) is not None]
     if not found:
         names = [*catalog.keys("source"), *catalog.keys("destination")]
         raise ManifestError(Problem("unknown-connector", f"no connector {key!r} in the catalog", nearest(plain, names)))
     if len(found) > 1:
-        raise ManifestError(
-            Problem(
-                "ambiguous-connector",
-                f"{key!r} is both a source and a destination",
-                f"write source/{key} or destination/{key}",
-            )
-        )
+        what = f"{key!r} is both a source and a destination"
+        raise ManifestError(Problem("ambiguous-connector", what, f"write source/{key} or destination/{key}"))
+    return found[0]
 
-    def table(title: str, parameters: tuple[Parameter, ...]) -> None:
-        click.echo(title)
-        for item in parameters:
-            marks = [word for word, on in (("required", item.required), ("secret", item.secret)) if on]
-            marks += [" | ".join(item.values)] if item.values else []
-            click.echo(f"  {item.name:<28}{', '.join(marks)}".rstrip())
 
-    item = found[0]
-    click.echo(f"{item.key}: {item.name} ({item.direction}, {item.kind}, {item.category})")
-    click.echo(f"connectionSpec  {item.connection_spec['id']}  version {item.connection_spec['version']}")
-    spec = item.flow_spec()
-    click.echo(
-        f"flowSpec        {spec['id']}  version {spec['version']}"
-        if spec
-        else "flowSpec        look it up: GET /flowSpecs"
-    )
-    for name, parameters in item.auth_specs.items():
-        table(f"auth: {name}", parameters)
-    table("params:", item.parameters())
+def next_midnight() -> int:
+    """Return when tomorrow begins, UTC, in s since the epoch: when the schedule of a first manifest starts."""
+    import time
+
+    return (int(time.time()) // 86_400 + 1) * 86_400
+
+
+def _table(title: str, parameters: tuple[Parameter, ...]) -> None:
+    click.echo(title)
+    for item in parameters:
+        marks = [word for word, on in (("required", item.required), ("secret", item.secret)) if on]
+        marks += [" | ".join(item.values)] if item.values else []
+        click.echo(f"  {item.name:<28}{', '.join(marks)}".rstrip())

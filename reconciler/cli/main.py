@@ -11,6 +11,7 @@ from reconciler import __version__
 from reconciler.cli.options import common
 
 COMMANDS = {
+    "init": "Write the first files of a project.",
     "validate": "Check the manifests offline.",
     "plan": "Show what apply would do.",
     "apply": "Make the platform as the manifests say.",

@@ -117,7 +117,9 @@ class Workshop:
 
     def flow_spec(self, given: Versioned | None, connector: Connector | None, export: str = "audiences") -> Tree:
         """Return the `flowSpec` of the document's flow; note when it is neither given nor known."""
-        spec = spec_of(given, connector.flow_spec(export) if connector else None)
+        spec: Tree = spec_of(given, connector.flow_spec(export) if connector else None)
+        if spec is None and connector is not None and (name := connector.flow_spec_name(export)):
+            return {"id": Lookup("FlowSpec", name), "version": "1.0"}
         if spec is None:
             self.say(("flow",), "missing-key", "the flow spec is not known here", "add flowSpec: {id, version}")
         return spec

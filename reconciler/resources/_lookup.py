@@ -56,7 +56,18 @@ def _dataset_rows(body: Tree) -> Sequence[Row]:
     ]
 
 
+def _flow_specs(name: str, start: int) -> Call:
+    del start  # specs come in one page (api-facts 2.11)
+    text = name.replace('"', '\\"')
+    return Call("GET", f"{BASE}/flowSpecs", query=(("property", f'name=="{text}"'),))
+
+
+def _flow_spec_rows(body: Tree) -> Sequence[Row]:
+    return [Row(item["id"], item.get("name", ""), item.get("version", "")) for item in body.get("items") or ()]
+
+
 FINDERS: Finders = {
+    "FlowSpec": Finder(_flow_specs, _flow_spec_rows),
     "Connection": Finder(_connections, _connection_rows),
     "Audience": Finder(_audiences, _audience_rows, _PAGE),
     "Schema": Finder(_schemas, _schema_rows),

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 import yaml
 
 from reconciler.catalog import Connector, Parameter, shipped
-from reconciler.emulator.specs import Specs
-from tests.conftest import ROOT, SHARED, Cli
+from tests.conftest import SHARED, Cli
 
 
 def value(parameter: Parameter) -> Any:
@@ -33,11 +33,6 @@ def end(connector: Connector) -> dict[str, Any]:
     return block
 
 
-def looked_up(name: str) -> str:
-    """Return the id of a flow spec that no document gives: a user asks the platform for it."""
-    return next(ident for ident, spec in Specs(ROOT / "specs").flow.items() if spec["name"] == name)
-
-
 def manifest(connector: Connector) -> dict[str, Any]:
     """Return a minimal manifest."""
     if connector.direction == "source":
@@ -51,9 +46,7 @@ def manifest(connector: Connector) -> dict[str, Any]:
         }
         kind = "SourceDataflow"
     else:
-        known = connector.flow_spec()
-        flow = {} if known else {"flowSpec": {"id": looked_up("upsToCampaign"), "version": "1.0"}}
-        spec = {"target": end(connector), "flow": flow, "audiences": [{"id": "a"}], "attributes": ["p.a"]}
+        spec = {"target": end(connector), "audiences": [{"id": "a"}], "attributes": ["p.a"]}
         kind = "DestinationDataflow"
     name = f"{connector.direction}-{connector.key}"
     return {"apiVersion": "reconciler/v1", "kind": kind, "metadata": {"name": name}, "spec": spec}
@@ -78,6 +71,49 @@ def test_every_connector_settles(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> N
     assert cli("plan", "--detailed-exitcode").code == 0
     assert cli("drift").code == 0
     cli.ok("destroy", "-y")
+
+
+def test_the_manifest_that_is_shown_for_every_connector_settles(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What `connectors show KEY` prints validates, applies to the emulator and plans to no change, all 88 at once."""
+    monkeypatch.setenv("AEP_PLATFORM_URL", "emulator")
+    for number, connector in enumerate(shipped().all()):
+        key = f"{connector.direction}/{connector.key}"
+        text = cli.ok("connectors", "show", key, "--manifest").out
+        assert text in cli.ok("connectors", "show", key).out
+        name = f"m{number}"
+        cli.write(f"{name}.yaml", text.replace(f"metadata: {{name: {connector.key}}}", f"metadata: {{name: {name}}}"))
+        for secret in re.findall(r"\$\{secret\.([^}]+)\}", text):
+            variable = "RECONCILER_SECRET_" + secret.upper().replace("-", "_")
+            assert variable in text or f"# {secret}" not in text
+            monkeypatch.setenv(variable, "a secret value")
+    assert number == 87
+    found = cli("validate")
+    assert (found.code, found.out) == (0, ""), "no warning either"
+    cli.ok("apply", "-y")
+    assert cli("plan", "--detailed-exitcode").code == 0
+    cli.ok("destroy", "-y")
+
+
+def test_init_writes_what_is_not_there(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RECONCILER_SECRET_AMAZON_KINESIS_SECRETKEY", "k")
+    told = cli.ok("init", "--connector", "destination/amazon-kinesis")
+    assert told.out.count("wrote") == 4
+    assert "Next: fill in amazon-kinesis.yaml" in told.out
+    for name in ("reconciler.yaml", ".gitignore", ".github/workflows/reconciler.yml", "amazon-kinesis.yaml"):
+        assert (cli.folder / name).is_file()
+    assert yaml.safe_load((cli.folder / ".github/workflows/reconciler.yml").read_text())["jobs"]["reconciler"]["steps"]
+    assert cli.ok("validate").out == ""
+    cli.ok("apply", "-y", "--emulator")
+    cli.write("amazon-kinesis.yaml", "# mine")
+    again = cli.ok("init", "--connector", "destination/amazon-kinesis")
+    assert again.out.count("kept") == 4
+    assert (cli.folder / "amazon-kinesis.yaml").read_text() == "# mine"
+    assert "connectors list" in cli.ok("init", "elsewhere").out
+    assert (cli.folder / "elsewhere" / "reconciler.yaml").is_file()
+    for wrong, says in (("amazon-s3", "both a source and a destination"), ("amazn-s3", "did you mean")):
+        refused = cli("init", "other", "--connector", wrong)
+        assert (refused.code, says in refused.err) == (1, True), refused.err
+    assert not (cli.folder / "other").exists(), "nothing is written for a key that is not there"
 
 
 def test_every_dataset_export_settles(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
