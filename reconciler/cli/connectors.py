@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -10,6 +11,7 @@ from reconciler.cli.options import common
 
 if TYPE_CHECKING:
     from reconciler.catalog import Connector, Direction, Parameter
+    from reconciler.cli.wiring import Session
 
 
 @click.group("connectors")
@@ -70,6 +72,47 @@ def show(key: str, manifest: bool) -> None:
         _table(f"params{f' for {export}' if export else ''}:", item.parameters(export))
     click.echo("\nmanifest:\n")
     click.echo(starter(item, next_midnight()), nl=False)
+
+
+@command.command("refresh")
+@click.argument("path", default=".", type=click.Path(path_type=Path), required=False)
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@common
+def refresh(path: Path, form: str) -> None:
+    """Show how the specs of the sandbox differ from the catalog; it changes nothing.
+
+    The live /connectionSpecs and /flowSpecs win over the catalog: what they have and it has not works through explicit
+    ids, see connectionSpec and flowSpec in the manifests.
+    """
+    from reconciler.catalog import shipped
+    from reconciler.catalog.refresh import differences
+    from reconciler.cli.execute import run
+    from reconciler.cli.wiring import open_session
+    from reconciler.render import json as as_json
+
+    connections, flows = run(_specs(open_session(path)))
+    found = differences(shipped().all(), connections, flows)
+    if form == "json":
+        click.echo(as_json.text([{"connector": item.connector or None, "what": item.what} for item in found]), nl=False)
+        return
+    for item in found:
+        click.echo(f"{item.connector or 'others'}: {item.what}")
+    count = len({item.connector for item in found if item.connector})
+    click.echo(
+        f"{len(found)} differences, {count} connectors; read {len(connections)} connection and {len(flows)} flow specs."
+    )
+
+
+async def _specs(session: Session) -> tuple[list[Any], list[Any]]:
+    """Return the connection specs and flow specs of the sandbox."""
+    import asyncio
+
+    from reconciler.resources._lookup import SPECS
+
+    async with session.platform() as (api, _, _):
+        replies = await asyncio.gather(*(api.send(call) for call in SPECS))
+    connections, flows = (reply.body.get("items") or [] for reply in replies)
+    return connections, flows
 
 
 def find(key: str) -> Connector:

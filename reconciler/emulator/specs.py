@@ -229,8 +229,14 @@ def _property(item: Json) -> Json:
 def _merge(old: Json | None, new: Json) -> Json:
     if old is None:
         return new
-    known = {item["name"] for item in old["authSpec"]}
-    old["authSpec"] += [item for item in new["authSpec"] if item["name"] not in known]
+    known = {item["name"]: item["spec"] for item in old["authSpec"]}
+    for item in new["authSpec"]:
+        if item["name"] not in known:
+            old["authSpec"].append(item)
+            continue
+        spec = known[item["name"]]  # two products, one way to log in: what either has, and what both require
+        spec["properties"] = {**item["spec"]["properties"], **spec["properties"]}
+        spec["required"] = [name for name in spec["required"] if name in item["spec"]["required"]]
     for flag in ("isSource", "isDestination"):
         old["attributes"][flag] = old["attributes"][flag] or new["attributes"][flag]
     for part in ("sourceSpec", "targetSpec"):

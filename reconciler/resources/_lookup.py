@@ -66,6 +66,9 @@ def _flow_spec_rows(body: Tree) -> Sequence[Row]:
     return [Row(item["id"], item.get("name", ""), item.get("version", "")) for item in body.get("items") or ()]
 
 
+SPECS = (Call("GET", f"{BASE}/connectionSpecs"), Call("GET", f"{BASE}/flowSpecs"))
+"""The calls that read what a sandbox offers; specs are not paged (api-facts 2.11)."""
+
 FINDERS: Finders = {
     "FlowSpec": Finder(_flow_specs, _flow_spec_rows),
     "Connection": Finder(_connections, _connection_rows),

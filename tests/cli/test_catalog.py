@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from reconciler.catalog import Connector, Parameter, shipped
-from tests.conftest import SHARED, Cli
+from tests.conftest import FLOW, SHARED, Cli, Server
 
 
 def value(parameter: Parameter) -> Any:
@@ -92,6 +92,38 @@ def test_the_manifest_that_is_shown_for_every_connector_settles(cli: Cli, monkey
     cli.ok("apply", "-y")
     assert cli("plan", "--detailed-exitcode").code == 0
     cli.ok("destroy", "-y")
+
+
+def test_refresh_tells_how_a_sandbox_differs(live: Cli, server: Server) -> None:
+    assert "0 differences" in live.ok("connectors", "refresh").out, "the emulator's specs are made from the catalog"
+    specs = server.call("GET", f"{FLOW}/connectionSpecs")["items"]
+    flows = server.call("GET", f"{FLOW}/flowSpecs")["items"]
+    kinesis = next(item for item in specs if item["id"] == "86043421-563b-46ec-8e6c-e23184711bf6")
+    kinesis["authSpec"][0]["spec"]["properties"]["region"]["format"] = "password"
+    kinesis["authSpec"][0]["spec"]["properties"]["roleArn"] = {"type": "string"}
+    kinesis["authSpec"].append({"name": "Role", "spec": {}})
+    s3 = next(item for item in specs if item["id"] == "4fce964d-3f37-408f-9778-e597338a21ee")
+    s3["version"] = "2.0"
+    specs[:] = [item for item in specs if item["id"] != "96479064-7b8a-4d69-b9ed-21c5683837ea"]
+    specs.append({"id": "n", "name": "Newcomer", "version": "1.0", "attributes": {"isSource": True}})
+    flows[:] = [item for item in flows if item["name"] != "upsToCampaign"]
+    answers = {f"{FLOW}/connectionSpecs": specs, f"{FLOW}/flowSpecs": flows}
+    server.before.append(lambda seen: (200, [], {"items": answers[seen.path]}) if seen.path in answers else None)
+    found = live.ok("connectors", "refresh", "--format", "json").json()
+    assert {(item["connector"], item["what"][:44]) for item in found} == {
+        ("source/customer-io", "its connectionSpec 96479064-7b8a-4d69-b9ed-2"),
+        ("source/amazon-kinesis", "it has an auth spec 'Role' that the catalog "),
+        ("destination/amazon-kinesis", "it has an auth spec 'Role' that the catalog "),
+        ("destination/amazon-kinesis", "Aws Kinesis authentication credentials: the "),
+        ("source/amazon-kinesis", "Aws Kinesis authentication credentials: the "),
+        ("destination/amazon-s3", "its connectionSpec has version 2.0, the cata"),
+        ("destination/adobe-campaign", "no flowSpec is named 'upsToCampaign' here"),
+        (None, "the catalog does not know 'Newcomer', connec"),
+    }
+    told = live.ok("connectors", "refresh").out
+    assert "the parameter 'region' is a secret here" in told
+    assert "the parameter 'roleArn' is not in the catalog" in told
+    assert not [item for item in server.writes() if item.path.startswith("/data")]
 
 
 def test_init_writes_what_is_not_there(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:

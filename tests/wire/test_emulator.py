@@ -409,6 +409,22 @@ def test_other_names_of_a_login_and_what_a_delete_leaves(http: httpx.Client) -> 
     assert shown["params"]["password"] == "******"
 
 
+def test_products_that_share_a_spec_hide_all_their_secrets(http: httpx.Client) -> None:
+    """One id is claimed by two products whose ways to log in have one name and other parameters."""
+    shared = {"id": "59a4b493-a615-40f9-bd38-f823d0909a2b", "version": "1.0"}
+    specs = http.get(f"{FLOW}/connectionSpecs/{shared['id']}").json()["items"][0]["authSpec"]
+    for spec in specs:
+        properties = spec["spec"]["properties"]
+        hidden = [name for name, facts in properties.items() if facts.get("format") == "password"]
+        auth = {"specName": spec["name"], "params": dict.fromkeys(properties, "hush")}
+        ident = made(http, "connections", {"name": "s", "connectionSpec": shared, "auth": auth})["id"]
+        params = http.get(f"{FLOW}/connections/{ident}").json()["items"][0]["auth"]["params"]
+        assert hidden
+        assert {params[name] for name in hidden} == {"******"}
+    names = {name for spec in specs for name in spec["spec"]["properties"]}
+    assert {"username", "password"} <= names
+
+
 def test_noise_and_deletes_that_take_their_time() -> None:
     options = Options(noise=True, stringify=True, deletes_accepted=True, settle_delay=3600)
     for server in serve(options):
