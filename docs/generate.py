@@ -158,8 +158,8 @@ def connectors() -> str:
     out = [
         NOTE,
         "# Connectors\n\n`reconciler connectors show KEY` prints ids, ways to log in, parameters and a manifest "
-        "ready to be filled in; `reconciler init --connector KEY` writes it; `reconciler connectors refresh` tells how a "
-        "sandbox differs. A connector that is not here works with `connectionSpec: {id, version}` and "
+        "ready to be filled in; `reconciler init --connector KEY` writes it; `reconciler connectors refresh` tells how "
+        "a sandbox differs. A connector that is not here works with `connectionSpec: {id, version}` and "
         "`flowSpec: {id, version}`.\n",
     ]
     for direction in ("source", "destination"):

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import copy
 import re
 from collections.abc import Iterable
 from typing import Any
 
-import jsonpatch
-import jsonpointer
 from starlette.responses import Response
 
 from reconciler.emulator.options import Options
+from reconciler.emulator.patching import PatchError, patched
 from reconciler.emulator.storage import Condition, Json, Storage
 from reconciler.emulator.wire import (
     Ask,
@@ -207,12 +205,9 @@ def _patched(old: Json, operations: Any) -> Json:
         raise placeholder_refusal(400, "The body must be a list of JSON Patch instructions")
     lowered = [{**item, "op": str(item.get("op", "")).lower()} for item in operations]
     try:
-        new = jsonpatch.apply_patch(copy.deepcopy(old), lowered)
-    except (jsonpatch.JsonPatchException, jsonpointer.JsonPointerException, KeyError, TypeError, IndexError) as error:
-        raise placeholder_refusal(400, f"The patch cannot be applied: {error}") from None
-    if not isinstance(new, dict):
-        raise placeholder_refusal(400, "The patch leaves no object")
-    return new
+        return patched(old, lowered)
+    except PatchError as error:
+        raise placeholder_refusal(400, str(error)) from None
 
 
 def _merged(old: Any, new: Any) -> Any:

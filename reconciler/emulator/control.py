@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import copy
 from collections.abc import Iterable
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import jsonpatch
-import jsonpointer
 from starlette.responses import Response
 
 from reconciler.emulator import faults as faults_module
 from reconciler.emulator.faults import CONTROL, FaultError
 from reconciler.emulator.flow_life import RIPENS
 from reconciler.emulator.options import Options
+from reconciler.emulator.patching import PatchError, patched
 from reconciler.emulator.runs import Runs
 from reconciler.emulator.seeds import KINDS, SeedError, Seeds
 from reconciler.emulator.storage import Json, Storage
@@ -102,15 +100,9 @@ class Control(Service):
                 self.storage.delete(tenant, kind, body["id"])
                 return {"deleted": body["id"]}
             try:
-                changed: Any = jsonpatch.apply_patch(copy.deepcopy(body), wish.get("operations") or [])
-            except (
-                jsonpatch.JsonPatchException,
-                jsonpointer.JsonPointerException,
-                KeyError,
-                TypeError,
-                IndexError,
-            ) as error:
-                raise message_refusal(400, f"operations cannot be applied: {error}") from None
+                changed = patched(body, wish.get("operations") or [])
+            except PatchError as error:
+                raise message_refusal(400, str(error)) from None
             if "etag" in body:
                 ms = max(now_ms(), body["updatedAt"] + 1)
                 etag = new_etag(self.storage, ms)

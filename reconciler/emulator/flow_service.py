@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable
-from typing import Any
 
-import jsonpatch
-import jsonpointer
 from starlette.responses import Response
 
 from reconciler.emulator import listing
 from reconciler.emulator.flow_life import GONE, INLET, RIPENS, FlowLife
 from reconciler.emulator.flow_rules import ENDS, FIELDS, SERVER_SET, FlowRules
 from reconciler.emulator.options import Options
+from reconciler.emulator.patching import PatchError, patched
 from reconciler.emulator.runs import Runs
 from reconciler.emulator.specs import Specs
 from reconciler.emulator.storage import Json, Storage
@@ -169,18 +167,12 @@ class FlowService(Service):
         operations = self._rules.check_patch(kind, body, ask.body())
         whole = self._rules.with_secrets(body, self.storage.secret(who.tenant, kind, ask.id))
         try:
-            patched: Any = jsonpatch.apply_patch(whole, operations)
-        except (
-            jsonpatch.JsonPatchException,
-            jsonpointer.JsonPointerException,
-            KeyError,
-            TypeError,
-            IndexError,
-        ) as error:
+            new = patched(whole, operations)
+        except PatchError as error:
             raise flow_refusal("1455-400", "Patch instructions invalid", str(error)) from None
-        draft = patched["state"] == "draft"
-        checked = self._rules.check(who, kind, patched, draft=draft, before=body)
-        changed = self._life.touched({**copy.deepcopy(patched), **checked.extra}, who)
+        draft = new["state"] == "draft"
+        checked = self._rules.check(who, kind, new, draft=draft, before=body)
+        changed = self._life.touched({**new, **checked.extra}, who)
         if kind == "flows":
             changed = self._life.operated(changed, "update", operations)
         self._keep(who, kind, changed, uses=checked.uses, secret=checked.secret)

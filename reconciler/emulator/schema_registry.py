@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterable
 from typing import Any
 from urllib.parse import quote, unquote
 
-import jsonpatch
-import jsonpointer
 from starlette.responses import Response
 
 from reconciler.emulator.options import Options
+from reconciler.emulator.patching import PatchError, patched
 from reconciler.emulator.registry_words import (
     accept,
     check_shape,
@@ -222,17 +220,9 @@ class SchemaRegistry(Service):
             raise registry_refusal(400, "XDM-1015", "The body must be a list of JSON Patch instructions.")
         fixed = [instruction(item) for item in operations]
         try:
-            new = jsonpatch.apply_patch(copy.deepcopy(_clean(old)), fixed)
-        except (
-            jsonpatch.JsonPatchException,
-            jsonpointer.JsonPointerException,
-            KeyError,
-            TypeError,
-            IndexError,
-        ) as error:
-            raise registry_refusal(400, "XDM-1015", f"The patch cannot be applied: {error}") from None
-        if not isinstance(new, dict):
-            raise registry_refusal(400, "XDM-1015", "The patch leaves no object.")
+            new = patched(_clean(old), fixed)
+        except PatchError as error:
+            raise registry_refusal(400, "XDM-1015", str(error)) from None
         return self._change(ask.who, kind, old, {**new, "x-made": old.get("x-made", 0)})
 
     def _change(self, who: Caller, kind: str, old: Json, new: Json) -> Response:
