@@ -58,40 +58,38 @@ def writable(connector: Connector) -> bool:
     return exports is None or "profileSelectors" in exports["selectors"]
 
 
-def test_every_connector_settles(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AEP_PLATFORM_URL", "emulator")
+def test_every_connector_settles(live: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RECONCILER_SECRET_ANY", "a secret value")
     connectors = [item for item in shipped().all() if writable(item)]
     assert len(connectors) >= 73 + 8
     for connector in connectors:
-        cli.write(f"{connector.direction}-{connector.key}.yaml", yaml.safe_dump(manifest(connector)))
-    found = cli.ok("validate")
+        live.write(f"{connector.direction}-{connector.key}.yaml", yaml.safe_dump(manifest(connector)))
+    found = live.ok("validate")
     assert found.out == "", "no warning either"
-    cli.ok("apply", "-y")
-    assert cli("plan", "--detailed-exitcode").code == 0
-    assert cli("drift").code == 0
-    cli.ok("destroy", "-y")
+    live.ok("apply", "-y")
+    assert live("plan", "--detailed-exitcode").code == 0
+    assert live("drift").code == 0
+    live.ok("destroy", "-y")
 
 
-def test_the_manifest_that_is_shown_for_every_connector_settles(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_manifest_that_is_shown_for_every_connector_settles(live: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     """What `connectors show KEY` prints validates, applies to the emulator and plans to no change, all 88 at once."""
-    monkeypatch.setenv("AEP_PLATFORM_URL", "emulator")
     for number, connector in enumerate(shipped().all()):
         key = f"{connector.direction}/{connector.key}"
-        text = cli.ok("connectors", "show", key, "--manifest").out
-        assert text in cli.ok("connectors", "show", key).out
+        text = live.ok("connectors", "show", key, "--manifest").out
+        assert text in live.ok("connectors", "show", key).out
         name = f"m{number}"
-        cli.write(f"{name}.yaml", text.replace(f"metadata: {{name: {connector.key}}}", f"metadata: {{name: {name}}}"))
+        live.write(f"{name}.yaml", text.replace(f"metadata: {{name: {connector.key}}}", f"metadata: {{name: {name}}}"))
         for secret in re.findall(r"\$\{secret\.([^}]+)\}", text):
             variable = "RECONCILER_SECRET_" + secret.upper().replace("-", "_")
             assert variable in text or f"# {secret}" not in text
             monkeypatch.setenv(variable, "a secret value")
     assert number == 87
-    found = cli("validate")
+    found = live("validate")
     assert (found.code, found.out) == (0, ""), "no warning either"
-    cli.ok("apply", "-y")
-    assert cli("plan", "--detailed-exitcode").code == 0
-    cli.ok("destroy", "-y")
+    live.ok("apply", "-y")
+    assert live("plan", "--detailed-exitcode").code == 0
+    live.ok("destroy", "-y")
 
 
 def test_refresh_tells_how_a_sandbox_differs(live: Cli, server: Server) -> None:
@@ -148,8 +146,7 @@ def test_init_writes_what_is_not_there(cli: Cli, monkeypatch: pytest.MonkeyPatch
     assert not (cli.folder / "other").exists(), "nothing is written for a key that is not there"
 
 
-def test_every_dataset_export_settles(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AEP_PLATFORM_URL", "emulator")
+def test_every_dataset_export_settles(live: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RECONCILER_SECRET_ANY", "a secret value")
     connectors = [item for item in shipped().all() if "datasets" in item.facts.get("exports", {})]
     assert len(connectors) == 6
@@ -165,11 +162,11 @@ def test_every_dataset_export_settles(cli: Cli, monkeypatch: pytest.MonkeyPatch)
             "target": target,
             "flow": {"scheduleParams": schedule},
         }
-        cli.write(f"{connector.key}.yaml", yaml.safe_dump(document))
-    assert cli.ok("validate").out == "", "no warning either"
-    cli.ok("apply", "-y")
-    assert cli("plan", "--detailed-exitcode").code == 0
-    cli.ok("destroy", "-y")
+        live.write(f"{connector.key}.yaml", yaml.safe_dump(document))
+    assert live.ok("validate").out == "", "no warning either"
+    live.ok("apply", "-y")
+    assert live("plan", "--detailed-exitcode").code == 0
+    live.ok("destroy", "-y")
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the catalog's facts lie beside the project, not in it")
