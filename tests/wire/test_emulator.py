@@ -73,7 +73,9 @@ def test_expired_tokens_and_bad_bodies(http: httpx.Client) -> None:
     assert http.get(f"{FLOW}/flows", headers={"Authorization": "Bearer expired"}).json()["error_code"] == "401013"
     assert "content-type" in http.post(f"{FLOW}/connections", content="{}").text
     json = {"Content-Type": "application/json"}
-    assert http.post(f"{FLOW}/connections", content="{", headers=json).status_code == 400
+    for text in ("{", "[1", '{"name": NaN}', "[" * 100_000):
+        refused = http.post(f"{FLOW}/connections", content=text, headers=json)
+        assert (refused.status_code, "not valid JSON" in refused.text) == (400, True), text[:20]
     assert http.post(f"{FLOW}/connections", content="", headers=json).status_code == 400
     assert http.post(f"{FLOW}/connections", json=[]).status_code == 400
     assert http.get("/nowhere").status_code == 404
