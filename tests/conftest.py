@@ -141,7 +141,7 @@ class Recorder:
                 break
         try:
             body = json.loads(raw) if raw else None
-        except ValueError:
+        except (ValueError, RecursionError):
             body = raw.decode()
         seen = Request(scope["method"], scope["path"], scope["query_string"].decode(), headers, body)
         ours = headers.get("x-recorded") != "no"
