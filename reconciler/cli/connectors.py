@@ -105,12 +105,11 @@ def refresh(path: Path, form: str) -> None:
 
 async def _specs(session: Session) -> tuple[list[Any], list[Any]]:
     """Return the connection specs and flow specs of the sandbox."""
-    import asyncio
-
+    from reconciler.engine.together import together
     from reconciler.resources._lookup import SPECS
 
     async with session.platform() as (api, _, _):
-        replies = await asyncio.gather(*(api.send(call) for call in SPECS))
+        replies = await together(*(api.send(call) for call in SPECS))
     connections, flows = (reply.body.get("items") or [] for reply in replies)
     return connections, flows
 

@@ -38,10 +38,9 @@ def command(files: Files, form: str) -> None:
 
 async def _collect(session: Session) -> dict[str, Any]:
     """Return, for each document with a flow in the state, its flow's id, state, inlet and all ids."""
-    import asyncio
-
     from reconciler.cli.wiring import in_memory
     from reconciler.engine.observe import read
+    from reconciler.engine.together import together
     from reconciler.resources import kinds
 
     table = kinds()
@@ -57,7 +56,7 @@ async def _collect(session: Session) -> dict[str, Any]:
         flows = {address: entry for address, entry in entries.items() if entry.kind == "Flow"}
         # an inlet stands on the flow (webhooks) or on the base connection (HTTP API): api-facts 2.9
         bases = {address: entry for address, entry in entries.items() if entry.kind == "Connection"}
-        lives = await asyncio.gather(
+        lives = await together(
             *(read(api, table[entry.kind], entry.id) for entry in [*flows.values(), *bases.values()])
         )
         bodies = {address: live.body for address, live in zip([*flows, *bases], lives, strict=True) if live is not None}

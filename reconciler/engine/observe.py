@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
@@ -13,6 +12,7 @@ from reconciler.core.resource import Live, Resource
 from reconciler.core.state import Entry, State
 from reconciler.core.values import Lookup, Tree, leaves, transform
 from reconciler.engine.ports import Api
+from reconciler.engine.together import together
 
 
 async def read(api: Api, kind: Kind, ident: str, version: Tree = None) -> Live | None:
@@ -39,7 +39,7 @@ async def observe(api: Api, kinds: Kinds, state: State, addresses: Iterable[str]
     lives = dict(
         zip(
             plain,
-            await asyncio.gather(*(read(api, kinds[entry.kind], entry.id) for entry in plain.values())),
+            await together(*(read(api, kinds[entry.kind], entry.id) for entry in plain.values())),
             strict=True,
         )
     )
@@ -52,7 +52,7 @@ async def observe(api: Api, kinds: Kinds, state: State, addresses: Iterable[str]
         return await read(api, kinds[entry.kind], entry.id, version)
 
     rest = {name: entry for name, entry in wanted.items() if name not in plain}
-    found = await asyncio.gather(*(pinned(name, entry) for name, entry in rest.items()))
+    found = await together(*(pinned(name, entry) for name, entry in rest.items()))
     return {**lives, **dict(zip(rest, found, strict=True))}
 
 
@@ -73,7 +73,7 @@ async def look_up(api: Api, finders: Finders, resources: Mapping[str, Resource])
     }
     if not wanted:
         return dict(resources)
-    answers = await asyncio.gather(*(_matches(api, finders[item.kind], item.name) for item in wanted))
+    answers = await together(*(_matches(api, finders[item.kind], item.name) for item in wanted))
     found: dict[Lookup, str] = {}
     problems = []
     for (item, address), hits in zip(wanted.items(), answers, strict=True):

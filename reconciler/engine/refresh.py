@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Collection, Mapping
 
 from reconciler.core.kind import Finders, Kinds
@@ -13,6 +12,7 @@ from reconciler.core.resource import Live, Resource
 from reconciler.core.state import State
 from reconciler.engine.observe import look_up, observe
 from reconciler.engine.ports import Api, Secrets
+from reconciler.engine.together import together
 
 Lives = Mapping[str, Live | None]
 
@@ -36,7 +36,7 @@ async def refresh(
     """
     wanted = set(scope) | set(resources)
     if read:
-        found, lives = await asyncio.gather(look_up(api, finders, resources), observe(api, kinds, state, wanted))
+        found, lives = await together(look_up(api, finders, resources), observe(api, kinds, state, wanted))
     else:
         found = await look_up(api, finders, resources)
         lives = {
