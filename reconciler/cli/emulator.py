@@ -100,7 +100,7 @@ def seed_(file: Path, data: Path | None, url: str | None) -> None:
     """
     from reconciler.emulator.seeds import SeedError, read
 
-    text = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
+    text = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8", errors="replace")
     try:
         document = read(text)
     except SeedError as error:
