@@ -87,6 +87,8 @@ def entry_json(entry: Entry) -> Json:
     }
     if entry.protect:
         data["protect"] = True
+    if entry.allow_data_loss:
+        data["allowDataLoss"] = True
     if entry.outputs:
         data["outputs"] = dict(entry.outputs)
     if entry.deposed:
@@ -106,6 +108,7 @@ def entry_of(data: Json) -> Entry:
         applied=decode(data.get("applied")),
         dependencies=tuple(data.get("dependencies", ())),
         protect=data.get("protect", False),
+        allow_data_loss=data.get("allowDataLoss", False),
         outputs=data.get("outputs", {}),
         deposed=tuple(
             Deposed(old["id"], old.get("kind", data["kind"]), tuple(old.get("dependencies", ())))
@@ -210,6 +213,7 @@ def record_of(data: Json) -> Record:
 
 
 # -- saved plans -------------------------------------------------------------------------------------------------
+_BODIES = ("desired", "before", "after", "first")
 _FIELDS = {item.name: item for item in dataclasses.fields(Change)}
 
 
@@ -270,7 +274,7 @@ def _change_json(change: Change) -> Json:
         value = getattr(change, name)
         if item.default is not dataclasses.MISSING and value == item.default:
             continue
-        if name in ("desired", "before", "after"):
+        if name in _BODIES:
             value = encode(value)
         elif name == "patch":
             value = [encode(step) for step in value]
@@ -305,7 +309,7 @@ def _seen(field: FieldChange, value: Tree) -> Tree:
 def _change_of(data: Json) -> Change:
     values: dict[str, Any] = {}
     for name, value in data.items():
-        if name in ("desired", "before", "after"):
+        if name in _BODIES:
             values[name] = decode(value)
         elif name == "action":
             values[name] = Action(value)

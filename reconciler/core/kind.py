@@ -8,11 +8,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from reconciler.core.problems import Problem
 from reconciler.core.resource import Call, Live, Reply
 from reconciler.core.values import Path, Tree, matches, matches_exactly
+
+if TYPE_CHECKING:
+    from reconciler.core.diff import FieldChange
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +73,19 @@ class Kind(ABC):
     """One sort of object on the platform. Subclasses are stateless; one instance each, named `KIND`."""
 
     name: ClassVar[str]
-    confirm: ClassVar[bool] = False
-    """Whether a create or update is only over once a GET shows a settled state."""
+    shapes_data: ClassVar[bool] = False
+    """Whether a replace loses data: it is an objection unless the manifest allows that."""
+    stays: ClassVar[bool] = False
+    """Whether an object that left the manifests is forgotten, unless the manifest allowed data to be lost."""
+    part: ClassVar[bool] = False
+    """Whether the object has no use without the one it is a part of (`Resource.part_of`)."""
+    late: ClassVar[tuple[str, ...]] = ()
+    """Top-level fields that can be set only when the object's own parts (`Resource.part_of`) are there."""
+
+    def confirm(self, body: Tree) -> bool:
+        """Tell whether a create or update to `body` is only over once a GET shows a settled state."""
+        del body
+        return False
 
     @abstractmethod
     def rules(self, body: Tree) -> Rules:
@@ -120,13 +134,17 @@ class Kind(ABC):
     def create(self, body: Tree) -> Call:
         """Return the POST of the seed; what it leaves out is settled by the update that follows."""
 
+    def seeded(self, call: Call) -> Tree:
+        """Return what of the object is so once the create `call` is carried out."""
+        return call.body
+
     @abstractmethod
     def created(self, reply: Reply, body: Tree) -> Live:
         """Return the new object as far as the answer to `create` tells: id, maybe etag and outputs."""
 
     @abstractmethod
-    def update(self, ident: str, patch: Sequence[Tree], body: Tree) -> Sequence[Call]:
-        """Return the calls, in order, that make `patch` (RFC 6902 on the live object) true."""
+    def update(self, live: Live, patch: Sequence[Tree], body: Tree) -> Sequence[Call]:
+        """Return the calls, in order, that make `patch` (RFC 6902 on the `live` object) true."""
 
     def described(self, call: Call) -> Sequence[Tree]:
         """Return how `call` stands in a plan's `patch`: its own instructions, or `{"call": …}`."""
@@ -147,10 +165,25 @@ class Kind(ABC):
         del live
         return None
 
-    def revive(self, ident: str) -> Call | None:
-        """Return the call that undoes `retire` when the new object could not be made."""
-        del ident
+    def revive(self, live: Live) -> Call | None:
+        """Return the call that undoes `retire` when the new object could not be made; `live` as before that."""
+        del live
         return None
+
+    def keeps(self, body: Tree) -> str | None:
+        """Return why the platform keeps such an object for good, or None where it can be deleted."""
+        del body
+        return None
+
+    def clings(self, body: Tree, needs: Sequence[Tree]) -> str | None:
+        """Return why the object cannot be deleted while the objects `needs` that it refers to stay, or None."""
+        del body, needs
+        return None
+
+    def breaking(self, live: Tree, fields: Sequence[FieldChange]) -> Mapping[Path, str]:
+        """Return those of the changed `fields` that the platform refuses in an object in use, and why."""
+        del live, fields
+        return {}
 
     # -- watching --------------------------------------------------------------------------------------------
     def settled(self, live: Live) -> bool:
@@ -183,9 +216,9 @@ class Kind(ABC):
         del live, patch
         return ()
 
-    def objections(self, before: Tree, body: Tree) -> Sequence[Problem]:
-        """Return what the platform will refuse about going from live `before` to `body`, said while planning."""
-        del before, body
+    def objections(self, before: Tree, body: Tree, now: int) -> Sequence[Problem]:
+        """Return what the platform will refuse about going from live `before` to `body`; `now` in s since the epoch."""
+        del before, body, now
         return ()
 
 

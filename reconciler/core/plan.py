@@ -30,7 +30,9 @@ class Change:
     `desired` is the body wanted, references and secrets still unresolved. `calls` are the requests in order (of
     a create, the first: what it leaves out is settled by an update). `ident` is the live object's id, `etag` its
     etag when it was read. `deposed` marks the delete of an old object of a replace. `dependencies` are the
-    addresses that come first. `adopt` marks a no-op that still has something to write into the state.
+    addresses that come first. `adopt` marks a no-op that still has something to write into the state. Where the
+    object is finished in two goes, `first` is the body of the first and `waits` what must be made before the second.
+    `retires` marks a replace whose old object is stopped first.
     """
 
     address: str
@@ -55,6 +57,10 @@ class Change:
     shared: tuple[str, ...] = ()
     sensitive: tuple[str, ...] = ()
     adopt: bool = False
+    allow_data_loss: bool = False
+    first: Tree = None
+    waits: tuple[str, ...] = ()
+    retires: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,14 @@ from dataclasses import dataclass, field, replace
 
 from reconciler.core import graph
 from reconciler.core.compare import covers
-from reconciler.core.diff import Delta, FieldChange, SecretChanged, at_path, compare, keyed_members
-from reconciler.core.kind import Kind, Kinds, Rules
-from reconciler.core.plan import Action, Change, Drift, DriftField, Plan
+from reconciler.core.diff import Delta, FieldChange, compare, keyed_members
+from reconciler.core.drift import drift_of
+from reconciler.core.kind import Kind, Rules
+from reconciler.core.leaving import leaving
+from reconciler.core.plan import Action, Change, Plan
 from reconciler.core.problems import Problem
-from reconciler.core.resource import Live, Resource
-from reconciler.core.state import Entry, State
+from reconciler.core.resource import Call, Live, Resource
+from reconciler.core.state import Entry
 from reconciler.core.values import (
     MISSING,
     SENSITIVE,
@@ -26,6 +28,7 @@ from reconciler.core.values import (
     resolve,
     without_nulls,
 )
+from reconciler.core.world import World
 
 _REASONS = {
     "manifest": "changed in the manifest",
@@ -33,25 +36,6 @@ _REASONS = {
     "both": "changed in the manifest and outside",
     "dependency": "follows another change",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class World:
-    """Everything a plan is computed from.
-
-    `resources` are the desired ones in scope; `lives` the objects read, None for one that is gone; `scope` the
-    state addresses this run may delete; `secret_changed` compares secrets with fingerprints; `now` is the time in
-    seconds since the epoch.
-    """
-
-    resources: Mapping[str, Resource]
-    state: State
-    lives: Mapping[str, Live | None]
-    kinds: Kinds
-    secret_changed: SecretChanged
-    scope: Collection[str]
-    destroy: bool = False
-    now: int = 0
 
 
 @dataclass(slots=True)
@@ -84,8 +68,9 @@ def plan(world: World) -> Plan:
         if not again:
             break
         forced = {**forced, **again}
-    changes = [*walk.changes, *_deletes(world)]
-    drift = [found for address in sorted(world.scope) if (found := _drift(world, address))]
+    gone, problems = leaving(world)
+    changes = [*_in_two_goes(world, walk), *gone]
+    drift = [found for address in sorted(world.scope) if (found := drift_of(world, address))]
     state = world.state
     return Plan(
         environment=state.environment,
@@ -98,7 +83,7 @@ def plan(world: World) -> Plan:
         drift=tuple(drift),
         scope=tuple(sorted(world.scope)),
         destroy=world.destroy,
-        objections=tuple(walk.objections),
+        objections=(*walk.objections, *problems),
         warnings=tuple(walk.cautions),
     )
 
@@ -141,6 +126,7 @@ def _change(walk: _Pass, resource: Resource) -> Change:
         dependencies=resource.dependencies,
         file=resource.file,
         protect=resource.protect,
+        allow_data_loss=resource.allow_data_loss,
         ignore=resource.ignore,
         shared=resource.shared,
         sensitive=resource.sensitive,
@@ -149,13 +135,16 @@ def _change(walk: _Pass, resource: Resource) -> Change:
     if entry is None or not entry.id or live is None:
         if entry is not None and entry.id:
             base = replace(base, reason=f"deleted outside (was {entry.id})")
-        return replace(base, calls=(kind.create(desired),))
+        return _made_anew(walk, resource, kind, base)
     rules = kind.rules(desired)
     delta = _delta(world, resource, kind, rules, entry, desired, live)
     if not delta and address not in walk.forced:
         _note_known(walk, kind, address, live, changed=False)
         return _noop(base, entry, live, delta)
-    forcing = tuple(sorted({pointer(item.path) for item in delta.fields if rules.forces_replace(item.path)}))
+    breaking = kind.breaking(kind.canonical(live.body), delta.fields)
+    forcing = tuple(sorted({
+        pointer(item.path) for item in delta.fields if rules.forces_replace(item.path) or item.path in breaking
+    }))  # fmt: skip
     before = mask(project(rules, kind.canonical(live.body), kind.canonical(desired)), resource.sensitive)
     base = replace(
         base,
@@ -169,16 +158,18 @@ def _change(walk: _Pass, resource: Resource) -> Change:
     if forcing or address in walk.forced or entry.kind != resource.kind:
         reason = walk.forced.get(address) if not forcing else None
         walk.cautions += [f"{address}: {text}" for text in kind.cautions(live, desired, world.now)]
-        return replace(
+        walk.objections += _losses(resource, kind, live, breaking, forcing)
+        again = replace(
             base,
             action=Action.REPLACE,
             reason=reason or f"{', '.join(forcing) or '/kind'} cannot change in place",
-            calls=(kind.create(desired),),
+            retires=kind.retire(live) is not None,
         )
+        return _made_anew(walk, resource, kind, again)
     _note_known(walk, kind, address, live, changed=True)
-    walk.objections += [replace(item, address=address) for item in kind.objections(live.body, desired)]
+    walk.objections += [replace(item, address=address) for item in kind.objections(live.body, desired, world.now)]
     walk.cautions += [f"{address}: {text}" for text in kind.losses(live, delta.patch)]
-    calls = tuple(kind.update(live.id, delta.patch, desired))
+    calls = tuple(kind.update(live, delta.patch, desired))
     return replace(
         base,
         action=Action.UPDATE,
@@ -186,6 +177,66 @@ def _change(walk: _Pass, resource: Resource) -> Change:
         patch=tuple(step for call in calls for step in kind.described(call)),
         calls=calls,
     )
+
+
+def _made_anew(walk: _Pass, resource: Resource, kind: Kind, base: Change) -> Change:
+    """Return a create or replace with its first call; staged, it is made as a draft or disabled and finished later."""
+    first = base.desired
+    if walk.world.staged and resource.staging and base.desired.get("state") not in ("draft", "disabled"):
+        first = {**base.desired, "state": resource.staging}
+        base = replace(base, first=first)
+    return replace(base, calls=(kind.create(first),))
+
+
+def _losses(
+    resource: Resource, kind: Kind, live: Live, breaking: Mapping[Path, str], forcing: tuple[str, ...]
+) -> list[Problem]:
+    """Return why an object that holds or shapes data may not be replaced."""
+    if not kind.shapes_data:
+        return []
+    why = "; ".join(f"{pointer(path)}: {text}" for path, text in breaking.items())
+    what = why or f"{', '.join(forcing) or 'it'} cannot change in place, and a new one has none of its data"
+    kept = kind.keeps(live.body)
+    if kept:
+        advice = "keep it as it is, and make another beside it"
+        return [Problem("breaking-change", f"{what}; {kept}", advice, address=resource.address)]
+    if resource.allow_data_loss:
+        return []
+    advice = 'keep it as it is, or annotate reconciler/allow-data-loss: "true" to have it replaced'
+    return [Problem("breaking-change" if why else "data-loss", what, advice, address=resource.address)]
+
+
+def _in_two_goes(world: World, walk: _Pass) -> list[Change]:
+    """Return the changes, those told what they wait for that can be finished only when others are there."""
+    making = [item.address for item in walk.changes if item.action in (Action.CREATE, Action.REPLACE, Action.UPDATE)]
+    parts: dict[str, list[str]] = {}
+    for address in making:
+        parts.setdefault(world.resources[address].part_of, []).append(address)
+    result = []
+    for change in walk.changes:
+        kind = world.kinds[change.kind]
+        own = parts.get(change.address, [])
+        if change.first is not None:
+            others = [address for address in making if address != change.address]
+            change = replace(change, waits=tuple(others))
+        elif own and change.address in making and any(name in change.desired for name in kind.late):
+            change = _late(world, kind, change, own)
+        result.append(change)
+    return result
+
+
+def _late(world: World, kind: Kind, change: Change, parts: list[str]) -> Change:
+    """Return `change` in two goes: what its parts need first, then what needs its parts."""
+    touched = {item.path[:1] for item in change.fields}
+    if change.action is Action.UPDATE and not touched & {(name,) for name in kind.late}:
+        return change
+    first = {key: value for key, value in change.desired.items() if key not in kind.late}
+    calls: tuple[Call, ...] = (kind.create(first),)
+    if change.action is Action.UPDATE:
+        late = tuple(f"/{name}" for name in kind.late)
+        early = [(call, [step for step in call.body if not step["path"].startswith(late)]) for call in change.calls]
+        calls = tuple(replace(call, body=steps) for call, steps in early if steps)
+    return replace(change, first=first, waits=tuple(parts), calls=calls)
 
 
 def _delta(
@@ -215,6 +266,7 @@ def _noop(base: Change, entry: Entry, live: Live, delta: Delta) -> Change:
     """A no-op may still have something for the state: a new file, protection or way of saying the same."""
     stale = (
         (entry.file, entry.protect, entry.dependencies) != (base.file, base.protect, base.dependencies)
+        or entry.allow_data_loss != base.allow_data_loss
         or entry.outputs != dict(live.outputs)
         or not _said_the_same(entry.applied, without_nulls(base.desired))
     )
@@ -254,110 +306,6 @@ def _reason(fields: tuple[FieldChange, ...]) -> str:
         if cause in causes:
             return _REASONS[cause]
     raise AssertionError("an update without a changed field")
-
-
-def _deletes(world: World) -> list[Change]:
-    """Return the deletes and forgets, users before what they use."""
-    entries = world.state.resources
-    edges = {
-        address: [need for need in entries[address].dependencies if need in entries]
-        for address in world.scope
-        if address in entries
-    }
-    for needs in list(edges.values()):
-        for need in needs:
-            edges.setdefault(need, [])
-    result: list[Change] = []
-    ordered = list(reversed(graph.order(edges)))
-    for address in (name for name in ordered if name in world.scope):
-        entry = entries[address]
-        if entry.id and address not in world.resources:
-            result.append(_delete(world, address, entry))
-        result.extend(
-            Change(
-                address=address,
-                kind=old.kind,
-                action=Action.DELETE,
-                reason="the old object of a replace",
-                ident=old.id,
-                calls=tuple(filter(None, (world.kinds[old.kind].delete(old.id),))),
-                dependencies=old.dependencies,
-                file=entry.file,
-                deposed=True,
-            )
-            for old in entry.deposed
-        )
-    return result
-
-
-def _delete(world: World, address: str, entry: Entry) -> Change:
-    kind = world.kinds[entry.kind]
-    call = kind.delete(entry.id)
-    live = world.lives.get(address)
-    gone = live is None
-    reason = "destroy" if world.destroy else "no longer in the manifests"
-    if call is None:
-        reason = f"{reason}; the platform cannot delete it, it stays there unmanaged"
-    elif gone:
-        reason = f"{reason}; it is already gone from the platform"
-    return Change(
-        address=address,
-        kind=entry.kind,
-        action=Action.DELETE if call else Action.FORGET,
-        reason=reason,
-        ident=entry.id,
-        etag=live.etag if live else None,
-        before=entry.applied,
-        calls=(call,) if call and not gone else (),
-        dependencies=entry.dependencies,
-        file=entry.file,
-        protect=entry.protect,
-    )
-
-
-def _drift(world: World, address: str) -> Drift | None:
-    """Compare what was last applied with what is live."""
-    entry = world.state.resources.get(address)
-    if entry is None or not entry.id or entry.applied is None:
-        return None
-    live = world.lives.get(address)
-    if live is None:
-        return Drift(address, entry.kind, entry.id, "missing")
-    if live.body is entry.applied:
-        return None  # a pinned version cannot have changed
-    kind = world.kinds[entry.kind]
-    resource = world.resources.get(address)
-    desired = MISSING if resource is None else kind.canonical(resource.body)
-    applied = kind.canonical(entry.applied)
-    rules = kind.rules(entry.applied)
-    sensitive = resource.sensitive if resource else ()
-    delta = compare(
-        rules,
-        applied,
-        applied,
-        kind.canonical(live.body),
-        ignore=resource.ignore if resource else (),
-        shared=resource.shared if resource else (),
-        sensitive=sensitive,
-    )
-    fields = tuple(
-        DriftField(item.path, item.new, item.old, at_path(rules, desired, item.path), item.sensitive)
-        for item in delta.fields
-    )
-    secret = [path for path in delta.unchecked if isinstance(at_path(rules, applied, path), Fingerprint)]
-    unchecked = tuple(DriftField(path, MISSING, MISSING, MISSING, True) for path in secret)
-    if not fields and not unchecked:
-        return None
-    body = live.body if isinstance(live.body, dict) else {}
-    return Drift(
-        address,
-        entry.kind,
-        entry.id,
-        "changed" if fields else "unchecked",
-        fields or unchecked,
-        body.get("updatedBy") if fields else None,
-        body.get("updatedAt") if fields else None,
-    )
 
 
 def project(rules: Rules, live: Tree, declared: Tree, path: Path = ()) -> Tree:

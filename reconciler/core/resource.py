@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from reconciler.core.values import Ref, Tree, refs
 
@@ -15,7 +16,9 @@ class Resource:
     `body` holds declared fields only; an explicit `None` means "must be absent". `sensitive` are pointers into
     `body` whose live side is never shown, `ignore` pointers that are left alone after creation, `shared`
     pointers to keyed sets that others may add to. `together` names resources that are replaced as one.
-    `where` is the pointer of the block in its document that this resource was made from.
+    `where` is the pointer of the block in its document that this resource was made from. `part_of` is the address
+    of an object that this one completes (a schema's descriptor). `allow_data_loss` lets data go with it.
+    `staging` is how it can be made without being live yet: as a draft, or disabled.
     """
 
     address: str
@@ -29,6 +32,9 @@ class Resource:
     sensitive: tuple[str, ...] = ()
     shared: tuple[str, ...] = ()
     together: tuple[str, ...] = ()
+    part_of: str = ""
+    allow_data_loss: bool = False
+    staging: Literal["draft", "disabled"] | None = None
 
     @property
     def references(self) -> set[Ref]:

@@ -37,6 +37,7 @@ class Entry:
     protect: bool = False
     outputs: Mapping[str, Tree] = field(default_factory=dict)
     deposed: tuple[Deposed, ...] = ()
+    allow_data_loss: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,7 @@ class Pending:
     file: str = ""
     dependencies: tuple[str, ...] = ()
     protect: bool = False
+    allow_data_loss: bool = False
 
 
 @dataclass(frozen=True, slots=True)

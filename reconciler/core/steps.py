@@ -15,6 +15,7 @@ class Verb(StrEnum):
     RETIRE = "retire"  # stop the old object of a replace
     CREATE = "create"
     UPDATE = "update"
+    FINISH = "finish"  # what of a create or update had to wait for others
     DELETE = "delete"
     FORGET = "forget"
 
@@ -36,19 +37,17 @@ def steps(plan: Plan, state: State) -> dict[str, Step]:
 
     Creates wait for what they refer to; deletes wait until every user is deleted, moved on or replaced. A replace
     first stops the old object (before anything of its kin is made anew), then makes the new one, then deletes
-    the old one.
+    the old one. What is made in two goes is finished when all it waits for is made; others wait for the second.
     """
     active = {change.address: change for change in plan.effective if not change.deposed}
     making = {
         address: f"{Verb.UPDATE if change.action is Action.UPDATE else Verb.CREATE} {address}"
         for address, change in active.items()
-        if change.action in (Action.CREATE, Action.UPDATE, Action.REPLACE)
+        if change.action in (Action.CREATE, Action.UPDATE, Action.REPLACE) and (change.calls or change.first is None)
     }
-    retiring = {
-        address: f"{Verb.RETIRE} {address}"
-        for address, change in active.items()
-        if change.action is Action.REPLACE and change.kind == "Flow"
-    }
+    finishing = {address: f"{Verb.FINISH} {address}" for address, change in active.items() if change.first is not None}
+    ready = {**making, **finishing}
+    retiring = {address: f"{Verb.RETIRE} {address}" for address, change in active.items() if change.retires}
     removing = {
         **{
             address: f"{Verb.DELETE} {address} {change.ident}"
@@ -63,7 +62,7 @@ def steps(plan: Plan, state: State) -> dict[str, Step]:
             key = retiring[address]
             result[key] = Step(key, Verb.RETIRE, change, (), change.ident)
         if address in making:
-            needs = [making[need] for need in change.dependencies if need in making]
+            needs = _needs(change, active, making, ready)
             if change.action is Action.REPLACE:
                 entry = state.resources.get(address)
                 kin = {address, *old_users.get(address, ())} if entry else {address}
@@ -71,22 +70,27 @@ def steps(plan: Plan, state: State) -> dict[str, Step]:
             verb = Verb.UPDATE if change.action is Action.UPDATE else Verb.CREATE
             key = making[address]
             result[key] = Step(key, verb, change, tuple(needs), change.ident, change.action is Action.REPLACE)
+        if address in finishing:
+            key = finishing[address]
+            needs = [making[need] for need in (address, *change.waits) if need in making]
+            needs += [ready[need] for need in change.dependencies if need in ready]
+            result[key] = Step(key, Verb.FINISH, change, tuple(needs))
         if address in removing:
             key = removing[address]
             verb = Verb.FORGET if change.action is Action.FORGET else Verb.DELETE
-            own = [making[address]] if address in making else []
-            needs = own + _users_done(old_users.get(address, ()), making, removing)
+            own = [ready[address]] if address in ready else []
+            needs = own + _users_done(old_users.get(address, ()), ready, removing)
             result[key] = Step(key, verb, change, tuple(needs), change.ident)
     for change in plan.effective:
         if change.deposed:
             key = f"{Verb.DELETE} {change.address} {change.ident}"
-            needs = _users_done(old_users.get(change.address, ()), making, removing)
+            needs = _users_done(old_users.get(change.address, ()), ready, removing)
             needs += [
                 f"{Verb.DELETE} {user.address} {user.ident}"
                 for user in plan.effective
                 if user.deposed and change.address in user.dependencies
             ]
-            own = [making[change.address]] if change.address in making else []
+            own = [ready[change.address]] if change.address in ready else []
             result[key] = Step(key, Verb.DELETE, change, tuple(own + needs), change.ident)
     return result
 
@@ -104,12 +108,24 @@ def _old_users(plan: Plan, state: State) -> dict[str, tuple[str, ...]]:
     return {need: tuple(found) for need, found in users.items()}
 
 
-def _users_done(users: tuple[str, ...], making: dict[str, str], removing: dict[str, str]) -> list[str]:
+def _needs(change: Change, active: dict[str, Change], making: dict[str, str], ready: dict[str, str]) -> list[str]:
+    """Return the steps after which all that `change` refers to is there; what waits for `change` is not waited for."""
+    keys = making if change.first is not None else ready
+    found = []
+    for need in change.dependencies:
+        held_up = need in active and change.address in active[need].waits
+        key = (making if held_up else keys).get(need)
+        if key is not None:
+            found.append(key)
+    return found
+
+
+def _users_done(users: tuple[str, ...], ready: dict[str, str], removing: dict[str, str]) -> list[str]:
     """Return the steps after which none of `users` refers to the old object any more."""
     keys: list[str] = []
     for user in users:
         if user in removing:
             keys.append(removing[user])
-        elif user in making:
-            keys.append(making[user])
+        elif user in ready:
+            keys.append(ready[user])
     return keys

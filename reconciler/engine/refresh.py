@@ -6,10 +6,11 @@ from collections.abc import Collection, Mapping
 
 from reconciler.core.kind import Finders, Kinds
 from reconciler.core.plan import Plan
-from reconciler.core.planner import World, plan
+from reconciler.core.planner import plan
 from reconciler.core.problems import Problem, StaleError
 from reconciler.core.resource import Live, Resource
 from reconciler.core.state import State
+from reconciler.core.world import World
 from reconciler.engine.observe import look_up, observe
 from reconciler.engine.ports import Api, Secrets
 from reconciler.engine.together import together
@@ -29,10 +30,11 @@ async def refresh(
     now: int,
     destroy: bool = False,
     read: bool = True,
+    staged: bool = False,
 ) -> tuple[Plan, Lives]:
     """Return the plan for `resources` and what was read for it; without `read` the state is taken for live.
 
-    `now` is the time in seconds since the epoch.
+    `staged` makes new objects drafts, or disabled, until all are there. `now` is the time in seconds since the epoch.
     """
     wanted = set(scope) | set(resources)
     if read:
@@ -44,7 +46,7 @@ async def refresh(
             for name in wanted
             if (entry := state.resources.get(name)) and entry.id
         }
-    world = World(found, state, lives, kinds, secrets.changed, tuple(scope), destroy, now)
+    world = World(found, state, lives, kinds, secrets.changed, tuple(scope), destroy, now, staged)
     return plan(world), lives
 
 

@@ -117,6 +117,7 @@ def bound(address: str, pending: Pending, live: Live, before: Entry | None) -> R
         applied=transform(pending.body, lambda leaf: UNPROVEN if isinstance(leaf, Fingerprint) else leaf),
         dependencies=pending.dependencies,
         protect=pending.protect,
+        allow_data_loss=pending.allow_data_loss,
         outputs=live.outputs,
         deposed=old_ones(before),
     )

@@ -107,6 +107,7 @@ class Work:
             applied=_keep_prints(without_nulls(self.known(change.desired)), before.applied),
             dependencies=change.dependencies,
             protect=change.protect,
+            allow_data_loss=change.allow_data_loss,
             outputs=live.outputs,
         )
 
@@ -120,6 +121,7 @@ class Work:
             applied=applied,
             dependencies=change.dependencies,
             protect=change.protect,
+            allow_data_loss=change.allow_data_loss,
             outputs=live.outputs,
             deposed=before.deposed if before else (),
         )
@@ -138,6 +140,7 @@ class Work:
             file=change.file,
             dependencies=change.dependencies,
             protect=change.protect,
+            allow_data_loss=change.allow_data_loss,
         )
 
     # -- create ----------------------------------------------------------------------------------------------
@@ -145,16 +148,17 @@ class Work:
         """Make the object, bind it, then settle what its seed left out."""
         change = replace(step.change, ignore=())  # ignored fields are left alone after the creation, not in it
         kind = self.kinds[change.kind]
-        desired = self.known(change.desired)
+        desired = self.known(change.desired if change.first is None else change.first)
         call = kind.create(desired)
-        pending = self._intent(change, "create", call.body)
+        seed = kind.seeded(call)
+        pending = self._intent(change, "create", seed)
         before = self.entries.get(change.address)
         gone = before is not None and not step.replaces
         await self.note(Record("intent", change.address, pending=pending))
         live = await self._post(kind, change, call, pending)
         record = bound(change.address, pending, live, replace(before, id="") if before and gone else before)
         await self.note(record)
-        await self._finish(kind, change, desired, live, call.body)
+        await self._complete(kind, change, desired, live, seed)
         return live.id
 
     async def _post(self, kind: Kind, change: Change, call: Call, pending: Pending) -> Live:
@@ -187,14 +191,28 @@ class Work:
             what = f"{call}: {reply.status} without an id in the answer"
             raise AmbiguousError(Problem("no-id", what, "the next run looks for the object"), reply.status) from None
 
-    async def _finish(self, kind: Kind, change: Change, desired: Tree, live: Live, seed: Tree) -> None:
+    async def _complete(self, kind: Kind, change: Change, desired: Tree, live: Live, seed: Tree) -> None:
         """After a create: wait, add by update what the seed left out, ask whether it works, bind for good."""
-        if kind.confirm:
+        if kind.confirm(desired):
             live = await self._settled(kind, change, live.id)
             delta = self._compare(kind, change, desired, self.remembered(seed), live)
             if delta:
                 live = await self._update(kind, change, desired, self.remembered(seed), live, delta)
+        await self._bind(kind, change, desired, live, probe=change.first is None)
+
+    async def finish(self, step: Step) -> str:
+        """Do what had to wait until others were made: publish, enable, or what a schema's descriptors allow."""
+        change = step.change
+        kind = self.kinds[change.kind]
+        entry = self.entries[change.address]
+        desired = self.known(change.desired)
+        live = await self._again(kind, change, entry.id)
+        await self.note(Record("intent", change.address, pending=self._intent(change, "update", None, live.id)))
+        delta = self._compare(kind, change, desired, entry.applied, live)
+        if delta:
+            live = await self._update(kind, change, desired, entry.applied, live, delta)
         await self._bind(kind, change, desired, live, probe=True)
+        return live.id
 
     async def _bind(self, kind: Kind, change: Change, desired: Tree, live: Live, *, probe: bool) -> None:
         """Bind the finished object; credentials the platform cannot use stay unproven."""
@@ -212,7 +230,7 @@ class Work:
         """Change the object as planned; rebased when it moved on elsewhere in the meantime."""
         change = step.change
         kind = self.kinds[change.kind]
-        desired = self.known(change.desired)
+        desired = self.known(change.desired if change.first is None else change.first)
         live = self.lives.get(change.address)
         assert live is not None
         entry = self.entries[change.address]
@@ -232,11 +250,11 @@ class Work:
             if not todo:
                 return live
         for _ in range(_REBASES):
-            calls = kind.update(live.id, todo.patch, desired) if isinstance(todo, Delta) else todo
+            calls = kind.update(live, todo.patch, desired) if isinstance(todo, Delta) else todo
             try:
                 for call in calls:
                     live = await self._send_update(kind, change, call, live)
-                    if kind.confirm:
+                    if kind.confirm(desired):
                         live = await self._settled(kind, change, live.id)
             except (ConflictError, AmbiguousError) as error:
                 self._waiting(change, "it changed meanwhile: reading it again")
@@ -244,7 +262,7 @@ class Work:
                 if isinstance(error, ConflictError):
                     self._refuse_overlap(kind, change, desired, start, live)
             else:
-                if not kind.confirm:
+                if not kind.confirm(desired):
                     return live
             todo = self._compare(kind, change, desired, applied, live)
             if not todo:
@@ -333,7 +351,8 @@ class Work:
     async def revive(self, step: Step) -> None:
         """Start the old object of a failed replace again."""
         kind = self.kinds[step.change.kind]
-        call = kind.revive(str(step.ident))
+        live = self.lives.get(step.change.address)
+        call = kind.revive(live) if live is not None else None
         if call is not None:
             await self.api.send(call)
             await self._settled(kind, step.change, str(step.ident))

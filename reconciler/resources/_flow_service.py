@@ -66,20 +66,41 @@ class FlowServiceKind(Kind):
     def created_at(self, live: Live) -> int:
         return int(live.body.get("createdAt", 0))
 
+    def canonical(self, body: Tree) -> Tree:
+        """Only a draft shows its state: the others' are the platform's own affair, save a flow's."""
+        if isinstance(body, dict) and body.get("state", "draft") != "draft":
+            return {key: value for key, value in body.items() if key != "state"}
+        return body
+
     def create(self, body: Tree) -> Call:
-        return Call("POST", f"{BASE}/{self.collection}", without_nulls(self.seed(body)))
+        """A draft is made by a query parameter, on all four kinds (draft.md)."""
+        query = (("mode", "draft"),) if body.get("state") == "draft" else ()
+        return Call("POST", f"{BASE}/{self.collection}", without_nulls(self.seed(body)), query=query)
 
     def seed(self, body: Tree) -> Tree:
-        """Return the part of `body` a POST may carry."""
-        return body
+        """Return the part of `body` a POST may carry; never the state (1410-400)."""
+        return {key: value for key, value in body.items() if key != "state"}
+
+    def seeded(self, call: Call) -> Tree:
+        return {**call.body, "state": "draft"} if ("mode", "draft") in call.query else call.body
 
     def created(self, reply: Reply, body: Tree) -> Live:
         """201 answers `{"id", "etag"}`; some documents print the id alone, so the etag is optional."""
         return Live(id=str(reply.body["id"]), body=body, etag=_etag(reply))
 
-    def update(self, ident: str, patch: Sequence[Tree], body: Tree) -> Sequence[Call]:
+    def update(self, live: Live, patch: Sequence[Tree], body: Tree) -> Sequence[Call]:
+        """The state is no field to PATCH: an action after everything else is in place (api-facts 2.7)."""
+        fields = [step for step in patch if step["path"] != "/state"]
+        path = f"{BASE}/{self.collection}/{live.id}"
+        calls = [Call("PATCH", path, fields, guarded=True)] if fields else []
+        if len(fields) < len(patch):
+            calls += [Call("POST", f"{path}/action", query=(("op", verb),)) for verb in self.actions(live, body)]
+        return calls
+
+    def actions(self, live: Live, body: Tree) -> Sequence[str]:
+        """Return the actions, in order, from the state of `live` to the one of `body`."""
         del body
-        return [Call("PATCH", f"{BASE}/{self.collection}/{ident}", list(patch), guarded=True)]
+        return ["publish"] if live.body.get("state") == "draft" else []
 
     def updated(self, reply: Reply, before: Live) -> Live | None:
         etag = _etag(reply)

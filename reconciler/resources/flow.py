@@ -15,15 +15,12 @@ SELECTORS = "/transformations/GeneralTransform/params"
 AUDIENCES = f"{SELECTORS}/segmentSelectors/selectors"
 ATTRIBUTES = f"{SELECTORS}/profileSelectors/selectors"
 
-_ACTIONS = {"enabled": "enable", "disabled": "disable"}
-
 
 class Flow(FlowServiceKind):
     """Created without `state` (1410-400) and, for destinations, with empty selectors; the rest is a PATCH."""
 
     name = "Flow"
     collection = "flows"
-    confirm = True  # the platform enables a new flow itself, and its etag moves (api-facts 2.2)
 
     _RULES = Rules(
         # connections of a dataflow do not change (update-dataflows.md); flowSpec is documented nowhere
@@ -45,6 +42,11 @@ class Flow(FlowServiceKind):
         whole={"/sourceConnectionIds": "declared", "/scheduleParams": "merge"},
     )
 
+    def confirm(self, body: Tree) -> bool:
+        """The platform enables a new flow itself, and its etag moves (api-facts 2.2)."""
+        del body
+        return True
+
     def rules(self, body: Tree) -> Rules:
         schedule = body.get("scheduleParams") if isinstance(body, dict) else None
         exporting = isinstance(schedule, dict) and "timeUnit" in schedule  # only dataset exports have one (7.5)
@@ -60,32 +62,24 @@ class Flow(FlowServiceKind):
 
     def seed(self, body: Tree) -> Tree:
         """Selectors start empty and are added by PATCH, as documented (api-facts 7.1; seed-dst)."""
-        seed = {key: value for key, value in body.items() if key != "state"}
+        seed = super().seed(body)
         if isinstance(seed.get("transformations"), list):
             seed["transformations"] = [_emptied(item) for item in seed["transformations"]]
         return seed
 
-    def create(self, body: Tree) -> Call:
-        call = super().create(body)
-        if body.get("state") == "draft":  # draft.md: the only way to make one
-            return Call(call.method, call.path, call.body, query=(("mode", "draft"),))
-        return call
-
-    def update(self, ident: str, patch: Sequence[Tree], body: Tree) -> Sequence[Call]:
-        """The state is no field to PATCH: `POST /flows/{id}/action?op=` after everything else is in place."""
-        fields = [step for step in patch if step["path"] != "/state"]
-        calls = list(super().update(ident, fields, body)) if fields else []
-        wanted = next((step.get("value") for step in patch if step["path"] == "/state"), None)
-        if wanted is not None:
-            calls.append(_action(ident, _ACTIONS.get(str(wanted), "enable")))
-        return calls
+    def actions(self, live: Live, body: Tree) -> Sequence[str]:
+        """A draft is published, which enables it; the rest is enable and disable."""
+        wanted, now = body.get("state", "enabled"), live.body.get("state")
+        first = ["publish"] if now == "draft" and wanted != "draft" else []
+        then = {"disabled": ["disable"], "enabled": [] if first else ["enable"]}.get(wanted, [])
+        return [*first, *then]
 
     def retire(self, live: Live) -> Call | None:
         """The old flow of a replace is disabled before its successor reads the same data."""
         return _action(live.id, "disable") if live.body.get("state") == "enabled" else None
 
-    def revive(self, ident: str) -> Call | None:
-        return _action(ident, "enable")
+    def revive(self, live: Live) -> Call | None:
+        return _action(live.id, "enable")
 
     def settled(self, live: Live) -> bool:
         if not super().settled(live):
@@ -118,7 +112,7 @@ class Flow(FlowServiceKind):
                 found.append("its startTime has passed and backfill is not false: the new flow reads history again")
         return found
 
-    def objections(self, before: Tree, body: Tree) -> Sequence[Problem]:
+    def objections(self, before: Tree, body: Tree, now: int) -> Sequence[Problem]:
         if body.get("state") == "draft" and before.get("state") in ("enabled", "disabled"):
             return [
                 Problem(

@@ -80,9 +80,9 @@ class MappingSet(Kind):
     def created(self, reply: Reply, body: Tree) -> Live:
         return Live(str(reply.body["id"]), body, None, {"version": _number(reply.body.get("version", 0))})
 
-    def update(self, ident: str, patch: Sequence[Tree], body: Tree) -> Sequence[Call]:
+    def update(self, live: Live, patch: Sequence[Tree], body: Tree) -> Sequence[Call]:
         del patch
-        return [Call("PUT", f"{BASE}/mappingSets/{ident}", without_nulls(body))]
+        return [Call("PUT", f"{BASE}/mappingSets/{live.id}", without_nulls(body))]
 
     def updated(self, reply: Reply, before: Live) -> Live | None:
         """Some documents print only the sent body as the answer: then the version must be read (api-facts no. 29)."""
@@ -90,6 +90,10 @@ class MappingSet(Kind):
         if version is None or "id" not in reply.body:
             return None
         return Live(before.id, before.body, None, {"version": _number(version)})
+
+    def keeps(self, body: Tree) -> str | None:
+        del body
+        return "the platform cannot delete it, it stays there unmanaged"
 
     def delete(self, ident: str) -> Call | None:
         del ident

@@ -15,7 +15,7 @@ class SourceConnection(FlowServiceKind):
 
     _RULES = Rules(
         fixed=("",),
-        free=("/name", "/description"),
+        free=("/state", "/name", "/description"),
         sets=(KeyedSet("/params/datasets", "/dataSetId"),),  # of a dataset export: their order means nothing
     )
 
@@ -25,6 +25,7 @@ class SourceConnection(FlowServiceKind):
 
     def canonical(self, body: Tree) -> Tree:
         """A Profile Store one comes back with its base connection under inheritedAttributes only (api-facts 2.3)."""
+        body = super().canonical(body)
         inherited = body.get("inheritedAttributes") if isinstance(body, dict) else None
         base = inherited.get("baseConnection") if isinstance(inherited, dict) else None
         if isinstance(base, dict) and "baseConnectionId" not in body:

@@ -14,9 +14,9 @@ class TargetConnection(FlowServiceKind):
     collection = "targetConnections"
 
     # update-dataflows.md: a change never reaches the dataflow
-    _LAKE = Rules(fixed=("",), free=("/name", "/description"))
+    _LAKE = Rules(fixed=("",), free=("/state", "/name", "/description"))
     # edit-destination.md: PATCH /params, /name, /description
-    _DESTINATION = Rules(fixed=("",), free=("/name", "/description", "/params"))
+    _DESTINATION = Rules(fixed=("",), free=("/state", "/name", "/description", "/params"))
 
     def rules(self, body: Tree) -> Rules:
         return self._LAKE if is_data_lake(body) else self._DESTINATION

@@ -1,0 +1,121 @@
+"""What leaves: deletes and forgets, users before what they use. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from reconciler.core import graph
+from reconciler.core.plan import Action, Change
+from reconciler.core.problems import Problem
+from reconciler.core.state import Entry
+from reconciler.core.values import Tree
+from reconciler.core.world import World
+
+_NOT_IN_PASSING = (
+    'data is never deleted in passing, it stays there unmanaged (reconciler/allow-data-loss: "true" lets it go)'
+)
+
+
+def leaving(world: World) -> tuple[list[Change], list[Problem]]:
+    """Return the deletes and forgets in order, and what the platform would refuse of them."""
+    entries = world.state.resources
+    edges = {
+        address: [need for need in entries[address].dependencies if need in entries]
+        for address in world.scope
+        if address in entries
+    }
+    for needs in list(edges.values()):
+        for need in needs:
+            edges.setdefault(need, [])
+    ordered = [name for name in reversed(graph.order(edges)) if name in world.scope]
+    gone = [name for name in ordered if entries[name].id and name not in world.resources]
+    kept = _kept(world, gone)
+    changes: list[Change] = []
+    problems: list[Problem] = []
+    for address in ordered:
+        entry = entries[address]
+        if address in gone:
+            changes.append(_leave(world, address, entry, kept.get(address)))
+            if changes[-1].calls:
+                problems += _refusals(world, address, entry, gone)
+        changes += _old_ones(world, address, entry)
+    return changes, problems
+
+
+def _body(world: World, address: str) -> Tree:
+    live = world.lives.get(address)
+    return live.body if live is not None else world.state.resources[address].applied
+
+
+def _kept(world: World, gone: list[str]) -> Mapping[str, str]:
+    """Return why each of `gone` is forgotten instead of deleted: by itself, or because what stays needs it."""
+    entries = world.state.resources
+    kept: dict[str, str] = {}
+    for address in gone:  # users come before what they use, so what stays is known before what it needs
+        entry = entries[address]
+        kind = world.kinds[entry.kind]
+        why = kind.keeps(_body(world, address))
+        if why is None and kind.stays and not entry.allow_data_loss:
+            why = _NOT_IN_PASSING
+        if why is None:
+            continue
+        kept.setdefault(address, why)
+        for need in entry.dependencies:
+            if kind.shapes_data and need in gone:
+                kept.setdefault(need, f"{address} stays there and needs it, so it stays too, unmanaged")
+    owners = {address for address in kept if world.kinds[entries[address].kind].shapes_data}
+    for address in gone:
+        for owner in owners & set(entries[address].dependencies):
+            if world.kinds[entries[address].kind].part:
+                kept.setdefault(address, f"it is a part of {owner}, which stays there unmanaged")
+    return kept
+
+
+def _leave(world: World, address: str, entry: Entry, kept: str | None) -> Change:
+    live = world.lives.get(address)
+    reason = "destroy" if world.destroy else "no longer in the manifests"
+    call = None
+    if live is None:
+        reason = f"{reason}; it is already gone from the platform"
+    elif kept:
+        reason = f"{reason}; {kept}"
+    else:
+        call = world.kinds[entry.kind].delete(entry.id)
+    return Change(
+        address=address,
+        kind=entry.kind,
+        action=Action.FORGET if kept else Action.DELETE,
+        reason=reason,
+        ident=entry.id,
+        etag=live.etag if live else None,
+        before=entry.applied,
+        calls=(call,) if call else (),
+        dependencies=entry.dependencies,
+        file=entry.file,
+        protect=entry.protect,
+    )
+
+
+def _refusals(world: World, address: str, entry: Entry, gone: list[str]) -> list[Problem]:
+    staying = [need for need in entry.dependencies if need not in gone and need in world.state.resources]
+    needs = [_body(world, need) for need in staying]
+    why = world.kinds[entry.kind].clings(_body(world, address), needs)
+    return [Problem("cannot-leave", why, "keep it in the manifest", address=address)] if why else []
+
+
+def _old_ones(world: World, address: str, entry: Entry) -> list[Change]:
+    """Return the deletes of the old objects that a replace left behind when it was cut off."""
+    return [
+        Change(
+            address=address,
+            kind=old.kind,
+            action=Action.DELETE,
+            reason="the old object of a replace",
+            ident=old.id,
+            calls=tuple(filter(None, (world.kinds[old.kind].delete(old.id),))),
+            dependencies=old.dependencies,
+            file=entry.file,
+            deposed=True,
+        )
+        for old in entry.deposed
+    ]
