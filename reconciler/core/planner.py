@@ -194,7 +194,7 @@ def _losses(
     """Return why an object that holds or shapes data may not be replaced."""
     if not kind.shapes_data:
         return []
-    why = "; ".join(f"{pointer(path)}: {text}" for path, text in breaking.items())
+    why = "; ".join(breaking.values())
     what = why or f"{', '.join(forcing) or 'it'} cannot change in place, and a new one has none of its data"
     kept = kind.keeps(live.body)
     if kept:

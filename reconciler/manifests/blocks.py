@@ -115,8 +115,8 @@ class LakeEnd(Block):
 
     name: str | None = None
     description: str | None = None
-    schema_: SchemaRef = Field(alias="schema")
-    dataset: DatasetRef
+    schema_: Mapping = Field(alias="schema")
+    dataset: Mapping
     data: Mapping | None = None
     params: Mapping | None = None
     overrides: Mapping | None = None

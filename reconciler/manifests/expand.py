@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -145,6 +145,8 @@ class Workshop:
         shared: Sequence[str] = (),
         together: Sequence[str] = (),
         ignore: Sequence[str] = (),
+        part_of: str = "",
+        staging: Literal["draft", "disabled"] | None = None,
     ) -> Ref:
         """Add the resource made from the block at `block` (below `spec`) and return a reference to its id."""
         if overrides:
@@ -164,6 +166,9 @@ class Workshop:
                 sensitive=tuple(dict.fromkeys([*sensitive, *found])),
                 shared=tuple(shared),
                 together=tuple(together),
+                part_of=part_of,
+                allow_data_loss=self.document.annotated("allow-data-loss"),
+                staging=staging,
             )
         )
         return Ref(address)
@@ -216,10 +221,6 @@ class Workshop:
         if value.lookup is not None:
             return Lookup(kind, value.lookup.name)
         name = str(value.ref)
-        if kind in ("Schema", "Dataset"):
-            what = f"this version knows no {kind} documents yet"
-            self.say((*block, "ref"), "not-yet", what, "give the id, or lookup: {name: …}")
-            return None
         document = self.setting.documents.get(name)
         if document is None or document.kind != kind:
             names = [item.name for item in self.setting.documents.values() if item.kind == kind]

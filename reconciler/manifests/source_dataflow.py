@@ -11,15 +11,21 @@ from reconciler.core.values import Ref, Tree
 from reconciler.manifests import checks
 from reconciler.manifests.blocks import (
     Block,
+    DatasetRef,
     FlowBlock,
     LakeEnd,
     MappingBlock,
     Row,
+    SchemaRef,
     SourceEnd,
     Transformation,
     problems_of,
 )
+from reconciler.manifests.dataset import DatasetSpec, add_dataset
 from reconciler.manifests.expand import Workshop, default_name, given
+from reconciler.manifests.schema import SchemaSpec, add_schema
+
+_ELSEWHERE = {"ref", "id", "lookup"}
 
 
 class SourceDataflowSpec(Block):
@@ -47,17 +53,15 @@ class SourceDataflow:
             block = _rows(shop, mapping)
         elif mapping is not None:
             shop.say(("mapping",), "bad-type", f"mapping must be a list of rows, not {mapping!r}", "begin rows with -")
-        if _inline(shop):
-            return
         spec = shop.parse(self.model, {**shop.spec, "mapping": None}, ())
         if spec is None or (mapping is not None and block is None):
             return
         name = shop.document.name
         connector = shop.connector(spec.source.connector, spec.source.connection_spec, "source", ("source",))
         source = _source(shop, spec.source, connector)
-        schema = shop.borrowed(spec.target.schema_, "Schema", ("target", "schema"))
+        schema = _schema(shop, spec.target.schema_)
         target = _target(shop, spec.target, schema)
-        mapped = _mapping(shop, block, spec.target, schema) if block is not None else None
+        mapped = _mapping(shop, block, schema) if block is not None else None
         body: dict[str, Tree] = {
             "name": spec.flow.name or default_name(name, ("flow",)),
             **spec.flow.given("description"),
@@ -73,18 +77,30 @@ class SourceDataflow:
         shop.add(f"{name}/flow", "Flow", body, ("flow",), overrides=spec.flow.overrides)
 
 
-def _inline(shop: Workshop) -> bool:
-    """Note a schema or dataset written out inside the target, which this version cannot make yet."""
-    target = shop.spec.get("target")
-    found = False
-    for key, marks in (("schema", {"title", "allOf"}), ("dataset", {"name", "schemaRef", "tags"})):
-        block = target.get(key) if isinstance(target, dict) else None
-        if isinstance(block, dict) and marks & block.keys():
-            found = True
-            shop.say(
-                ("target", key), "not-yet", f"this version cannot make a {key} yet", "give the id, or lookup: {name: …}"
-            )
-    return found
+def _schema(shop: Workshop, block: dict[str, Tree]) -> dict[str, Tree]:
+    """The target's schema as `{id, version}`: one that exists, one of a document, or a new one written out."""
+    place = ("target", "schema")
+    if block.keys() & _ELSEWHERE or block.keys() <= {"version"}:
+        found = shop.parse(SchemaRef, block, place)
+        return {"id": shop.borrowed(found, "Schema", place), "version": found.version} if found else {}
+    spec = shop.parse(SchemaSpec, block, place)
+    if spec is None:
+        return {}
+    made = add_schema(shop, f"{shop.document.name}/target/schema", spec, place)
+    return {"id": made, "version": spec.version}
+
+
+def _dataset(shop: Workshop, block: dict[str, Tree], schema: dict[str, Tree]) -> Tree:
+    """The target's dataset: one that exists, one of a document, or a new one of the target's schema."""
+    place = ("target", "dataset")
+    if block.keys() & _ELSEWHERE or not block:
+        found = shop.parse(DatasetRef, block, place)
+        return shop.borrowed(found, "Dataset", place) if found else None
+    spec = shop.parse(DatasetSpec, block, place)
+    if spec is None:
+        return None
+    default = {"id": schema.get("id"), "contentType": schema.get("version")}
+    return add_dataset(shop, f"{shop.document.name}/target/dataset", spec, place, default)
 
 
 def _rows(shop: Workshop, rows: list[Tree]) -> MappingBlock | None:
@@ -134,7 +150,7 @@ def _source(shop: Workshop, block: SourceEnd, connector: Connector | None) -> Re
     )
 
 
-def _target(shop: Workshop, block: LakeEnd, schema: Tree) -> Ref:
+def _target(shop: Workshop, block: LakeEnd, schema: dict[str, Tree]) -> Ref:
     document = shop.document.name
     body: dict[str, Tree] = {
         "name": block.name or default_name(document, ("target",)),
@@ -143,9 +159,9 @@ def _target(shop: Workshop, block: LakeEnd, schema: Tree) -> Ref:
         "data": {
             "format": "json",
             **(block.data or {}),
-            "schema": {"id": schema, "version": block.schema_.version},
+            "schema": schema,
         },
-        "params": {**(block.params or {}), "dataSetId": shop.borrowed(block.dataset, "Dataset", ("target", "dataset"))},
+        "params": {**(block.params or {}), "dataSetId": _dataset(shop, block.dataset, schema)},
     }
     address = f"{document}/target"
     return shop.add(
@@ -158,7 +174,7 @@ def _target(shop: Workshop, block: LakeEnd, schema: Tree) -> Ref:
     )
 
 
-def _mapping(shop: Workshop, block: MappingBlock, target: LakeEnd, schema: Tree) -> Ref:
+def _mapping(shop: Workshop, block: MappingBlock, schema: dict[str, Tree]) -> Ref:
     """Only rows in the current vocabulary get a defaulted sourceType: a documented body is sent as it stands."""
     rows, seen = [], dict[str, int]()
     inner = ("mapping", "mappings") if isinstance(shop.spec["mapping"], dict) else ("mapping",)
@@ -173,12 +189,12 @@ def _mapping(shop: Workshop, block: MappingBlock, target: LakeEnd, schema: Tree)
         seen[row.target] = index
         legacy = row.source is None and row.destination is None
         rows.append(({} if legacy or row.source_type else {"sourceType": "ATTRIBUTE"}) | row.given())
-    version = (block.schema_ or target.schema_).version
     if block.schema_ is not None:
-        schema = shop.borrowed(block.schema_, "Schema", ("mapping", "schema"))
+        found = shop.borrowed(block.schema_, "Schema", ("mapping", "schema"))
+        schema = {"id": found, "version": block.schema_.version}
     body: dict[str, Tree] = {
         **({"name": block.name} if block.name else {}),
-        "outputSchema": {"schemaRef": {"id": schema, "contentType": version}},
+        "outputSchema": {"schemaRef": {"id": schema.get("id"), "contentType": schema.get("version")}},
         "mappings": rows,
     }
     return shop.add(f"{shop.document.name}/mapping", "MappingSet", body, ("mapping",), overrides=block.overrides)

@@ -8,6 +8,7 @@ from reconciler.core.kind import Finder, Finders, Row
 from reconciler.core.resource import Call
 from reconciler.core.values import Tree
 from reconciler.resources._flow_service import BASE
+from reconciler.resources._registry import BASE as REGISTRY
 
 _PAGE = 100
 
@@ -32,11 +33,19 @@ def _audience_rows(body: Tree) -> Sequence[Row]:
     return [Row(item["id"], item.get("name", ""), item.get("originName", "")) for item in body.get("children") or ()]
 
 
+def _titled(collection: str, name: str) -> Call:
+    accept = (("Accept", "application/vnd.adobe.xed-id+json"),)
+    return Call("GET", f"{REGISTRY}/tenant/{collection}", query=(("property", f"title=={name}"),), headers=accept)
+
+
 def _schemas(name: str, start: int) -> Call:
     del start  # a title is unique in a sandbox
-    accept = (("Accept", "application/vnd.adobe.xed-id+json"),)
-    query = (("property", f"title=={name}"),)
-    return Call("GET", "/data/foundation/schemaregistry/tenant/schemas", query=query, headers=accept)
+    return _titled("schemas", name)
+
+
+def _field_groups(name: str, start: int) -> Call:
+    del start
+    return _titled("fieldgroups", name)
 
 
 def _schema_rows(body: Tree) -> Sequence[Row]:
@@ -74,5 +83,6 @@ FINDERS: Finders = {
     "Connection": Finder(_connections, _connection_rows),
     "Audience": Finder(_audiences, _audience_rows, _PAGE),
     "Schema": Finder(_schemas, _schema_rows),
+    "FieldGroup": Finder(_field_groups, _schema_rows),
     "Dataset": Finder(_datasets, _dataset_rows, _PAGE),
 }

@@ -127,7 +127,7 @@ SCHEDULE = """    scheduleParams:
             ":13:11: error: the dataset '972a43e0b3fe2419923bb037' stands",
         ),
         ("dataSetId: 616d53e0a6de2719486fb024,", "", ":12:11: error: exactly one of dataSetId, ref and lookup"),
-        ("dataSetId: 616d53e0a6de2719486fb024", "ref: company", "error: this version knows no Dataset documents yet"),
+        ("dataSetId: 616d53e0a6de2719486fb024", "ref: company", "error: no Dataset document is named"),
     ],
 )
 def test_findings(export: Cli, server: Server, old: str, new: str, says: str) -> None:

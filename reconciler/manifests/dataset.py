@@ -1,0 +1,91 @@
+"""`Dataset`: data of one schema; by itself, or inside a dataflow's target (api-facts 5)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from reconciler.core.values import Ref, Tree
+from reconciler.manifests.blocks import Block, Borrowed, SchemaRef
+from reconciler.manifests.expand import Workshop, default_name
+
+
+class SchemaOf(Borrowed):
+    """The documented `schemaRef`: `{id, contentType}`, or a schema by reference or look-up."""
+
+    content_type: str = "application/vnd.adobe.xed-full+json;version=1"
+
+
+class DatasetSpec(Block):
+    """The `spec` of a Dataset: the documented request body; `schema` says the same as `schemaRef`."""
+
+    name: str | None = None
+    description: str | None = None
+    schema_ref: SchemaOf | None = None
+    schema_: SchemaRef | None = Field(default=None, alias="schema")
+    tags: dict[str, list[str]] | None = None
+    file_description: dict[str, Any] | None = None
+    enable_error_diagnostics: bool | None = None
+    observable_schema: dict[str, Any] | None = None
+    overrides: dict[str, Any] | None = None
+
+    @model_validator(mode="after")
+    def _one_schema(self) -> DatasetSpec:
+        if self.schema_ref is not None and self.schema_ is not None:
+            raise PydanticCustomError("one_of", "schema and schemaRef exclude each other")
+        return self
+
+
+class Dataset:
+    """Expands to one resource whose address is the document's name."""
+
+    kind = "Dataset"
+    model = DatasetSpec
+
+    def expand(self, shop: Workshop) -> None:
+        """Add the resource of one document to `shop`, and what is wrong with it."""
+        spec = shop.parse(self.model, shop.spec, ())
+        if spec is None:
+            return
+        if spec.schema_ref is None and spec.schema_ is None:
+            shop.say((), "missing-key", "the dataset names no schema", "add schemaRef: {ref: NAME}, or {id: …}")
+            return
+        add_dataset(shop, shop.document.name, spec, ())
+
+
+def add_dataset(shop: Workshop, address: str, spec: DatasetSpec, block: tuple[str, ...], default: Tree = None) -> Ref:
+    """Add a dataset and return a reference to its id; `default` is the schemaRef of one that names no schema."""
+    reference = default
+    if spec.schema_ref is not None:
+        found = shop.borrowed(spec.schema_ref, "Schema", (*block, "schemaRef"))
+        reference = {"id": found, "contentType": spec.schema_ref.content_type}
+    elif spec.schema_ is not None:
+        found = shop.borrowed(spec.schema_, "Schema", (*block, "schema"))
+        reference = {"id": found, "contentType": spec.schema_.version}
+    body: dict[str, Tree] = {
+        "name": spec.name or default_name(shop.document.name, block),
+        **spec.given("description"),
+        "schemaRef": reference,
+        **spec.given("tags", "file_description", "enable_error_diagnostics", "observable_schema"),
+    }
+    _check_profile(shop, spec, reference, (*block, "tags", "unifiedProfile"))
+    return shop.add(address, "Dataset", body, block, overrides=spec.overrides)
+
+
+def _check_profile(shop: Workshop, spec: DatasetSpec, reference: Tree, place: tuple[str, ...]) -> None:
+    """A dataset joins Profile after its schema (api-facts 5.4); of a schema that is not ours nothing is known."""
+    values = [value.replace(" ", "") for value in (spec.tags or {}).get("unifiedProfile", ())]
+    schema = (reference or {}).get("id")
+    if "enabled:true" not in values or not isinstance(schema, Ref):
+        return
+    body: Tree = next((item.body for item in shop.resources if item.address == schema.address), None)
+    if body is None:
+        body = shop.setting.documents[schema.address].spec
+    if isinstance(body, dict) and "union" not in (body.get("meta:immutableTags") or ()):
+        advice = f"add meta:immutableTags: [union] to the schema {schema.address}"
+        shop.say(place, "not-in-profile", "a dataset can be in Profile only when its schema is", advice)
+
+
+DOCUMENT = Dataset()

@@ -1,0 +1,60 @@
+"""`FieldGroup`: fields for schemas to take in through `{ref: NAME}` (api-facts 6.3)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field
+
+from reconciler.core.values import Ref, Tree
+from reconciler.manifests.blocks import Block
+from reconciler.manifests.expand import Workshop
+
+
+class FieldGroupSpec(Block):
+    """The `spec` of a FieldGroup: the documented request body; `type` is always `object`."""
+
+    title: str
+    description: str | None = None
+    type: str | None = None
+    extends: list[str] | None = Field(default=None, alias="meta:intendedToExtend")
+    definitions: dict[str, Any] | None = None
+    properties: dict[str, Any] | None = None
+    all_of: list[dict[str, Any]] | None = None
+    overrides: dict[str, Any] | None = None
+
+
+class FieldGroup:
+    """Expands to one resource whose address is the document's name."""
+
+    kind = "FieldGroup"
+    model = FieldGroupSpec
+
+    def expand(self, shop: Workshop) -> None:
+        """Add the resource of one document to `shop`, and what is wrong with it."""
+        spec = shop.parse(self.model, shop.spec, ())
+        if spec is not None:
+            add_field_group(shop, shop.document.name, spec, ())
+
+
+def add_field_group(
+    shop: Workshop, address: str, spec: FieldGroupSpec, block: tuple[str, ...], extends: str | None = None
+) -> Ref:
+    """Add a field group, by itself or inside a schema of the class `extends`, and return a reference to its id.
+
+    Without `allOf` it takes in all its definitions, which is what every documented body does.
+    """
+    body: dict[str, Tree] = {"type": "object", **spec.given(*_FIELDS)}
+    if "meta:intendedToExtend" not in body and extends:
+        body["meta:intendedToExtend"] = [extends]
+    if spec.all_of is None and spec.definitions:
+        body["allOf"] = [{"$ref": f"#/definitions/{name}"} for name in spec.definitions]
+    elif not spec.all_of:
+        advice = "add definitions: {…} with the fields below a tenant's name"
+        shop.say(block, "missing-key", f"the field group {spec.title!r} has no fields", advice)
+    return shop.add(address, "FieldGroup", body, block, overrides=spec.overrides)
+
+
+_FIELDS = ("title", "description", "type", "extends", "definitions", "properties", "all_of")
+
+DOCUMENT = FieldGroup()
