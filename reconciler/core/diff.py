@@ -101,8 +101,8 @@ class _Walk:
             )
 
     def _gone(self, path: Path, at: Path, applied: Tree, live: Tree) -> None:
-        """A field no longer declared: remove what we wrote, and only that."""
-        if applied is MISSING or applied is None or live is MISSING or live is None:
+        """A field no longer declared: remove what we wrote, and only that; empty is as good as gone."""
+        if applied is MISSING or applied is None or live is MISSING or live is None or is_empty(live):
             return
         if isinstance(applied, dict) and isinstance(live, dict) and not live.keys() <= applied.keys():
             self._members(path, at, {}, applied, live)

@@ -77,6 +77,8 @@ class Kind(ABC):
     """Whether a replace loses data: it is an objection unless the manifest allows that."""
     stays: ClassVar[bool] = False
     """Whether an object that left the manifests is forgotten, unless the manifest allowed data to be lost."""
+    constant: ClassVar[bool] = False
+    """Whether an object never changes and is never read: an update makes another, and the state is believed."""
     part: ClassVar[bool] = False
     """Whether the object has no use without the one it is a part of (`Resource.part_of`)."""
     late: ClassVar[tuple[str, ...]] = ()
@@ -105,8 +107,11 @@ class Kind(ABC):
         """Return the object a `read` answered with, or None where the answer says there is none."""
 
     @abstractmethod
-    def search(self, body: Tree) -> Call:
-        """Return the call that lists the objects that could be the one made from `body`, newest first."""
+    def search(self, body: Tree) -> Call | None:
+        """Return the call that lists the objects that could be the one made from `body`, newest first.
+
+        None where the platform has no such list: then one whose create got no answer is made again.
+        """
 
     def browse(self, after: Reply | None) -> Call | None:
         """Return the call for the first page of all objects, or for the page after one; None when there is none.

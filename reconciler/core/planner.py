@@ -292,7 +292,8 @@ def _said_the_same(applied: Tree, desired: Tree) -> bool:
 
 
 def _note_known(walk: _Pass, kind: Kind, address: str, live: Live, *, changed: bool) -> None:
-    walk.known[Ref(address, "id")] = live.id
+    if not (changed and kind.constant):
+        walk.known[Ref(address, "id")] = live.id
     if not changed:
         for name, value in live.outputs.items():
             walk.known[Ref(address, name)] = value

@@ -27,13 +27,20 @@ async def read(api: Api, kind: Kind, ident: str, version: Tree = None) -> Live |
     return kind.live(reply)
 
 
+def believed(entry: Entry) -> Live:
+    """Return the live object as the state has it: of a kind that never changes, or without a refresh."""
+    return Live(entry.id, entry.applied, entry.etag, entry.outputs)
+
+
 async def observe(api: Api, kinds: Kinds, state: State, addresses: Iterable[str]) -> dict[str, Live | None]:
     """Return the live object of every entry among `addresses`, None for one that is gone.
 
     A kind with versions is read after its users: while the version they are pinned to is the one we applied,
     nothing can have changed and nothing is read.
     """
-    wanted = {name: entry for name in addresses if (entry := state.resources.get(name)) and entry.id}
+    there = {name: entry for name in addresses if (entry := state.resources.get(name)) and entry.id}
+    wanted = {name: entry for name, entry in there.items() if not kinds[entry.kind].constant}
+    constant = {name: believed(entry) for name, entry in there.items() if name not in wanted}
     users = graph.reversed_edges({name: entry.dependencies for name, entry in state.resources.items()})
     plain = {name: entry for name, entry in wanted.items() if not _has_versions(kinds, entry)}
     lives = dict(
@@ -53,7 +60,7 @@ async def observe(api: Api, kinds: Kinds, state: State, addresses: Iterable[str]
 
     rest = {name: entry for name, entry in wanted.items() if name not in plain}
     found = await together(*(pinned(name, entry) for name, entry in rest.items()))
-    return {**lives, **dict(zip(rest, found, strict=True))}
+    return {**constant, **lives, **dict(zip(rest, found, strict=True))}
 
 
 def _has_versions(kinds: Kinds, entry: Entry) -> bool:

@@ -11,7 +11,7 @@ from reconciler.core.problems import Problem, StaleError
 from reconciler.core.resource import Live, Resource
 from reconciler.core.state import State
 from reconciler.core.world import World
-from reconciler.engine.observe import look_up, observe
+from reconciler.engine.observe import believed, look_up, observe
 from reconciler.engine.ports import Api, Secrets
 from reconciler.engine.together import together
 
@@ -41,11 +41,7 @@ async def refresh(
         found, lives = await together(look_up(api, finders, resources), observe(api, kinds, state, wanted))
     else:
         found = await look_up(api, finders, resources)
-        lives = {
-            name: Live(entry.id, entry.applied, entry.etag, entry.outputs)
-            for name in wanted
-            if (entry := state.resources.get(name)) and entry.id
-        }
+        lives = {name: believed(entry) for name in wanted if (entry := state.resources.get(name)) and entry.id}
     world = World(found, state, lives, kinds, secrets.changed, tuple(scope), destroy, now, staged)
     return plan(world), lives
 

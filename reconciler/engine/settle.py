@@ -32,6 +32,8 @@ async def find(
     It is newer than the intent by the server's clock, of the same declared content and not in `taken`. Raises
     `ReconcilerError` naming them when there are several; of nameless ones with equal content any will do.
     """
+    if kind.search(pending.body) is None:
+        return None
     wanted = kind.canonical(_visible(pending.body))
     give_up = pending.at + round(settle * 1000)
     while True:
@@ -63,8 +65,10 @@ async def find(
 
 async def _candidates(api: Api, kind: Kind, pending: Pending) -> Sequence[Live]:
     """Return the objects of the pending one's name; all there are, where the platform cannot filter by it."""
+    first = kind.search(pending.body)
+    assert first is not None
     try:
-        return kind.found(await api.send(kind.search(pending.body)))
+        return kind.found(await api.send(first))
     except ApiError as error:
         call = kind.browse(None)
         if error.status != 400 or call is None:

@@ -29,7 +29,7 @@ from reconciler.core.values import (
     transform,
     without_nulls,
 )
-from reconciler.engine.observe import read
+from reconciler.engine.observe import believed, read
 from reconciler.engine.ports import Api, Clock, Event, Journal, Listener, Secrets
 from reconciler.engine.settle import bound, find
 
@@ -359,6 +359,8 @@ class Work:
 
     # -- waiting ---------------------------------------------------------------------------------------------
     async def _again(self, kind: Kind, change: Change, ident: str) -> Live:
+        if kind.constant:
+            return believed(self.entries[change.address])
         live = await read(self.api, kind, ident)
         if live is None:
             raise ReconcilerError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from reconciler.catalog import Connector
 from reconciler.core.values import Lookup, Ref, Tree
-from reconciler.manifests import checks
+from reconciler.manifests import _schedules
 from reconciler.manifests._destination import DestinationDataflowSpec, destination_target
 from reconciler.manifests.blocks import Borrowed, End, ExportedDataset
 from reconciler.manifests.expand import Workshop, default_name, spec_of
@@ -20,12 +20,12 @@ def expand(shop: Workshop, spec: DestinationDataflowSpec, source: End, connector
             ("target",), "no-datasets", f"{connector.name} does not export datasets", "remove source.params.datasets"
         )
         return
-    for key in ("audiences", "attributes", "ownership"):
+    for key in ("audiences", "attributes", "primaryFields", "mandatoryFields", "ownership"):
         if key in shop.spec:
             shop.say((key,), "unknown-key", f"a dataset export has no {key}", "remove it, or source.params.datasets")
     if flow.transformations:
         shop.say(("flow", "transformations"), "unknown-key", "a dataset export has no transformations", "remove it")
-    checks.export_schedule(shop, flow.schedule_params, ("flow",))
+    _schedules.export_schedule(shop, flow.schedule_params, ("flow",))
     body: dict[str, Tree] = {
         "name": flow.name or default_name(name, ("flow",)),
         **flow.given("description"),

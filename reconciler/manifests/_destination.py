@@ -20,6 +20,8 @@ class DestinationDataflowSpec(Block):
     flow: FlowBlock = Field(default_factory=FlowBlock)
     audiences: list[Any] | None = None
     attributes: list[Any] | None = None
+    primary_fields: list[Any] | None = None
+    mandatory_fields: list[str] | None = None
     ownership: Ownership = Field(default_factory=Ownership)
 
 

@@ -224,6 +224,22 @@ class Attribute(Block):
     operator: Literal["EXISTS"] = "EXISTS"
 
 
+class PrimaryField(Block):
+    """One deduplication key of a file export: an attribute, or an identity (api-facts 7.3)."""
+
+    field_type: Literal["ATTRIBUTE", "IDENTITY"] = "ATTRIBUTE"
+    attribute_path: str | None = None
+    identity_namespace: str | None = None
+
+    @model_validator(mode="after")
+    def _fits(self) -> PrimaryField:
+        wanted = "attributePath" if self.field_type == "ATTRIBUTE" else "identityNamespace"
+        if (self.attribute_path is None) == (self.identity_namespace is None) or wanted not in self.given():
+            what = "a primary field of type {type} has {wanted}, and that alone"
+            raise PydanticCustomError("one_of", what, {"type": self.field_type, "wanted": wanted})
+        return self
+
+
 class Ownership(Block):
     """Whether others may add to a list in the UI."""
 

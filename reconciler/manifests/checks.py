@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from reconciler.catalog import Connector, Parameter
 from reconciler.core.values import Secret, Tree
@@ -100,68 +100,3 @@ def auth(
             )
         params[name] = Secret(str(value), literal=True)
     return params, secret
-
-
-def export_schedule(shop: Workshop, values: dict[str, Any] | None, path: Sequence[str]) -> None:
-    """Check the schedule of a dataset export: the API reference's schema; what documents dispute is a warning."""
-    place = (*path, "scheduleParams")
-    if not values:
-        advice = (
-            "add scheduleParams: {exportMode: FIRST_FULL_THEN_INCREMENTAL, timeUnit: day, interval: 1, startTime: …}"
-        )
-        shop.say(path, "missing-schedule", "a dataset export needs a schedule", advice)
-        return
-    known = [
-        Parameter(item["name"], item.get("required"), False, item.get("type"), tuple(item.get("values", ())))
-        for item in shop.setting.catalog.platform["schedules"]["dataset-export"]["params"]
-    ]
-    parameters(shop, values, known, "scheduleParams", place)
-    interval, unit = str(values.get("interval", "")), values.get("timeUnit")
-    full = values.get("exportMode") == "DAILY_FULL_EXPORT"
-    usual = {("day", "0")} if full else {("day", "1"), *(("hour", number) for number in ("3", "6", "9", "12"))}
-    if interval and unit in ("hour", "day") and (unit, interval) not in usual:
-        what = f"an interval of {interval} with timeUnit {unit} is not documented for this exportMode"
-        advice = "interval: 0 with timeUnit: day" if full else "3, 6, 9 or 12 with timeUnit: hour, or 1 with day"
-        shop.say((*place, "interval"), "odd-schedule", what, advice, severity="warning")
-
-
-def schedule(shop: Workshop, connector: Connector, values: dict[str, Any] | None, path: Sequence[str]) -> None:
-    """Check that a batch source has a schedule of the right form, and a streaming one none (flow spec scheduleSpec)."""
-    use = connector.facts["schedule"]["use"]
-    place = (*path, "scheduleParams")
-    if use == "none":
-        if values:
-            shop.say(
-                place,
-                "no-schedule",
-                f"{connector.name} is a streaming source and takes no schedule",
-                "remove scheduleParams",
-            )
-        return
-    if not values:
-        shop.say(
-            path,
-            "missing-schedule",
-            f"{connector.name} is a batch source and needs a schedule",
-            "add scheduleParams: {startTime: …, frequency: day, interval: 1}",
-        )
-        return
-    known = [
-        Parameter(item["name"], item.get("required"), False, item.get("type"), tuple(item.get("values", ())))
-        for item in shop.setting.catalog.platform["schedules"]["batch-periodic"]["params"]
-    ]
-    parameters(shop, values, known, "scheduleParams", place)
-    once = values.get("frequency") == "once"
-    for name in ("interval", "backfill"):
-        if once and name in values:
-            shop.say(
-                (*place, name),
-                "bad-schedule",
-                f"{name} must be absent when frequency is once",
-                f"remove {name}",
-            )
-    if not once and "interval" not in values and "frequency" in values:
-        shop.say(place, "bad-schedule", f"frequency {values['frequency']!r} needs an interval", "add interval: …")
-    interval = str(values.get("interval", ""))
-    if values.get("frequency") == "minute" and interval.isdigit() and int(interval) < 15:
-        shop.say((*place, "interval"), "bad-schedule", "the shortest interval is 15 minutes", "write 15 or more")

@@ -7,7 +7,9 @@ from pydantic import ValidationError
 from reconciler.catalog import Connector
 from reconciler.core.values import Lookup, Ref, Tree, pointer
 from reconciler.manifests import _dataset_export as dataset_export
+from reconciler.manifests import _schedules
 from reconciler.manifests._destination import DestinationDataflowSpec, destination_target
+from reconciler.manifests._mapped_attributes import mapped
 from reconciler.manifests.blocks import Attribute, Audience, End, problems_of
 from reconciler.manifests.expand import Workshop, default_name, spec_of
 
@@ -17,7 +19,10 @@ _ATTRIBUTES = pointer((*_PARAMS, "profileSelectors", "selectors"))
 
 
 class DestinationDataflow:
-    """Expands to NAME/source/connection, NAME/source, NAME/target/connection, NAME/target and NAME/flow."""
+    """Expands to NAME/source/connection, NAME/source, NAME/target/connection, NAME/target and NAME/flow.
+
+    A file-based one has NAME/mapping, NAME/mapping/input and NAME/mapping/output besides.
+    """
 
     kind = "DestinationDataflow"
     model = DestinationDataflowSpec
@@ -25,8 +30,9 @@ class DestinationDataflow:
     def expand(self, shop: Workshop) -> None:
         """Add the resources of one document to `shop`, and what is wrong with it."""
         # the lists first, each row by itself: one finding elsewhere hides none of theirs
-        audiences = _audiences(shop, shop.spec.get("audiences"))
-        attributes = _attributes(shop, shop.spec.get("attributes"))
+        audiences = _audiences(shop, shop.spec.get("audiences"), _connector(shop, shop.spec.get("target")))
+        maps = _maps(shop, shop.spec.get("target"))
+        attributes = [] if maps else _attributes(shop, shop.spec.get("attributes"))
         spec = shop.parse(self.model, shop.spec, ())
         if spec is None:
             return
@@ -34,16 +40,35 @@ class DestinationDataflow:
         if spec.source is not None and "datasets" in (spec.source.params or {}):
             dataset_export.expand(shop, spec, spec.source, connector)
             return
-        if connector is not None and "profileSelectors" not in connector.facts["exports"]["audiences"]["selectors"]:
-            shop.say(
-                ("target",),
-                "not-yet",
-                f"{connector.name} takes attributes as a mapping set, which this version cannot write yet",
-                "use a streaming or legacy destination, or export datasets",
-            )
-            return
-        params = {"segmentSelectors": {"selectors": audiences}, "profileSelectors": {"selectors": attributes}}
+        params: dict[str, Tree] = {"segmentSelectors": {"selectors": audiences}}
+        if maps:
+            params |= mapped(shop, spec.attributes, spec.primary_fields, spec.mandatory_fields)
+        else:
+            params["profileSelectors"] = {"selectors": attributes}
+            for key in ("primaryFields", "mandatoryFields"):
+                if shop.spec.get(key) is not None:
+                    what = "this destination takes attributes as paths, without keys of its own"
+                    shop.say((key,), "unknown-key", what, f"remove {key}")
         _flow(shop, spec, connector, params)
+
+
+def _connector(shop: Workshop, target: Tree) -> Connector | None:
+    """Return the connector of a target block that is not checked yet."""
+    key, spec = (target.get("connector"), target.get("connectionSpec")) if isinstance(target, dict) else (None, None)
+    catalog = shop.setting.catalog
+    if isinstance(key, str):
+        return catalog.get("destination", key.removeprefix("destination/"))
+    ident = spec.get("id") if isinstance(spec, dict) else None
+    return catalog.by_spec("destination", ident) if isinstance(ident, str) else None
+
+
+def _maps(shop: Workshop, target: Tree) -> bool:
+    """Tell whether attributes go by a mapping set: as the connector wants it, else as they are written."""
+    connector = _connector(shop, target)
+    if connector is not None:
+        return "profileMapping" in connector.facts["exports"].get("audiences", {}).get("selectors", ())
+    items = shop.spec.get("attributes")
+    return any(isinstance(item, dict) and "path" not in item for item in items) if isinstance(items, list) else False
 
 
 def _flow(shop: Workshop, spec: DestinationDataflowSpec, connector: Connector | None, params: dict[str, Tree]) -> None:
@@ -103,13 +128,14 @@ def _source(shop: Workshop, block: End, connector: Connector | None, *, whole: b
     return shop.add(f"{document}/source", "SourceConnection", body, ("source",), overrides=block.overrides)
 
 
-def _audiences(shop: Workshop, items: Tree) -> list[Tree]:
+def _audiences(shop: Workshop, items: Tree, connector: Connector | None) -> list[Tree]:
     """Audience selectors with just the declared members; one without an id is looked up by its name."""
     selectors, seen = [], set[str]()
     for index, item in enumerate(items if isinstance(items, list) else ()):
         parsed = shop.parse(Audience, item, ("audiences", str(index)))
         if parsed is None:
             continue
+        _schedules.audience(shop, connector, parsed, ("audiences", str(index)))
         key = parsed.id or f"name {parsed.name}"
         if key in seen:
             shop.say(

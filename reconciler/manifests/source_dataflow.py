@@ -8,7 +8,7 @@ from pydantic import Field, ValidationError
 
 from reconciler.catalog import Connector
 from reconciler.core.values import Ref, Tree
-from reconciler.manifests import checks
+from reconciler.manifests import _schedules
 from reconciler.manifests.blocks import (
     Block,
     DatasetRef,
@@ -73,7 +73,7 @@ class SourceDataflow:
             "state": spec.flow.state,
         }
         if connector is not None:
-            checks.schedule(shop, connector, spec.flow.schedule_params, ("flow",))
+            _schedules.schedule(shop, connector, spec.flow.schedule_params, ("flow",))
         shop.add(f"{name}/flow", "Flow", body, ("flow",), overrides=spec.flow.overrides)
 
 

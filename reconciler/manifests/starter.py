@@ -82,7 +82,7 @@ def _account(connector: Connector) -> Iterator[str]:
 # -- destinations ----------------------------------------------------------------------------------------------------
 def _destination(connector: Connector, start: int) -> Iterator[str]:
     exports = connector.facts["exports"]
-    selecting = "profileSelectors" in exports.get("audiences", {}).get("selectors", ())
+    selecting = "audiences" in exports
     if not selecting:
         yield "  source:"
         yield "    params:"

@@ -11,6 +11,7 @@ from reconciler.core.state import Entry
 from reconciler.core.values import MISSING, SENSITIVE, Tree, pointer, shown
 
 FORMAT_VERSION = 1
+_KINDS = {"AdHocSchema": "Schema"}  # to whoever reads a plan, one sort of schema
 
 
 def text(document: Any) -> str:
@@ -33,7 +34,7 @@ def plan_document(plan: Plan) -> dict[str, Any]:
 def _change(change: Change) -> dict[str, Any]:
     return {
         "address": change.address,
-        "kind": change.kind,
+        "kind": _KINDS.get(change.kind, change.kind),
         "action": str(change.action),
         "id": change.ident,
         "reason": change.reason,
@@ -60,7 +61,7 @@ def drift_document(environment: str, drift: tuple[Drift, ...]) -> dict[str, Any]
 def _drift(item: Drift) -> dict[str, Any]:
     return {
         "address": item.address,
-        "kind": item.kind,
+        "kind": _KINDS.get(item.kind, item.kind),
         "id": item.ident,
         "status": item.status,
         "fields": [_field(field) for field in item.fields],

@@ -13,6 +13,7 @@ from reconciler.resources._flow_service import BASE, FlowServiceKind
 
 SELECTORS = "/transformations/GeneralTransform/params"
 AUDIENCES = f"{SELECTORS}/segmentSelectors/selectors"
+_EMPTY: dict[str, Tree] = {"profileMapping": {}, "primaryFields": [], "mandatoryFields": []}
 ATTRIBUTES = f"{SELECTORS}/profileSelectors/selectors"
 
 
@@ -26,7 +27,8 @@ class Flow(FlowServiceKind):
         # connections of a dataflow do not change (update-dataflows.md); flowSpec is documented nowhere
         fixed=("/flowSpec", "/sourceConnectionIds", "/targetConnectionIds"),
         # update-dataflows.md and data-prep: the whole transformation goes, with its new mappingVersion
-        whole={"/transformations/Mapping": "merge"},
+        # a file export's mapping, keys and mandatory fields go whole (destinations.yaml, PATCH /flows examples)
+        whole={"/transformations/Mapping": "merge", **{f"{SELECTORS}/{name}": "declared" for name in _EMPTY}},
         sets=(
             KeyedSet("/transformations", "/name", deep=True, exclusive=False),
             KeyedSet(AUDIENCES, "/value/id"),
@@ -66,6 +68,10 @@ class Flow(FlowServiceKind):
         if isinstance(seed.get("transformations"), list):
             seed["transformations"] = [_emptied(item) for item in seed["transformations"]]
         return seed
+
+    def update(self, live: Live, patch: Sequence[Tree], body: Tree) -> Sequence[Call]:
+        """What a file export sends whole is always an `add`, and emptied rather than removed (api-facts 7.4)."""
+        return super().update(live, [_added(step) for step in patch], body)
 
     def actions(self, live: Live, body: Tree) -> Sequence[str]:
         """A draft is published, which enables it; the rest is enable and disable."""
@@ -124,6 +130,13 @@ class Flow(FlowServiceKind):
         return []
 
 
+def _added(step: Tree) -> Tree:
+    name = step["path"].rpartition("/")[2]
+    if name not in _EMPTY or not step["path"].startswith("/transformations/"):
+        return step
+    return {"op": "add", "path": step["path"], "value": step.get("value", _EMPTY[name])}
+
+
 def _action(ident: str, verb: str) -> Call:
     return Call("POST", f"{BASE}/flows/{ident}/action", query=(("op", verb),))
 
@@ -136,6 +149,8 @@ def _emptied(transformation: Tree) -> Tree:
         key: {**value, "selectors": []} if isinstance(value, dict) and "selectors" in value else value
         for key, value in params.items()
     }
+    if "profileMapping" in params:
+        emptied |= _EMPTY
     return {**transformation, "params": emptied}
 
 

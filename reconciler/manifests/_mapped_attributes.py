@@ -1,0 +1,104 @@
+"""Attributes of file-based destinations: rows of a mapping set between two ad-hoc schemas (api-facts 4.5, 7.1, 7.3)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import ValidationError
+
+from reconciler.core.values import Ref, Tree
+from reconciler.manifests.blocks import PrimaryField, Row, problems_of
+from reconciler.manifests.expand import Workshop
+
+
+def mapped(shop: Workshop, attributes: Tree, primary: Tree, mandatory: Tree) -> dict[str, Tree]:
+    """Add NAME/mapping/input, NAME/mapping/output and NAME/mapping; return what the flow's transformation says of them.
+
+    A list that the author left out is not declared.
+    """
+    rows = _rows(shop, attributes)
+    name = shop.document.name
+    params: dict[str, Tree] = {"profileMapping": {}}
+    if rows:
+        sides = {"input": _nested(rows), "output": _flat(rows)}
+        schemas = {
+            side: shop.add(
+                f"{name}/mapping/{side}",
+                "AdHocSchema",
+                {"name": f"{name} mapping {side}", "jsonSchema": schema},
+                ("attributes",),
+            )
+            for side, schema in sides.items()
+        }
+        body: dict[str, Tree] = {
+            f"{side}Schema": {"id": made, "version": Ref(made.address, "version")} for side, made in schemas.items()
+        }
+        made = shop.add(f"{name}/mapping", "MappingSet", {**body, "mappings": rows}, ("attributes",))
+        params["profileMapping"] = {"mappingId": made, "mappingVersion": Ref(made.address, "version")}
+    if primary is not None:
+        params["primaryFields"] = _primary(shop, primary)
+    if mandatory is not None:
+        params["mandatoryFields"] = list(mandatory)
+    return params
+
+
+def _rows(shop: Workshop, items: Tree) -> list[Tree]:
+    """The rows as a mapping set has them; a bare path goes out under its own name, dots as underscores."""
+    rows: list[Tree] = []
+    seen = dict[str, int]()
+    for index, item in enumerate(items if isinstance(items, list) else ()):
+        place = ("attributes", str(index))
+        try:
+            row = Row.model_validate(_written_out(item)).given()
+        except ValidationError as error:
+            shop.problems += problems_of(shop.document, error, Row, ("spec", *place))
+            continue
+        target = str(row.get("destination", row.get("destinationXdmPath")))
+        if "." in target:
+            what = f"{target!r} is the name of a column and must not hold a dot"
+            shop.say(place, "dotted-name", what, f"write {target.replace('.', '_')}")
+        if target in seen:
+            what = f"{target} is already written by row {seen[target] + 1}"
+            shop.say(place, "duplicate-destination", what, "keep one row for each destination")
+        seen[target] = index
+        legacy = "source" not in row and "destination" not in row
+        rows.append(({} if legacy or "sourceType" in row else {"sourceType": "ATTRIBUTE"}) | row)
+    return rows
+
+
+def _written_out(item: Tree) -> Tree:
+    if isinstance(item, dict) and set(item) <= {"path", "operator"} and isinstance(item.get("path"), str):
+        item = item["path"]
+    return {"source": item, "destination": item.replace(".", "_")} if isinstance(item, str) else item
+
+
+def _nested(rows: list[Tree]) -> dict[str, Any]:
+    """The schema of the profile as far as the rows read it; expressions name what they read themselves."""
+    root: dict[str, Any] = {"type": "object", "properties": {}}
+    for row in rows:
+        if row.get("sourceType", "ATTRIBUTE") != "ATTRIBUTE":
+            continue
+        here = root
+        *way, last = str(row.get("source", row.get("sourceAttribute"))).split(".")
+        for step in way:
+            inner = here.setdefault("properties", {}).setdefault(step, {"type": "object", "properties": {}})
+            inner["type"] = "object"
+            here = inner
+        here.setdefault("properties", {}).setdefault(last, {"type": "string"})
+    return root
+
+
+def _flat(rows: list[Tree]) -> dict[str, Any]:
+    names = [str(row.get("destination", row.get("destinationXdmPath"))) for row in rows]
+    return {"type": "object", "properties": {name: {"type": "string"} for name in names}}
+
+
+def _primary(shop: Workshop, items: Tree) -> list[Tree]:
+    """Deduplication keys; a bare path is short for `{fieldType: ATTRIBUTE, attributePath: …}`."""
+    made = []
+    for index, item in enumerate(items):
+        full = {"fieldType": "ATTRIBUTE", "attributePath": item} if isinstance(item, str) else item
+        parsed = shop.parse(PrimaryField, full, ("primaryFields", str(index)))
+        if parsed is not None:
+            made.append(parsed.given())
+    return made
