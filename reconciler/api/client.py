@@ -27,6 +27,9 @@ _ADVICE = {
 }
 
 
+_GOVERNANCE = "leave out the labelled fields, or have a data steward change the label or the policy"
+
+
 class Client:
     """The door to one platform, organization and sandbox.
 
@@ -165,6 +168,10 @@ class Client:
             return AmbiguousError(Problem("ambiguous", what, advice), status, code)
         if status == 412:
             return ConflictError(Problem("conflict", what, "it was changed elsewhere; plan again"), status, code)
+        violations = policy_violations(reply.body)
+        if violations:
+            what = f"{call}: {status} data governance forbids it: {self._redact('; '.join(violations))}"
+            return ApiError(Problem("governance", f"{what} (x-request-id {request})", _GOVERNANCE), status, code)
         return ApiError(Problem("refused", what, _ADVICE.get(status, "")), status, code)
 
 
@@ -186,6 +193,17 @@ def error_text(body: Any) -> str:
         if body.get(name):
             return str(body[name])
     return ""
+
+
+def policy_violations(body: Any) -> list[str]:
+    """Return which data usage policies an error body names, in words (dataset-service.yaml, ConflictError)."""
+    found = body.get("violations") if isinstance(body, dict) else None
+    return [
+        f"policy {policy.get('name') or policy.get('id')!r} against {violation.get('enforcementRef', 'this action')}"
+        for violation in (found if isinstance(found, list) else ())
+        if isinstance(violation, dict)
+        for policy in violation.get("violatedPolicies") or [{"name": "unnamed"}]
+    ]
 
 
 def error_code(body: Any) -> str:

@@ -6,16 +6,16 @@ from pathlib import Path
 
 import click
 
-from reconciler.cli.arguments import Files, Writing, project, writer
+from reconciler.cli.arguments import Files, Planning, Writing, planner, project, writer
 from reconciler.cli.options import assume, common
 
 
 @click.command("apply")
 @project
-@click.option("--target", "targets", multiple=True, metavar="ADDRESS", help="Only this, and what it needs.")
+@planner
 @writer
 @common
-def command(files: Files, targets: tuple[str, ...], writing: Writing) -> int:
+def command(files: Files, planning: Planning, writing: Writing) -> int:
     """Make the platform as the manifests in PATH say; PATH may also be a file saved by plan --out.
 
     A saved plan is applied exactly as it was shown, or refused when the state or a live object moved on.
@@ -30,5 +30,6 @@ def command(files: Files, targets: tuple[str, ...], writing: Writing) -> int:
     if saved is not None and saved.environment != session.environment:
         what = f"the plan was made for environment {saved.environment!r}, not {session.environment!r}"
         raise StaleError(Problem("stale-plan", what, f"pass --env {saved.environment}"))
-    done: int = run(applied(session, Want(targets=targets, settle=writing.settle), writing, verb="apply", saved=saved))
+    want = Want(targets=planning.targets, settle=writing.settle, staged=planning.staged, checks=planning.checks)
+    done: int = run(applied(session, want, writing, verb="apply", saved=saved))
     return done

@@ -34,6 +34,15 @@ class Files:
 
 
 @dataclass(frozen=True, slots=True)
+class Planning:
+    """How a plan is made."""
+
+    targets: tuple[str, ...]
+    staged: bool
+    checks: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Writing:
     """How a command that changes something is to go about it."""
 
@@ -66,6 +75,19 @@ def project(function: F) -> F:
         click.option("--var-file", multiple=True, type=click.Path(path_type=Path), help="Variables from a YAML file."),
         click.option("--allow-literal-secrets", is_flag=True, help="Let secrets be written out in manifests."),
     ):
+        function = option(function)
+    return function
+
+
+def planner(function: F) -> F:
+    """Add the options of commands that plan changes, as one `planning`."""
+    function = _gathered(function, "planning", Planning)
+    for option in (
+        click.option("--target", "targets", multiple=True, metavar="ADDRESS", help="Only this, and what it needs."),
+        click.option("--staged", is_flag=True, help="New dataflows go live only when all of it is there."),
+        click.option("--checks/--no-checks", default=True,
+                     help="Ask the platform about mappings, fields and audiences before anything is written."),
+    ):  # fmt: skip
         function = option(function)
     return function
 

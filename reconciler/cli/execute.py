@@ -25,6 +25,7 @@ from reconciler.core.state import Record, State
 from reconciler.core.steps import steps
 from reconciler.core.values import Secret, leaves
 from reconciler.engine.apply import Outcome, Run, Stop
+from reconciler.engine.questions import ask
 from reconciler.engine.refresh import Lives, refresh, refresh_saved
 from reconciler.engine.settle import settle_pending
 from reconciler.engine.work import Settings
@@ -43,6 +44,8 @@ class Want:
     targets: tuple[str, ...] = ()
     read: bool = True
     settle: float = 5.0
+    staged: bool = False
+    checks: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +89,10 @@ async def make_plan(
     warnings = tuple(str(problem) for problem in project.warnings)
     plan, lives = await refresh(
         api, kinds(), FINDERS, state, {} if want.destroy else resources, scope, secrets,
-        now=SystemClock().now() // 1000, destroy=want.destroy, read=want.read,
+        now=SystemClock().now() // 1000, destroy=want.destroy, read=want.read, staged=want.staged,
     )  # fmt: skip
+    if want.checks and want.read and not plan.objections:
+        plan = await ask(api, kinds(), plan)
     return replace(plan, warnings=(*warnings, *plan.warnings)), lives
 
 
@@ -232,7 +237,7 @@ def _tell(outcome: Outcome, verb: str, secrets: SecretStore) -> int:
     for step, result in outcome.results.values():
         if result == "done":
             done[step.verb] = done.get(step.verb, 0) + 1
-    words = {"create": "created", "update": "updated", "delete": "deleted", "forget": "forgotten"}
+    words = {"create": "created", "finish": "finished", "update": "updated", "delete": "deleted", "forget": "forgotten"}
     parts = [f"{count} {words[name]}" for name, count in done.items() if name in words] or ["nothing to do"]
     click.echo(f"{verb.capitalize()}: {', '.join(parts)}.")
     if outcome.problems:

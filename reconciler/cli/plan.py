@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from reconciler.cli.arguments import Files, project
+from reconciler.cli.arguments import Files, Planning, planner, project
 from reconciler.cli.options import common, given
 
 
@@ -15,7 +15,7 @@ from reconciler.cli.options import common, given
 @click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="Save the plan for apply.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 2 when there are changes.")
-@click.option("--target", "targets", multiple=True, metavar="ADDRESS", help="Only this, and what it needs.")
+@planner
 @click.option("--refresh/--no-refresh", default=True, help="Read live objects, or take the state for live.")
 @click.option("--destroy", is_flag=True, help="Plan the deletion of everything in scope.")
 @common
@@ -24,7 +24,7 @@ def command(
     out: Path | None,
     form: str,
     detailed_exitcode: bool,
-    targets: tuple[str, ...],
+    planning: Planning,
     refresh: bool,
     destroy: bool,
 ) -> int:
@@ -44,7 +44,8 @@ def command(
     from reconciler.render.text import plan_text
 
     session = files.open()
-    plan = run(planned(session, Want(destroy, targets, refresh))).plan
+    want = Want(destroy, planning.targets, refresh, staged=planning.staged, checks=planning.checks)
+    plan = run(planned(session, want)).plan
     if form == "json":
         click.echo(as_json.text(as_json.plan_document(plan)), nl=False)
     else:

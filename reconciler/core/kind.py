@@ -16,6 +16,7 @@ from reconciler.core.values import Path, Tree, matches, matches_exactly
 
 if TYPE_CHECKING:
     from reconciler.core.diff import FieldChange
+    from reconciler.core.plan import Change
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,17 @@ class Rules:
     def keyed(self, path: Path) -> KeyedSet | None:
         """Return the set that the list at `path` means, or None for a plain list."""
         return next((rule for rule in self.sets if matches_exactly(rule.pattern, path)), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Something a plan asks before anything is written: a `call` that changes nothing, and how its answer is read.
+
+    `judge` gets 400 and 404 too. A finding with severity `warning` stops nothing; a question asks further.
+    """
+
+    call: Call
+    judge: Callable[[Reply], Sequence[Problem | Question]]
 
 
 class Kind(ABC):
@@ -185,10 +197,15 @@ class Kind(ABC):
         del body, needs
         return None
 
-    def breaking(self, live: Tree, fields: Sequence[FieldChange]) -> Mapping[Path, str]:
-        """Return those of the changed `fields` that the platform refuses in an object in use, and why."""
-        del live, fields
+    def breaking(self, live: Tree, fields: Sequence[FieldChange], now: int) -> Mapping[Path, str]:
+        """Return those of the changed `fields` that the platform refuses in this object as it is, and why."""
+        del live, fields, now
         return {}
+
+    def questions(self, change: Change) -> Sequence[Question]:
+        """Return what the platform should be asked before `change` is carried out."""
+        del change
+        return ()
 
     # -- watching --------------------------------------------------------------------------------------------
     def settled(self, live: Live) -> bool:

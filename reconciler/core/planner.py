@@ -141,7 +141,7 @@ def _change(walk: _Pass, resource: Resource) -> Change:
     if not delta and address not in walk.forced:
         _note_known(walk, kind, address, live, changed=False)
         return _noop(base, entry, live, delta)
-    breaking = kind.breaking(kind.canonical(live.body), delta.fields)
+    breaking = kind.breaking(kind.canonical(live.body), delta.fields, world.now)
     forcing = tuple(sorted({
         pointer(item.path) for item in delta.fields if rules.forces_replace(item.path) or item.path in breaking
     }))  # fmt: skip

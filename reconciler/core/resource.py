@@ -62,7 +62,7 @@ class Live:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request: `path` below the platform URL. `guarded` wants If-Match; `safe` may be sent twice."""
+    """One request: `path` below the platform URL. `guarded` wants If-Match; `asks` marks a POST that changes nothing."""
 
     method: str
     path: str
@@ -70,11 +70,12 @@ class Call:
     query: tuple[tuple[str, str], ...] = ()
     guarded: bool = False
     headers: tuple[tuple[str, str], ...] = ()
+    asks: bool = False
 
     @property
     def safe(self) -> bool:
-        """Whether sending it twice does no harm: reads and deletes."""
-        return self.method in ("GET", "HEAD", "DELETE")
+        """Whether sending it twice does no harm: reads, questions and deletes."""
+        return self.asks or self.method in ("GET", "HEAD", "DELETE")
 
     def brief(self) -> str:
         """Return the call as a reviewer reads it: the path below its service, with the query."""

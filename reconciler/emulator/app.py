@@ -82,6 +82,7 @@ def create_app(
     app = Starlette(routes=routes, exception_handlers={Refusal: _refused, HTTPException: _unknown})
     app.router.redirect_slashes = False
     app.state.identity = storage.identity
+    app.state.strict_references = bool(options and options.strict_references)
     around = Faults(app, seed=seed, faults=faults, edit=control.try_edit)
     control.faults = around
     return RequestLog(around, log) if log else around
@@ -92,9 +93,11 @@ async def about(request: Request) -> Response:
     return answer({"emulator": "Adobe Experience Platform, in small", "identity": request.app.state.identity})
 
 
-async def _refused(_request: Request, error: Exception) -> Response:
+async def _refused(request: Request, error: Exception) -> Response:
+    """An object that is not held here may be referred to all the same, and a client that looks for it is told so."""
     assert isinstance(error, Refusal)
-    return answer(error.body, error.status)
+    lenient = error.status == 404 and not request.app.state.strict_references
+    return answer(error.body, error.status, {"x-emulator-references": "any"} if lenient else {})
 
 
 async def _unknown(_request: Request, error: Exception) -> Response:

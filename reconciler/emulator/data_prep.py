@@ -193,9 +193,10 @@ class DataPrep(Service):
         return None
 
     def _destination_problem(self, who: Caller, body: Json, destination: str) -> str | None:
-        """A path must be in the output schema, where the emulator holds it; schemas it does not know take any path."""
+        """A path must be in an ad-hoc output schema; of the registry's, the documents say so nowhere: by a switch."""
         ident = member(body, "outputSchema.schemaRef.id")
-        schema: Any = self._xdm.resolved(who, str(ident)) if ident else None
+        strict = self._options.strict_references
+        schema: Any = self._xdm.resolved(who, str(ident)) if ident and strict else None
         if schema is None:
             adhoc = self.storage.get(who.tenant, "adhocSchemas", str(member(body, "outputSchema.id")))
             schema = adhoc and adhoc.get("jsonSchema")

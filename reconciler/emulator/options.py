@@ -18,7 +18,8 @@ class Options:
     list_lag: float = 0.0
     """How long a new Flow Service object is missing from lists and searches; a GET by id finds it at once."""
     strict_references: bool = False
-    """Refuse schemas, datasets and audiences that the emulator does not hold."""
+    """Refuse schemas, datasets and audiences that the emulator does not hold, and mappings to fields that a schema
+    does not have."""
     strict_sandboxes: bool = False
     """Refuse sandboxes that the emulator does not hold; else every name is one."""
     check_start_time: bool = True

@@ -36,7 +36,7 @@ def expand(shop: Workshop, spec: DestinationDataflowSpec, source: End, connector
         **flow.given("schedule_params", "options"),
         "state": flow.state,
     }
-    shop.add(f"{name}/flow", "Flow", body, ("flow",), overrides=flow.overrides)
+    shop.add(f"{name}/flow", "Flow", body, ("flow",), overrides=flow.overrides, staging="disabled")
 
 
 def _source(shop: Workshop, block: End) -> Ref:

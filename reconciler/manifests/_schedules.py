@@ -102,7 +102,8 @@ def audience(shop: Workshop, connector: Connector | None, item: Audience, path: 
     for key in ("exportMode", "schedule"):
         if key not in given:
             advice = "add exportMode: DAILY_FULL_EXPORT, schedule: {frequency: DAILY, triggerType: AFTER_SEGMENT_EVAL}"
-            shop.say(path, "missing-schedule", f"an audience of {connector.name} needs {key}", advice)
+            what = f"an audience of {connector.name} without {key} is exported by nobody's schedule"
+            shop.say(path, "missing-schedule", what, advice, severity="warning")
             return
     schedule: dict[str, Any] = given["schedule"] or {}
     names = [parameter for parameter in known(shop, "audience-file-export") if parameter.name != "exportMode"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from reconciler.catalog import Connector, Direction
 from reconciler.core.values import Tree
@@ -51,7 +51,10 @@ class Connection:
             "connectionSpec": wanted,
         }
         sensitive = shop.add_auth(body, spec.auth, (), connector)
-        shop.add(name, "Connection", body, (), overrides=spec.overrides, sensitive=sensitive)
+        staging: Literal["draft"] | None = None
+        if connector is not None and connector.direction == "source":
+            staging = "draft"
+        shop.add(name, "Connection", body, (), overrides=spec.overrides, sensitive=sensitive, staging=staging)
 
 
 def _connector(shop: Workshop, spec: ConnectionSpec) -> Connector | None:

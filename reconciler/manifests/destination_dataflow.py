@@ -97,6 +97,7 @@ def _flow(shop: Workshop, spec: DestinationDataflowSpec, connector: Connector | 
         body,
         ("flow",),
         overrides=flow.overrides,
+        staging="disabled",
         shared=[place for key, place, owner in lists if owner == "shared" or shop.spec.get(key) is None],
         ignore=[place for key, place, _ in lists if (key,) in shop.ignores],
     )

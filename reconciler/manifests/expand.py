@@ -180,6 +180,7 @@ class Workshop:
         block: Sequence[str],
         connector: Connector | None,
         spec: dict[str, str],
+        staging: Literal["draft"] | None = None,
     ) -> Tree:
         """Return what `baseConnectionId` becomes: an id, a reference, a look-up, or a new inline connection's id."""
         if isinstance(value, dict) and value.keys() & {"ref", "id", "lookup"}:
@@ -194,7 +195,9 @@ class Workshop:
             "connectionSpec": dict(spec),
         }
         sensitive = self.add_auth(body, parsed.auth, block, connector)
-        return self.add(address, "Connection", body, block, overrides=parsed.overrides, sensitive=sensitive)
+        return self.add(
+            address, "Connection", body, block, overrides=parsed.overrides, sensitive=sensitive, staging=staging
+        )
 
     def add_auth(
         self, body: dict[str, Tree], auth: Auth | None, block: Sequence[str], connector: Connector | None

@@ -74,7 +74,7 @@ class SourceDataflow:
         }
         if connector is not None:
             _schedules.schedule(shop, connector, spec.flow.schedule_params, ("flow",))
-        shop.add(f"{name}/flow", "Flow", body, ("flow",), overrides=spec.flow.overrides)
+        shop.add(f"{name}/flow", "Flow", body, ("flow",), overrides=spec.flow.overrides, staging="draft")
 
 
 def _schema(shop: Workshop, block: dict[str, Tree]) -> dict[str, Tree]:
@@ -128,7 +128,7 @@ def _source(shop: Workshop, block: SourceEnd, connector: Connector | None) -> Re
     if block.connection is not None:
         base = connector.connection_spec if connector else spec
         body["baseConnectionId"] = shop.account(
-            f"{document}/source/connection", block.connection, ("source", "connection"), connector, base
+            f"{document}/source/connection", block.connection, ("source", "connection"), connector, base, "draft"
         )
     elif connector is not None and connector.needs_connection:
         shop.say(
@@ -147,6 +147,7 @@ def _source(shop: Workshop, block: SourceEnd, connector: Connector | None) -> Re
         ("source",),
         overrides=block.overrides,
         together=(f"{document}/target",),
+        staging="draft",
     )
 
 
@@ -171,6 +172,7 @@ def _target(shop: Workshop, block: LakeEnd, schema: dict[str, Tree]) -> Ref:
         ("target",),
         overrides=block.overrides,
         together=(f"{document}/source",),
+        staging="draft",
     )
 
 

@@ -82,7 +82,8 @@ class RegistryKind(Kind):
         title = live.body.get("title", "")
         return Call("PATCH", self._path(live.id), [{"op": "replace", "path": "/title", "value": title}])
 
-    def breaking(self, live: Tree, fields: Sequence[FieldChange]) -> Mapping[Path, str]:
+    def breaking(self, live: Tree, fields: Sequence[FieldChange], now: int) -> Mapping[Path, str]:
+        del now
         return breaking(live, fields)
 
     def _path(self, ident: str) -> str:

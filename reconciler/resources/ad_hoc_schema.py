@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from reconciler.core.kind import Kind, Rules
 from reconciler.core.resource import Call, Live, Reply
 from reconciler.core.values import Tree, without_nulls
-from reconciler.resources.mapping_set import BASE
+from reconciler.resources._questions import PREP as BASE
 
 
 class AdHocSchema(Kind):

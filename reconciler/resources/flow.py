@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from reconciler.core.kind import KeyedSet, Rules
+from reconciler.core.diff import FieldChange
+from reconciler.core.kind import KeyedSet, Question, Rules
+from reconciler.core.plan import Action, Change
 from reconciler.core.problems import Problem
 from reconciler.core.resource import Call, Live
-from reconciler.core.values import Tree
+from reconciler.core.values import MISSING, Path, Tree
 from reconciler.resources._flow_service import BASE, FlowServiceKind
+from reconciler.resources._questions import audience
 
 SELECTORS = "/transformations/GeneralTransform/params"
 AUDIENCES = f"{SELECTORS}/segmentSelectors/selectors"
@@ -80,6 +83,22 @@ class Flow(FlowServiceKind):
         then = {"disabled": ["disable"], "enabled": [] if first else ["enable"]}.get(wanted, [])
         return [*first, *then]
 
+    def breaking(self, live: Tree, fields: Sequence[FieldChange], now: int) -> Mapping[Path, str]:
+        """A startTime that has passed cannot move, whether the flow is enabled or not (api-facts 2.6)."""
+        start = str((live.get("scheduleParams") or {}).get("startTime", "")) if isinstance(live, dict) else ""
+        if not start.isdigit() or int(start) > now or live.get("state") == "draft":
+            return {}
+        place = ("scheduleParams", "startTime")
+        return {item.path: f"the startTime {start} has passed" for item in fields if item.path[:2] == place}
+
+    def questions(self, change: Change) -> Sequence[Question]:
+        """Audiences that are activated now are asked about."""
+        there = set()
+        if change.action is Action.UPDATE:
+            added = {item.path[-1] for item in change.fields if item.old is MISSING and _is_audience(item.path)}
+            there = {ident for ident in _audiences(change.desired) if ident not in added}
+        return [audience(ident) for ident in _audiences(change.desired) if ident not in there]
+
     def retire(self, live: Live) -> Call | None:
         """The old flow of a replace is disabled before its successor reads the same data."""
         return _action(live.id, "disable") if live.body.get("state") == "enabled" else None
@@ -128,6 +147,19 @@ class Flow(FlowServiceKind):
                 )
             ]
         return []
+
+
+def _is_audience(path: Path) -> bool:
+    return path[-3:-1] == ("segmentSelectors", "selectors")
+
+
+def _audiences(body: Tree) -> list[str]:
+    """Return the ids of the audiences a flow activates."""
+    found = []
+    for item in body.get("transformations") or ():
+        selectors = ((item.get("params") or {}).get("segmentSelectors") or {}).get("selectors") or ()
+        found += [str(selector["value"]["id"]) for selector in selectors if isinstance(selector.get("value"), dict)]
+    return found
 
 
 def _added(step: Tree) -> Tree:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from reconciler.core.kind import KeyedSet, Kind, Rules
+from reconciler.core.kind import KeyedSet, Kind, Question, Rules
+from reconciler.core.plan import Change
 from reconciler.core.resource import Call, Live, Reply
-from reconciler.core.values import Tree, without_nulls
-
-BASE = "/data/foundation/conversion"
+from reconciler.core.values import Tree, refs, without_nulls
+from reconciler.resources._questions import PREP as BASE
+from reconciler.resources._questions import destinations, valid_mapping
 
 _KINDS_OF_ROW = {  # as sent -> as read (api-facts 4.2)
     "text/x.schema-path": "ATTRIBUTE",
@@ -90,6 +91,18 @@ class MappingSet(Kind):
         if version is None or "id" not in reply.body:
             return None
         return Live(before.id, before.body, None, {"version": _number(version)})
+
+    def questions(self, change: Change) -> Sequence[Question]:
+        """Of a schema that is yet to be made nothing can be asked."""
+        body = without_nulls(change.desired)
+        if refs(body):
+            return ()
+        found = [valid_mapping(body)]
+        schema = (body.get("outputSchema") or {}).get("schemaRef") or {}
+        if isinstance(schema.get("id"), str):
+            paths = [row["destination"] for row in self.canonical(body)["mappings"]]
+            found.append(destinations(schema["id"], str(schema.get("contentType", "")), paths))
+        return found
 
     def keeps(self, body: Tree) -> str | None:
         del body

@@ -202,7 +202,6 @@ def test_a_schema_whose_create_got_no_answer_is_made_again(live: Cli, server: Se
         (", triggerType: AFTER_SEGMENT_EVAL", "", "needs a triggerType"),
         ('startTime: "02:00"', 'startTime: "02:30"', "startTime must be like 23:00"),
         ("startDate: 2030-01-01, startTime", "startDate: 01.01.2030, startTime", "startDate must be like"),
-        ("      exportMode: DAILY_FULL_EXPORT\n", "", "needs exportMode"),
         ("exportMode: DAILY_FULL_EXPORT", "exportMode: ALL", "exportMode must be one of"),
         ("fileType: CSV", "fileType: XML", "fileType must be one of"),
     ],

@@ -378,6 +378,7 @@ def test_a_broken_saved_plan_is_refused(live: Cli, server: Server, changes: str)
     live.ok("plan", "--out", "plan.json")
     plan = json.loads((live.folder / "plan.json").read_text(encoding="utf-8"))
     live.write("plan.json", json.dumps({**plan, "changes": json.loads(changes)}))
+    server.clear()
     refused = live("apply", "plan.json", "-y")
     assert refused.code == 1
     assert "not a usable saved plan" in refused.err

@@ -40,7 +40,7 @@ def test_customer_io_sends_the_four_documented_bodies(live: Cli, server: Server)
     flow["targetConnectionIds"] = [live.id("customer-io/target")]
     flow["transformations"][0]["params"]["mappingId"] = live.id("customer-io/mapping")
     assert server.bodies("POST", f"{FLOW}/flows") == [flow]
-    assert [item.method for item in server.writes()] == ["POST"] * 5  # the token and the four
+    assert [item.method for item in server.writes()] == ["POST"] * 4
 
 
 @needs_seeds

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from reconciler.emulator.options import Options
-from tests.conftest import FLOW, HEADERS, PREP, Server, serve
+from tests.conftest import FLOW, HEADERS, PREP, Server, serve, served
 
 CATALOG = "/data/foundation/catalog"
 UPS = "/data/core/ups"
@@ -71,18 +71,22 @@ def test_expressions_are_read(http: httpx.Client, expression: str, good: bool) -
     assert labelled.json()["validationResponse"][0]["status"] == "SUCCESS", "a path is not read as an expression"
 
 
-def test_validation_knows_the_schema_it_holds(http: httpx.Client) -> None:
-    made = schema(http)
-    body = rows(("a", "person.name.firstName"), ("a", "person.shoeSize"), ("a", "_id"), schema_id=made["$id"])
+def test_validation_knows_the_schema_it_holds_when_it_is_strict() -> None:
+    for http in served(options=Options(strict_references=True)):
+        made = schema(http)
+        body = rows(("a", "person.name.firstName"), ("a", "person.shoeSize"), ("a", "_id"), schema_id=made["$id"])
+        found = http.post(f"{PREP}/mappingSets/validate", json=body).json()["validationResponse"]
+        assert [item["status"] for item in found] == ["SUCCESS", "FAILED", "SUCCESS"]
+        assert found[1]["errors"][0]["destination"] == "person.shoeSize"
+        refused = http.post(f"{PREP}/mappingSets?validate=true", json=body)
+        assert refused.status_code == 400
+        assert "person.shoeSize" in refused.text
+
+
+def test_validation_takes_any_path_of_a_schema_but_knows_an_ad_hoc_one(http: httpx.Client) -> None:
+    body = rows(("a", "person.shoeSize"), schema_id=schema(http)["$id"])
     found = http.post(f"{PREP}/mappingSets/validate", json=body).json()["validationResponse"]
-    assert [item["status"] for item in found] == ["SUCCESS", "FAILED", "SUCCESS"]
-    assert found[1]["errors"][0]["destination"] == "person.shoeSize"
-    unknown = {**body, "outputSchema": {"schemaRef": {"id": "https://ns.adobe.com/t/schemas/1", "contentType": "x"}}}
-    found = http.post(f"{PREP}/mappingSets/validate", json=unknown).json()["validationResponse"]
     assert {item["status"] for item in found} == {"SUCCESS"}
-    refused = http.post(f"{PREP}/mappingSets?validate=true", json=body)
-    assert refused.status_code == 400
-    assert "person.shoeSize" in refused.text
     adhoc = http.post(f"{PREP}/schemas", json={"name": "out", "jsonSchema": {"properties": {"email": {}}}}).json()
     assert http.get(f"{PREP}/schemas/{adhoc['id']}").json() == adhoc
     body = {"outputSchema": {"id": adhoc["id"], "version": 0}, **rows(("a", "email"), ("a", "phone"))}
