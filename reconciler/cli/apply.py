@@ -13,9 +13,10 @@ from reconciler.cli.options import assume, common
 @click.command("apply")
 @project
 @planner
+@click.option("--send-secrets", is_flag=True, help="Send secrets of imported objects, which nobody can compare.")
 @writer
 @common
-def command(files: Files, planning: Planning, writing: Writing) -> int:
+def command(files: Files, planning: Planning, send_secrets: bool, writing: Writing) -> int:
     """Make the platform as the manifests in PATH say; PATH may also be a file saved by plan --out.
 
     A saved plan is applied exactly as it was shown, or refused when the state or a live object moved on.
@@ -30,6 +31,9 @@ def command(files: Files, planning: Planning, writing: Writing) -> int:
     if saved is not None and saved.environment != session.environment:
         what = f"the plan was made for environment {saved.environment!r}, not {session.environment!r}"
         raise StaleError(Problem("stale-plan", what, f"pass --env {saved.environment}"))
-    want = Want(targets=planning.targets, settle=writing.settle, staged=planning.staged, checks=planning.checks)
+    want = Want(
+        targets=planning.targets, settle=writing.settle, staged=planning.staged, checks=planning.checks,
+        send_secrets=send_secrets,
+    )  # fmt: skip
     done: int = run(applied(session, want, writing, verb="apply", saved=saved))
     return done

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import keyword
 from typing import Any
 
 import click
@@ -19,6 +20,7 @@ COMMANDS = {
     "drift": "Compare the platform with what was last applied.",
     "show": "Show a saved plan or the state.",
     "outputs": "Print endpoint URLs and ids.",
+    "import": "Bind an object that exists to an address.",
     "state": "Look into the state.",
     "connectors": "List and show the connectors of the catalog.",
     "emulator": "Serve the platform emulator over HTTP.",
@@ -38,7 +40,8 @@ class LazyGroup(click.Group):
         del ctx
         if cmd_name not in COMMANDS:
             return None
-        loaded: click.Command = importlib.import_module(f"reconciler.cli.{cmd_name}").command
+        module = f"{cmd_name}_" if keyword.iskeyword(cmd_name) else cmd_name
+        loaded: click.Command = importlib.import_module(f"reconciler.cli.{module}").command
         return loaded
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:

@@ -26,5 +26,6 @@ def command(files: Files) -> int:
         click.echo(f"{errors} error{'s' * (errors != 1)}, {warnings} warning{'s' * (warnings != 1)}.", err=True)
         return 1
     documents, resources = len(found.documents), len(found.resources)
-    click.echo(f"{documents} documents with {resources} resources are valid.", err=True)
+    many = f"{documents} document{'s' if documents != 1 else ''}"
+    click.echo(f"{many} with {resources} resource{'s' if resources != 1 else ''}: all valid.", err=True)
     return 0

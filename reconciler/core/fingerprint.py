@@ -10,6 +10,9 @@ from reconciler.core.values import Fingerprint
 UNPROVEN = Fingerprint("unproven::")
 """Stands where the platform has not logged in with what was sent: it equals no value, so the next run sends again."""
 
+TRUSTED = Fingerprint("trusted::")
+"""Stands where an imported object has a secret that we never sent: taken for right until it is sent."""
+
 
 class Fingerprinter:
     """Makes and checks fingerprints, each distinct value once.
@@ -34,6 +37,8 @@ class Fingerprinter:
         algorithm, salt, digest = seen.digest.split(":")
         if algorithm == "unproven":
             return False
+        if algorithm == "trusted":
+            return None
         if algorithm == "scrypt":
             return hmac.compare_digest(self._scrypt(value, salt), digest)
         if self._key is None:

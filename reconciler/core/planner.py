@@ -309,15 +309,23 @@ def _reason(fields: tuple[FieldChange, ...]) -> str:
     raise AssertionError("an update without a changed field")
 
 
-def project(rules: Rules, live: Tree, declared: Tree, path: Path = ()) -> Tree:
-    """Return the part of `live` that `declared` speaks of: what a reviewer sees as "before"."""
+def project(rules: Rules, live: Tree, declared: Tree, path: Path = (), *, others: bool = True) -> Tree:
+    """Return the part of `live` that `declared` speaks of: what a reviewer sees as "before".
+
+    Members of a set that are not declared are shown too, unless `others` is false.
+    """
     if isinstance(live, dict) and isinstance(declared, dict):
-        return {key: project(rules, live[key], value, (*path, key)) for key, value in declared.items() if key in live}
+        return {
+            key: project(rules, live[key], value, (*path, key), others=others)
+            for key, value in declared.items()
+            if key in live
+        }
     if isinstance(live, list) and isinstance(declared, list) and (rule := rules.keyed(path)):
         wanted = dict(keyed_members(rule, declared))
         return [
-            project(rules, member, wanted[key], (*path, key)) if key in wanted else member
+            project(rules, member, wanted[key], (*path, key), others=others) if key in wanted else member
             for key, member in keyed_members(rule, live)
+            if others or key in wanted
         ]
     return live
 

@@ -62,7 +62,7 @@ class Live:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request: `path` below the platform URL. `guarded` wants If-Match; `asks` marks a POST that changes nothing."""
+    """One request: `path` below the platform URL. `guarded` wants If-Match; a POST that `asks` changes nothing."""
 
     method: str
     path: str

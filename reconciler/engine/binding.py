@@ -1,0 +1,64 @@
+"""Binds an object that exists to an address: read once, nothing written to the platform."""
+
+from __future__ import annotations
+
+from reconciler.core.fingerprint import TRUSTED
+from reconciler.core.kind import Kinds
+from reconciler.core.planner import project
+from reconciler.core.problems import Problem, StateError
+from reconciler.core.resource import Resource
+from reconciler.core.state import Entry, State
+from reconciler.core.values import Ref, Secret, Tree, resolve
+from reconciler.engine.observe import read
+from reconciler.engine.ports import Api
+
+
+async def bind(api: Api, kinds: Kinds, state: State, resource: Resource, ident: str) -> Entry:
+    """Return the entry that binds the object `ident` to the address of `resource`.
+
+    What it shows of the declared fields counts as last applied, so that a plan tells only real differences; secrets
+    are trusted until they are sent. Raises `StateError` when the address or the object is bound already, or absent.
+    """
+    _refuse_bound(state, resource, ident)
+    kind = kinds[resource.kind]
+    live = await read(api, kind, ident)
+    if live is None:
+        what = f"there is no {resource.kind} with the id {ident} in this sandbox"
+        raise StateError(Problem("not-found", what, "check the id, and --env", address=resource.address))
+    known = {Ref(name, "id"): entry.id for name, entry in state.resources.items()}
+    declared = kind.canonical(resolve(resource.body, known))
+    shown = project(kind.rules(declared), kind.canonical(live.body), declared, others=False)
+    applied = _trusted(shown, declared)
+    return Entry(
+        kind=resource.kind,
+        id=live.id,
+        etag=live.etag,
+        file=resource.file,
+        applied=applied,
+        dependencies=resource.dependencies,
+        protect=resource.protect,
+        allow_data_loss=resource.allow_data_loss,
+        outputs=live.outputs,
+    )
+
+
+def _refuse_bound(state: State, resource: Resource, ident: str) -> None:
+    entry = state.resources.get(resource.address)
+    if entry is not None and entry.id:
+        what = f"the address is bound to {entry.id} already"
+        advice = "see: reconciler state show " + resource.address
+        raise StateError(Problem("bound", what, advice, address=resource.address))
+    for address, other in state.resources.items():
+        if other.id == ident and other.kind == resource.kind:
+            raise StateError(Problem("bound", f"{ident} is bound to {address} already", "one object has one address"))
+
+
+def _trusted(shown: Tree, declared: Tree) -> Tree:
+    """Return `shown` with every declared secret as one that nobody has the fingerprint of."""
+    if isinstance(declared, Secret):
+        return TRUSTED
+    if isinstance(declared, dict):
+        there = shown if isinstance(shown, dict) else {}
+        kept = {key: _trusted(there.get(key), value) for key, value in declared.items()}
+        return {key: value for key, value in kept.items() if value is not None}
+    return shown
