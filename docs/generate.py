@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from kinds import kinds
 
 HERE = Path(__file__).parent
 NOTE = "<!-- Written by docs/generate.py; change the code and run ./run docs. -->\n\n"
@@ -93,10 +94,14 @@ def manifests() -> str:
                 ("spec.mapping, long form", blocks.MappingBlock),
                 ("spec.source.connection", blocks.Account),
                 ("spec.source.connection, made elsewhere", blocks.Borrowed),
+                ("spec.target.schema, made elsewhere (else as a Schema)", blocks.SchemaRef),
+                ("spec.target.dataset, made elsewhere (else as a Dataset)", blocks.DatasetRef),
             ],
             "DestinationDataflow": [
                 ("spec.audiences, each", blocks.Audience),
                 ("spec.attributes, each (a bare path is short for it)", blocks.Attribute),
+                ("spec.attributes of a file-based destination, each", blocks.Row),
+                ("spec.primaryFields, each (a bare path is short for it)", blocks.PrimaryField),
                 ("spec.source.connection and spec.target.connection", blocks.Account),
                 ("spec.target.connection, made elsewhere", blocks.Borrowed),
                 ("spec.source.params.datasets of a dataset export, each", blocks.ExportedDataset),
@@ -212,6 +217,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "manifests.md": manifests,
     "connectors.md": connectors,
     "emulator.md": emulator,
+    "kinds.md": kinds,
 }
 
 

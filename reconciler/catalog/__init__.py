@@ -137,6 +137,19 @@ class Catalog:
             if (found := self.get(direction, key)) is not None
         ]
 
+    @functools.cache  # noqa: B019
+    def flow_specs(self) -> Mapping[str, frozenset[str]]:
+        """Return every known flow spec id with the ids of the connection specs it serves."""
+        found: dict[str, set[str]] = {}
+        for spec in self.platform["flowSpecs"]["sources"]:
+            found.setdefault(spec["id"], set()).update(spec["sourceConnectionSpecIds"])
+        for connector in self.all():
+            for export in connector.exports or ("audiences",):
+                own = connector.flow_spec(export)
+                if own is not None:
+                    found.setdefault(own["id"], set()).add(connector.end_spec["id"])
+        return {ident: frozenset(ends) for ident, ends in found.items()}
+
     def by_spec(self, direction: Direction, ident: str) -> Connector | None:
         """Return the one connector with this connection spec id; None where several products claim it."""
         claims = [

@@ -100,3 +100,22 @@ def auth(
             )
         params[name] = Secret(str(value), literal=True)
     return params, secret
+
+
+def flow_spec(shop: Workshop, ident: str, connector: Connector, export: str) -> None:
+    """Check a flow spec given by id: one that is known to be another connector's is wrong, an unknown one a doubt."""
+    catalog, own = shop.setting.catalog, connector.flow_spec(export)
+    if own is not None and ident == own["id"]:
+        return
+    ends = {connector.connection_spec["id"], connector.end_spec["id"]}
+    known = catalog.flow_specs().get(ident)
+    if known is not None and ends & known:
+        return
+    advice = f"leave flowSpec out, or write {own['id']}" if own else "leave flowSpec out: it is looked up by its name"
+    other = ident in {(connector.flow_spec(name) or {}).get("id") for name in connector.exports}
+    if known is None or other:
+        what = f"the catalog does not know the flow spec {ident} for {connector.name}"
+        shop.say(("flow", "flowSpec", "id"), "unknown-flow-spec", what, advice, severity="warning")
+        return
+    what = f"the flow spec {ident} is not for {connector.name}"
+    shop.say(("flow", "flowSpec", "id"), "wrong-flow-spec", what, advice)

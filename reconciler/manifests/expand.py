@@ -117,6 +117,8 @@ class Workshop:
 
     def flow_spec(self, given: Versioned | None, connector: Connector | None, export: str = "audiences") -> Tree:
         """Return the `flowSpec` of the document's flow; note when it is neither given nor known."""
+        if given is not None and connector is not None:
+            checks.flow_spec(self, given.id, connector, export)
         spec: Tree = spec_of(given, connector.flow_spec(export) if connector else None)
         if spec is None and connector is not None and (name := connector.flow_spec_name(export)):
             return {"id": Lookup("FlowSpec", name), "version": "1.0"}

@@ -122,6 +122,7 @@ CASES = [
     case("dataset unknown", GOOD, "{id: 63ec807d3f5ce91bd2d06c65}", "{ref: d}", "11:20", "no Dataset document is named 'd'"),
     case("name not text", GOOD, "name: Events", "name: 12", "16:11", "must be text", "in quotes"),
     case("version not text", GOOD, "    name: Events", "    flowSpec: {id: x, version: 1.0}", "16:32", "must be text", 'write "1.0" in quotes'),
+    case("another's flow spec", GOOD, "    name: Events", "    flowSpec: {id: 14518937-270c-4525-bdec-c2ba7cce3860}", "16:20", "is not for Customer.io", "leave flowSpec out"),
     case("mapping is text", GOOD, GOOD[GOOD.index("  mapping:") : GOOD.index("  flow:")], "  mapping: all\n", "12:12", "must be"),
     case("row without destination", GOOD, "destination: _t.b}", "identity: true}", "14:7", "exactly one of destination"),
     case("row with two sources", GOOD, "{source: b,", "{source: b, sourceAttribute: b,", "14:7", "exactly one of source"),

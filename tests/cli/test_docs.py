@@ -41,7 +41,7 @@ def test_the_tutorial_runs_as_written(tmp_path: Path) -> None:
         assert re.search(pattern, output, re.DOTALL), f"{command}\nwanted:\n{expected}\ngot:\n{output}"
 
 
-@pytest.mark.parametrize("page", ["commands.md", "manifests.md", "connectors.md", "emulator.md"])
+@pytest.mark.parametrize("page", ["commands.md", "manifests.md", "connectors.md", "emulator.md", "kinds.md"])
 def test_generated_pages_are_current(page: str) -> None:
     sys.path.insert(0, str(ROOT / "docs"))
     try:
