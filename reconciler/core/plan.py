@@ -11,6 +11,9 @@ from reconciler.core.problems import Problem
 from reconciler.core.resource import Call
 from reconciler.core.values import Path, Tree
 
+EVERYTHING = ("*",)
+"""What a staged change waits for: all that the plan makes."""
+
 
 class Action(StrEnum):
     """What a change does; a *reason* explains it and never steers it."""
@@ -31,7 +34,8 @@ class Change:
     a create, the first: what it leaves out is settled by an update). `ident` is the live object's id, `etag` its
     etag when it was read. `deposed` marks the delete of an old object of a replace. `dependencies` are the
     addresses that come first. `adopt` marks a no-op that still has something to write into the state. Where the
-    object is finished in two goes, `first` is the body of the first and `waits` what must be made before the second.
+    object is finished in two goes, `first` is the body of the first and `waits` what must be made before the second,
+    or `EVERYTHING`.
     `retires` marks a replace whose old object is stopped first.
     """
 

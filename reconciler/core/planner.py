@@ -11,7 +11,7 @@ from reconciler.core.diff import Delta, FieldChange, compare, keyed_members
 from reconciler.core.drift import drift_of
 from reconciler.core.kind import Kind, Rules
 from reconciler.core.leaving import leaving
-from reconciler.core.plan import Action, Change, Plan
+from reconciler.core.plan import EVERYTHING, Action, Change, Plan
 from reconciler.core.problems import Problem
 from reconciler.core.resource import Call, Live, Resource
 from reconciler.core.state import Entry
@@ -217,8 +217,7 @@ def _in_two_goes(world: World, walk: _Pass) -> list[Change]:
         kind = world.kinds[change.kind]
         own = parts.get(change.address, [])
         if change.first is not None:
-            others = [address for address in making if address != change.address]
-            change = replace(change, waits=tuple(others))
+            change = replace(change, waits=EVERYTHING)
         elif own and change.address in making and any(name in change.desired for name in kind.late):
             change = _late(world, kind, change, own)
         result.append(change)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from reconciler.core.plan import Action, Change, Plan
+from reconciler.core.plan import EVERYTHING, Action, Change, Plan
 from reconciler.core.state import State
 
 
@@ -22,7 +22,10 @@ class Verb(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One thing to do; `key` names it, `needs` are the keys of the steps that must have succeeded before."""
+    """One thing to do; `key` names it, `needs` are the keys of the steps that must have succeeded before.
+
+    A step that is `last` needs all that is made, too: not listed, for each of the staged ones would list it all.
+    """
 
     key: str
     verb: Verb
@@ -30,6 +33,12 @@ class Step:
     needs: tuple[str, ...] = ()
     ident: str | None = None
     replaces: bool = False
+    last: bool = False
+
+    @property
+    def makes(self) -> bool:
+        """Whether it makes or changes an object, for others to refer to."""
+        return self.verb in (Verb.CREATE, Verb.UPDATE)
 
 
 def steps(plan: Plan, state: State) -> dict[str, Step]:
@@ -74,7 +83,7 @@ def steps(plan: Plan, state: State) -> dict[str, Step]:
             key = finishing[address]
             needs = [making[need] for need in (address, *change.waits) if need in making]
             needs += [ready[need] for need in change.dependencies if need in ready]
-            result[key] = Step(key, Verb.FINISH, change, tuple(needs))
+            result[key] = Step(key, Verb.FINISH, change, tuple(needs), last=change.waits == EVERYTHING)
         if address in removing:
             key = removing[address]
             verb = Verb.FORGET if change.action is Action.FORGET else Verb.DELETE
@@ -113,7 +122,8 @@ def _needs(change: Change, active: dict[str, Change], making: dict[str, str], re
     keys = making if change.first is not None else ready
     found = []
     for need in change.dependencies:
-        held_up = need in active and change.address in active[need].waits
+        waits = active[need].waits if need in active else ()
+        held_up = waits == EVERYTHING or change.address in waits
         key = (making if held_up else keys).get(need)
         if key is not None:
             found.append(key)

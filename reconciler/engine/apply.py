@@ -70,6 +70,7 @@ class Run:
 
         async def one(step: Step) -> None:
             needs = [await done[key] for key in step.needs if key in done]
+            needs += [await made] if step.last else []
             result: Result = "skipped"
             if all(need == "done" for need in needs):
                 async with slots:
@@ -80,6 +81,7 @@ class Run:
             done[step.key].set_result(result)
 
         async with asyncio.TaskGroup() as group:
+            made = group.create_task(_all_made(todo, done))
             for step in todo.values():
                 group.create_task(one(step))
         results: dict[str, tuple[Step, Result]] = {key: (step, done[key].result()) for key, step in todo.items()}
@@ -122,11 +124,17 @@ class Run:
         for step, result in list(results.values()):
             if step.verb is not Verb.RETIRE or result != "done" or step.key not in work.retired:
                 continue
-            successor = results.get(f"{Verb.CREATE} {step.change.address}")
-            if successor is not None and successor[1] != "done":
+            successors = [results.get(f"{verb} {step.change.address}") for verb in (Verb.CREATE, Verb.FINISH)]
+            if any(successor is not None and successor[1] != "done" for successor in successors):
                 try:
                     await work.revive(step)
                     self.listener.tell(Event("done", step.change.address, "enable again", ident=step.ident or ""))
                 except ReconcilerError as error:
                     problems += error.problems
         return problems
+
+
+async def _all_made(todo: Mapping[str, Step], done: Mapping[str, asyncio.Future[Result]]) -> Result:
+    """Wait for everything that is made or changed, once for all steps that come last."""
+    results = [await done[key] for key, step in todo.items() if step.makes]
+    return "done" if all(result == "done" for result in results) else "failed"

@@ -164,6 +164,29 @@ def test_staged_what_fails_leaves_nothing_live_and_the_next_apply_goes_on(live: 
     assert changes(live) == {}
 
 
+def test_staged_a_replace_that_cannot_be_published_leaves_the_old_flow_enabled(live: Cli, server: Server) -> None:
+    live.write("rows.yaml", BATCH)
+    live.ok("apply", "-y")
+    old = live.id("rows/flow")
+    live.edit("rows.yaml", "tableName: T", "tableName: U")
+    broken = [True]
+
+    def fault(request: Any) -> Any:
+        refused = broken and request.query == "op=publish" and "/flows/" in request.path
+        return (400, [], {"message": "not today"}) if refused else None
+
+    server.before.append(fault)
+    failed = live("apply", "-y", "--staged")
+    assert failed.code == 1
+    assert "not today" in failed.err
+    assert server.get("flows", old)["state"] == "enabled"
+    assert server.get("flows", live.id("rows/flow"))["state"] == "draft"
+    broken.clear()
+    live.ok("apply", "-y")
+    assert [item["id"] for item in server.items("flows")] == [live.id("rows/flow")]
+    assert changes(live) == {}
+
+
 def test_staged_keeps_what_is_meant_to_stay_a_draft_or_disabled(live: Cli, server: Server) -> None:
     live.write("rows.yaml", BATCH.replace("  flow:\n", "  flow:\n    state: disabled\n"))
     live.ok("apply", "-y", "--staged")
