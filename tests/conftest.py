@@ -344,6 +344,26 @@ def point_at(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, value)
 
 
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Hand what a worker process has seen of the descriptions to the one that tells."""
+    from tests.contract import traffic
+
+    output = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        output["traffic"] = traffic.SESSION.dump()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any, error: Any) -> None:
+    """Take what a worker process has seen."""
+    from tests.contract import traffic
+
+    del error
+    dumped = getattr(node, "workeroutput", {}).get("traffic")
+    if dumped:
+        traffic.SESSION.add(dumped)
+
+
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """Say how much of the published descriptions this run has seen."""
     from tests.contract import traffic

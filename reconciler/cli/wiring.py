@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import os
 import time
 import uuid
@@ -197,7 +198,9 @@ class Session:
         transport, url, identity, close = self._transport()
         limits = httpx.Limits(max_connections=parallelism, max_keepalive_connections=parallelism)
         timeout = httpx.Timeout(60.0, connect=10.0)
-        async with httpx.AsyncClient(transport=transport, base_url=url, limits=limits, timeout=timeout) as http:
+        async with httpx.AsyncClient(
+            transport=transport, base_url=url, limits=limits, timeout=timeout, verify=_trust()
+        ) as http:
             credentials, api_key = self._credentials(http, own)
             client = Client(
                 http,
@@ -298,6 +301,14 @@ class Session:
 
     def _sandbox(self) -> str:
         return self.settings.sandbox or self.project.platform.sandbox or _env("AEP_SANDBOX") or "prod"
+
+
+@functools.cache
+def _trust() -> Any:
+    """Return the certificates to trust, read once a process; checking them is always on."""
+    import httpx
+
+    return httpx.create_ssl_context()
 
 
 def _env(name: str, default: str | None = None) -> Any:

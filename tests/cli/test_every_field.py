@@ -165,7 +165,8 @@ def changed(cli: Cli) -> dict[str, str]:
 
 @pytest.fixture
 def secrets(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A second value for every secret."""
+    """A second value for every secret, and fingerprints that cost little."""
+    monkeypatch.setenv("RECONCILER_FINGERPRINT_KEY", "key")
     monkeypatch.setenv("RECONCILER_SECRET_OTHER", "another-secret-value")
 
 

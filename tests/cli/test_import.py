@@ -12,8 +12,9 @@ from tests.conftest import FLOW, Cli, Server
 
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_every_object_of_every_example_is_imported_and_plans_to_nothing(
-    live: Cli, server: Server, example: str
+    live: Cli, server: Server, example: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("RECONCILER_FINGERPRINT_KEY", "key")
     live.example(example)
     live.ok("apply", "-y")
     entries = live.state["resources"]

@@ -41,6 +41,17 @@ class Coverage:
         self.forgiven: Counter[int] = Counter()
         self._seen: set[str] = set()
 
+    def dump(self) -> list[Any]:
+        """Return what was seen as plain values, for another process to add."""
+        return [[list(item) for item in self.requests], [list(item) for item in self.answers], dict(self.forgiven)]
+
+    def add(self, dumped: list[Any]) -> None:
+        """Add what another process has seen."""
+        requests, answers, forgiven = dumped
+        self.requests |= {tuple(item) for item in requests}
+        self.answers |= {tuple(item) for item in answers}
+        self.forgiven.update({int(index): count for index, count in forgiven.items()})
+
     def check(self, exchanges: Iterable[Exchange], *, requests: bool = True) -> list[str]:
         """Return what does not fit and is not forgiven; requests that no description knows are passed by."""
         if not FOLDER.is_dir():
