@@ -18,10 +18,11 @@ if TYPE_CHECKING:
 _STYLES = {"bold": {"bold": True}, "dim": {"dim": True}}
 _PAST = {
     "create": "created",
+    "finish": "finished",
     "update": "updated",
     "delete": "deleted",
     "forget": "forgotten",
-    "retire": "disabled",
+    "retire": "set aside",
     "enable again": "enabled again",
 }
 

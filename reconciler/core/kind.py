@@ -91,6 +91,8 @@ class Kind(ABC):
     """Whether an object that left the manifests is forgotten, unless the manifest allowed data to be lost."""
     constant: ClassVar[bool] = False
     """Whether an object never changes and is never read: an update makes another, and the state is believed."""
+    unique_names: ClassVar[bool] = False
+    """Whether the platform refuses a second object of the same name."""
     part: ClassVar[bool] = False
     """Whether the object has no use without the one it is a part of (`Resource.part_of`)."""
     late: ClassVar[tuple[str, ...]] = ()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from reconciler.core import graph
 from reconciler.core.compare import covers
-from reconciler.core.diff import Delta, FieldChange, compare, keyed_members
+from reconciler.core.diff import Delta, FieldChange, compare
 from reconciler.core.drift import drift_of
 from reconciler.core.kind import Kind, Rules
 from reconciler.core.leaving import leaving
@@ -17,17 +17,16 @@ from reconciler.core.resource import Call, Live, Resource
 from reconciler.core.state import Entry
 from reconciler.core.values import (
     MISSING,
-    SENSITIVE,
     Fingerprint,
     Path,
     Ref,
     Secret,
     Tree,
-    matches,
     pointer,
     resolve,
     without_nulls,
 )
+from reconciler.core.views import mask, project
 from reconciler.core.world import World
 
 _REASONS = {
@@ -49,6 +48,7 @@ class _Pass:
     replaced: dict[str, str] = field(default_factory=dict)
     objections: list[Problem] = field(default_factory=list)
     cautions: list[str] = field(default_factory=list)
+    objected: set[str] = field(default_factory=set)
 
 
 def plan(world: World) -> Plan:
@@ -156,16 +156,7 @@ def _change(walk: _Pass, resource: Resource) -> Change:
         replace_paths=forcing,
     )
     if forcing or address in walk.forced or entry.kind != resource.kind:
-        reason = walk.forced.get(address) if not forcing else None
-        walk.cautions += [f"{address}: {text}" for text in kind.cautions(live, desired, world.now)]
-        walk.objections += _losses(resource, kind, live, breaking, forcing)
-        again = replace(
-            base,
-            action=Action.REPLACE,
-            reason=reason or f"{', '.join(forcing) or '/kind'} cannot change in place",
-            retires=kind.retire(live) is not None,
-        )
-        return _made_anew(walk, resource, kind, again)
+        return _replaced(walk, resource, kind, live, base, breaking)
     _note_known(walk, kind, address, live, changed=True)
     walk.objections += [replace(item, address=address) for item in kind.objections(live.body, desired, world.now)]
     walk.cautions += [f"{address}: {text}" for text in kind.losses(live, delta.patch)]
@@ -177,6 +168,27 @@ def _change(walk: _Pass, resource: Resource) -> Change:
         patch=tuple(step for call in calls for step in kind.described(call)),
         calls=calls,
     )
+
+
+def _replaced(
+    walk: _Pass, resource: Resource, kind: Kind, live: Live, base: Change, breaking: Mapping[Path, str]
+) -> Change:
+    """Return the replace of an object, and note why it may not be and what people should know before."""
+    address, forcing = resource.address, base.replace_paths
+    walk.cautions += [f"{address}: {text}" for text in kind.cautions(live, base.desired, walk.world.now)]
+    follows = bool(walk.objected & set(resource.dependencies))  # what follows from an objection is none of its own
+    found = [] if follows else _losses(resource, kind, live, breaking, forcing)
+    walk.objections += found
+    if found or follows:
+        walk.objected.add(address)
+    reason = None if forcing else walk.forced.get(address)
+    again = replace(
+        base,
+        action=Action.REPLACE,
+        reason=reason or f"{', '.join(forcing) or '/kind'} cannot change in place",
+        retires=kind.retire(live) is not None,
+    )
+    return _made_anew(walk, resource, kind, again)
 
 
 def _made_anew(walk: _Pass, resource: Resource, kind: Kind, base: Change) -> Change:
@@ -306,33 +318,3 @@ def _reason(fields: tuple[FieldChange, ...]) -> str:
         if cause in causes:
             return _REASONS[cause]
     raise AssertionError("an update without a changed field")
-
-
-def project(rules: Rules, live: Tree, declared: Tree, path: Path = (), *, others: bool = True) -> Tree:
-    """Return the part of `live` that `declared` speaks of: what a reviewer sees as "before".
-
-    Members of a set that are not declared are shown too, unless `others` is false.
-    """
-    if isinstance(live, dict) and isinstance(declared, dict):
-        return {
-            key: project(rules, live[key], value, (*path, key), others=others)
-            for key, value in declared.items()
-            if key in live
-        }
-    if isinstance(live, list) and isinstance(declared, list) and (rule := rules.keyed(path)):
-        wanted = dict(keyed_members(rule, declared))
-        return [
-            project(rules, member, wanted[key], (*path, key), others=others) if key in wanted else member
-            for key, member in keyed_members(rule, live)
-            if others or key in wanted
-        ]
-    return live
-
-
-def mask(tree: Tree, sensitive: Collection[str], path: Path = ()) -> Tree:
-    """Return `tree` with `(sensitive)` at every pointer in `sensitive`."""
-    if path and tree is not None and any(matches(place, path) for place in sensitive):
-        return SENSITIVE
-    if isinstance(tree, dict):
-        return {key: mask(value, sensitive, (*path, key)) for key, value in tree.items()}
-    return tree

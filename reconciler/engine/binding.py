@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from reconciler.core.fingerprint import TRUSTED
 from reconciler.core.kind import Kinds
-from reconciler.core.planner import project
 from reconciler.core.problems import Problem, StateError
 from reconciler.core.resource import Resource
 from reconciler.core.state import Entry, State
 from reconciler.core.values import Ref, Secret, Tree, resolve
+from reconciler.core.views import project
 from reconciler.engine.observe import read
 from reconciler.engine.ports import Api
 

@@ -177,10 +177,25 @@ class Work:
                     return found
                 if last:
                     raise
-            except ApiError:
+            except ApiError as error:
                 await self.note(Record("settled", change.address))
-                raise
+                raise await self._named(kind, change, call, error) from None
         raise AssertionError("the last attempt returns or raises")
+
+    async def _named(self, kind: Kind, change: Change, call: Call, error: ApiError) -> ApiError:
+        """Return a refused create with the object that has the name already, where names are unique."""
+        search = kind.search(call.body)
+        if not kind.unique_names or search is None or error.status not in (400, 409, 422):
+            return error
+        try:
+            twins = kind.found(await self.api.send(search))
+        except ApiError:
+            return error
+        if not twins:
+            return error
+        what = f"{error.problems[0].what}; the name is taken by {twins[0].id}"
+        advice = f"if that is it: reconciler import '{change.address}' {twins[0].id}"
+        return ApiError(Problem("name-taken", what, advice), error.status, error.code)
 
     @staticmethod
     def _made(kind: Kind, call: Call, reply: Reply) -> Live:

@@ -41,6 +41,8 @@ def _mapping(value: dict[str, Any]) -> str:
         name = f"{_short(inner['name'])} " if inner.get("name") else ""
         rest = {key: item for key, item in inner.items() if key not in ("id", "name", "description")}
         return f"{name}{_bare(inner.get('id'))}" + (f"  {_short(shown(rest))}" if rest else "")
+    if "$ref" in value:  # a part of a schema; what the registry adds to it says nothing
+        return say(value["$ref"])
     if value.keys() == {"id", "version"}:
         return f"{say(value['id'])} (version {say(value['version'])})".replace('"', "")
     return _short(shown(value))
@@ -89,7 +91,14 @@ def list_changes(old: list[Tree], new: list[Tree]) -> tuple[list[Tree], list[Tre
     from deepdiff import DeepDiff  # only where a list differs: it is slow to import
 
     tree = DeepDiff(shown(old), shown(new), ignore_order=True, report_repetition=True, cutoff_intersection_for_pairs=0)
-    return (
-        [item.t2 for item in tree.tree.get("iterable_item_added", ())],
-        [item.t1 for item in tree.tree.get("iterable_item_removed", ())],
-    )
+    added = [item.t2 for item in tree.tree.get("iterable_item_added", ())]
+    removed = [item.t1 for item in tree.tree.get("iterable_item_removed", ())]
+    return ([_late(item) for item in added], [_late(item) for item in removed])
+
+
+def _late(item: Tree) -> Tree:
+    """Return a reference as it is known to people, not as JSON has it."""
+    reference = item.get("$ref") if isinstance(item, dict) and len(item) == 1 else None
+    if isinstance(reference, str) and "#" in reference and not reference.startswith(("#", "http")):
+        return Ref(*reference.rsplit("#", 1))
+    return item

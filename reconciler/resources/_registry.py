@@ -22,6 +22,7 @@ class RegistryKind(Kind):
 
     collection: ClassVar[str]
     shapes_data = True
+    unique_names = True
 
     _RULES = Rules(
         sets=(

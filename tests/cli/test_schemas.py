@@ -399,3 +399,15 @@ def test_a_field_group_is_found_by_its_title(live: Cli, server: Server) -> None:
     live.ok("apply", "-y")
     assert [part["$ref"] for part in registered(server, "schemas", live.id("s"))["allOf"]][1:] == [theirs]
     assert changes(live) == {}
+
+
+def test_a_title_that_is_taken_is_told_with_the_way_to_adopt_it(live: Cli, server: Server) -> None:
+    live.write("all.yaml", APART)
+    live.ok("apply", "-y")
+    taken = live.id("people")
+    text = next(part for part in APART.split("---\n") if "kind: Schema" in part)
+    live.write("all.yaml", text.replace("name: people", "name: persons").replace("    - {ref: fields}\n", ""))
+    failed = live("apply", "-y", "--state-dir", "other")
+    assert failed.code == 1
+    assert f"the name is taken by {taken}" in failed.err
+    assert f"reconciler import 'persons' {taken}" in failed.err

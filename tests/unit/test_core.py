@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from reconciler.core import graph
 from reconciler.core.guards import Guardrails, objections
 from reconciler.core.plan import Action, Change, Plan
-from reconciler.core.planner import project as project_before
 from reconciler.core.problems import ManifestError, Problem, ReconcilerError
 from reconciler.core.resource import Resource
 from reconciler.core.state import Entry, State
 from reconciler.core.steps import steps
 from reconciler.core.values import Ref, Secret, Span, matches, parse_pointer, pointer
+from reconciler.core.views import project as project_before
 from reconciler.manifests.document import Document
 from reconciler.manifests.interpolate import Scope, interpolate
 from reconciler.manifests.load import Project, _cross_check
