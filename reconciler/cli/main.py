@@ -21,7 +21,7 @@ COMMANDS = {
     "show": "Show a saved plan or the state.",
     "outputs": "Print endpoint URLs and ids.",
     "import": "Bind an object that exists to an address.",
-    "state": "Look into the state.",
+    "state": "Look into the state, and put it right.",
     "connectors": "List and show the connectors of the catalog.",
     "emulator": "Serve the platform emulator over HTTP.",
 }

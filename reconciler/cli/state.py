@@ -1,4 +1,4 @@
-"""`reconciler state`: look into the state."""
+"""`reconciler state`: look into the state, and put it right."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def read_state(path: Path) -> State:
 @click.group("state")
 @common
 def command() -> None:
-    """Look into the state: what is managed, under which address and id."""
+    """Look into the state, and put it right: what is managed, under which address and id."""
 
 
 @command.command("list")
@@ -84,3 +84,88 @@ def show(address: str, path: Path, form: str) -> None:
     for key, value in document.items():
         text = value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
         click.echo(f"{key}: {text}")
+
+
+_LOCK = click.option("--lock-timeout", default=0.0, type=click.FloatRange(0), help="Seconds to wait for the lock.")
+_PATH = click.argument("path", default=".", type=click.Path(path_type=Path), required=False)
+
+
+@command.command("mv")
+@click.argument("source")
+@click.argument("target")
+@_PATH
+@_LOCK
+@common
+def mv(source: str, target: str, path: Path, lock_timeout: float) -> None:
+    """Rename an address, or all addresses below a name. In review, `moved:` in the project file does the same."""
+    from reconciler.cli.execute import run
+    from reconciler.cli.surgery import move
+
+    run(move(path, source, target, lock_timeout))
+
+
+@command.command("rm")
+@click.argument("addresses", nargs=-1, required=True, metavar="ADDRESS...")
+@click.option("--project", "path", default=".", type=click.Path(path_type=Path), help="The project's folder.")
+@_LOCK
+@common
+def rm(addresses: tuple[str, ...], path: Path, lock_timeout: float) -> None:
+    """Forget an address and all below it; the objects stay on the platform, unmanaged."""
+    from reconciler.cli.execute import run
+    from reconciler.cli.surgery import remove
+
+    run(remove(path, addresses, lock_timeout))
+
+
+@command.command("pull")
+@_PATH
+@common
+def pull(path: Path) -> None:
+    """Print the state as JSON, a left-over journal folded in."""
+    from reconciler.core.codec import state_json
+    from reconciler.render import json as as_json
+
+    click.echo(as_json.text(state_json(read_state(path))), nl=False)
+
+
+@command.command("push")
+@click.argument("file", type=click.Path(path_type=Path))
+@_PATH
+@click.option("--force", is_flag=True, help="Even when it is another or an older state.")
+@_LOCK
+@common
+def push(file: Path, path: Path, force: bool, lock_timeout: float) -> None:
+    """Put FILE in the place of the state; the one there is kept as .backup.
+
+    Refused when FILE is of another lineage, environment, platform, organization or sandbox, or older.
+    """
+    from reconciler.cli import surgery
+
+    surgery.push(path, file, lock_timeout, force=force)
+
+
+@command.command("unlock")
+@_PATH
+@common
+def unlock(path: Path) -> None:
+    """Say who holds the lock. The lock of a process that died is gone by itself."""
+    from reconciler.cli import surgery
+
+    surgery.unlock(path)
+
+
+@command.command("rebuild")
+@_PATH
+@click.option("-y", "--auto-approve", is_flag=True, help="Do not ask.")
+@_LOCK
+@common
+def rebuild(path: Path, auto_approve: bool, lock_timeout: float) -> int:
+    """Find the objects of the manifests on the platform and bind them: for a state that was lost.
+
+    Nothing is written to the platform. What could be several objects is told and left alone.
+    """
+    from reconciler.cli.execute import run
+    from reconciler.cli.surgery import rebuilt
+
+    done: int = run(rebuilt(path, lock_timeout, auto_approve=auto_approve))
+    return done

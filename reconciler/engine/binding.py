@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from reconciler.core.fingerprint import TRUSTED
-from reconciler.core.kind import Kinds
+from reconciler.core.kind import Kind, Kinds
 from reconciler.core.problems import Problem, StateError
-from reconciler.core.resource import Resource
+from reconciler.core.resource import Live, Resource
 from reconciler.core.state import Entry, State
 from reconciler.core.values import Ref, Secret, Tree, resolve
 from reconciler.core.views import project
@@ -25,16 +27,20 @@ async def bind(api: Api, kinds: Kinds, state: State, resource: Resource, ident: 
     if live is None:
         what = f"there is no {resource.kind} with the id {ident} in this sandbox"
         raise StateError(Problem("not-found", what, "check the id, and --env", address=resource.address))
-    known = {Ref(name, "id"): entry.id for name, entry in state.resources.items()}
+    return entry_of(kind, state.resources, resource, live)
+
+
+def entry_of(kind: Kind, entries: Mapping[str, Entry], resource: Resource, live: Live) -> Entry:
+    """Return the entry that binds `live`; `entries` tell the ids of what is bound already."""
+    known = {Ref(name, "id"): entry.id for name, entry in entries.items()}
     declared = kind.canonical(resolve(resource.body, known))
     shown = project(kind.rules(declared), kind.canonical(live.body), declared, others=False)
-    applied = _trusted(shown, declared)
     return Entry(
         kind=resource.kind,
         id=live.id,
         etag=live.etag,
         file=resource.file,
-        applied=applied,
+        applied=_trusted(shown, declared),
         dependencies=resource.dependencies,
         protect=resource.protect,
         allow_data_loss=resource.allow_data_loss,

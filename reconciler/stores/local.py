@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import fcntl
 import getpass
 import json
@@ -242,6 +243,18 @@ class LocalStore:
         except OSError as error:
             raise self._unwritable(error) from None
         self._base = state
+        return state
+
+    def replace(self, wanted: State, after: State | None) -> State:
+        """Put `wanted` in the place of the state `after`, under the lock; its serial becomes one that follows."""
+        assert self._lock_file is not None
+        serial = max(wanted.serial, after.serial + 1 if after else 0)
+        state = dataclasses.replace(wanted, serial=serial)
+        try:
+            self._write(state)
+            self._journal.unlink(missing_ok=True)
+        except OSError as error:
+            raise self._unwritable(error) from None
         return state
 
     def _write(self, state: State) -> None:

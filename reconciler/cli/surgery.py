@@ -1,0 +1,143 @@
+"""Writes to the state alone, under its lock; the file before is kept as `.backup`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from reconciler.cli.output import confirm, say
+from reconciler.cli.wiring import Session, open_session
+from reconciler.core.codec import state_of
+from reconciler.core.problems import Problem, StateError
+from reconciler.core.state import Record, State
+from reconciler.engine.rebuild import rebuild
+from reconciler.resources import kinds
+
+
+@contextmanager
+def held(session: Session, command: str, wait: float) -> Iterator[tuple[Any, State]]:
+    """Hold the lock; give the store and the state that is there. Raises `StateError` where there is none."""
+    store = session.store()
+    if not store.path.exists():
+        raise StateError(Problem("no-state", f"there is no state at {store.path}", "see --env and --state-dir"))
+    store.lock(f"reconciler state {command}", wait)
+    try:
+        there = store.read()
+        assert there is not None
+        yield store, store.begin(there)
+    finally:
+        store.unlock()
+
+
+async def write(store: Any, records: Sequence[Record]) -> None:
+    """Make `records` durable and fold them."""
+    await store.append(records)
+    store.commit()
+
+
+def below(state: State, address: str) -> list[str]:
+    """Return the addresses an argument means: itself, and all that is below it. Raises `StateError` for none."""
+    found = [name for name in state.resources if name == address or name.startswith(f"{address}/")]
+    if not found:
+        from difflib import get_close_matches
+
+        close = get_close_matches(address, state.resources, 1)
+        advice = f"did you mean {close[0]!r}?" if close else "see: reconciler state list"
+        raise StateError(Problem("no-entry", f"the state has no entry {address!r}", advice))
+    return found
+
+
+async def move(path: Path, source: str, target: str, wait: float) -> None:
+    """Rename an address, or all below a name."""
+    with held(open_session(path), "mv", wait) as (store, state):
+        moves = {name: target + name[len(source) :] for name in below(state, source)}
+        taken = sorted(set(moves.values()) & (state.resources.keys() - moves.keys()))
+        if taken:
+            raise StateError(Problem("taken", f"{taken[0]} is in the state already", "remove or rename that first"))
+        await write(store, [Record("moved", name, to=to) for name, to in moves.items()])
+    for name, to in moves.items():
+        click.echo(f"{name} → {to}")
+
+
+async def remove(path: Path, addresses: Sequence[str], wait: float) -> None:
+    """Forget entries; their objects stay."""
+    with held(open_session(path), "rm", wait) as (store, state):
+        names = list(dict.fromkeys(name for address in addresses for name in below(state, address)))
+        await write(store, [Record("forgot", name) for name in names])
+    for name in names:
+        click.echo(f"{name}: forgotten; its object {state.resources[name].id} stays")
+
+
+def push(path: Path, file: Path, wait: float, *, force: bool) -> None:
+    """Put a state file in the place of the one there. Raises `StateError` when it does not follow it."""
+    session = open_session(path)
+    try:
+        wanted = state_of(json.loads(file.read_text(encoding="utf-8")), str(file))
+    except (OSError, ValueError) as error:
+        raise StateError(Problem("state-broken", f"{file} cannot be read as a state: {error}")) from None
+    store = session.store()
+    store.lock("reconciler state push", wait)
+    try:
+        there = store.read()
+        if there is not None and not force:
+            _check_successor(there, wanted, file)
+        done = store.replace(wanted, after=there)
+    finally:
+        store.unlock()
+    click.echo(f"{store.path} holds {len(done.resources)} resources now, serial {done.serial}.")
+
+
+def _check_successor(there: State, wanted: State, file: Path) -> None:
+    advice = "pass --force if you are sure; the state there is kept as .backup"
+    for word in ("lineage", "environment", "platform", "organization", "sandbox"):
+        ours, theirs = getattr(there, word), getattr(wanted, word)
+        if ours != theirs:
+            what = f"{file} has {word} {theirs!r}, the state there has {ours!r}: it is another state"
+            raise StateError(Problem("foreign-state", what, advice))
+    if wanted.serial < there.serial:
+        what = f"{file} has serial {wanted.serial}, the state there has {there.serial}: it is older"
+        raise StateError(Problem("old-state", what, advice))
+
+
+def unlock(path: Path) -> None:
+    """Say who holds the lock; a lock of a dead process is gone by itself."""
+    store = open_session(path).store()
+    store.lock("reconciler state unlock")
+    store.unlock()
+    click.echo("The state is not locked: the system released the lock when its holder ended.")
+
+
+async def rebuilt(path: Path, wait: float, *, auto_approve: bool) -> int:
+    """Bind what exists to the addresses of the manifests; ask first."""
+    session = open_session(path)
+    project = session.manifests()
+    store = session.store()
+    async with session.platform() as (api, place, _):
+        session.check(store.read(), place)
+        store.lock("reconciler state rebuild", wait)
+        try:
+            state = store.read() or session.check(None, place)
+            resources = {name: item for name, item in project.resources.items() if name in project.inside}
+            records, doubts = await rebuild(api, kinds(), state, resources)
+            for record in records:
+                assert record.entry is not None
+                click.echo(f"{record.address}  {record.entry.kind}  {record.entry.id}")
+            for problem in doubts:
+                say(str(problem))
+            if not records:
+                click.echo("Nothing to bind.")
+                return 0
+            if not confirm(f"Bind these {len(records)} objects?", auto_approve):
+                say("Nothing was done.")
+                return 1
+            store.begin(state)
+            await write(store, records)
+        finally:
+            store.unlock()
+    click.echo(f"{len(records)} objects bound. Where they differ: reconciler plan")
+    return 0
