@@ -19,7 +19,7 @@ from reconciler.cli.output import Progress, confirm, painter, say
 from reconciler.cli.wiring import Place, Session, SystemClock, in_memory
 from reconciler.core import codec, graph, guards
 from reconciler.core.plan import Action, Plan
-from reconciler.core.problems import GuardError, ManifestError, Problem, ReconcilerError, SecretError
+from reconciler.core.problems import ApiError, GuardError, ManifestError, Problem, ReconcilerError, SecretError
 from reconciler.core.resource import Resource
 from reconciler.core.state import Record, State
 from reconciler.core.steps import steps
@@ -27,6 +27,7 @@ from reconciler.core.values import Secret, leaves
 from reconciler.engine.apply import Outcome, Run, Stop
 from reconciler.engine.binding import bind
 from reconciler.engine.questions import ask
+from reconciler.engine.rebuild import twins
 from reconciler.engine.refresh import Lives, refresh, refresh_saved
 from reconciler.engine.settle import settle_pending
 from reconciler.engine.work import Settings
@@ -96,7 +97,17 @@ async def make_plan(
     )  # fmt: skip
     if want.checks and want.read and not plan.objections:
         plan = await ask(api, kinds(), plan)
+        if not state.resources:
+            warnings += tuple(await _there_already(api, resources))
     return replace(plan, warnings=(*warnings, *plan.warnings)), lives
+
+
+async def _there_already(api: Any, resources: Mapping[str, Resource]) -> list[str]:
+    """Return warnings about dataflows that a first apply would make once more; asking is no reason to fail."""
+    try:
+        return await twins(api, kinds()["Flow"], resources)
+    except ApiError:
+        return []
 
 
 def _targeted(

@@ -47,6 +47,31 @@ async def rebuild(
     return search.records, search.doubts
 
 
+async def twins(api: Api, kind: Kind, resources: Mapping[str, Resource]) -> list[str]:
+    """Return what to say of objects of `kind` that are there already and show all that `resources` declare.
+
+    They are paged through once, whatever the number of resources: for a first apply, whose state may have been lost.
+    """
+    wanted: dict[str, list[Resource]] = {}
+    for resource in resources.values():
+        if resource.kind == kind.name:
+            wanted.setdefault(str(resource.body.get("name")), []).append(resource)
+    found: list[str] = []
+    call = kind.browse(None) if wanted else None
+    while call is not None:
+        reply = await api.send(call)
+        for live in kind.found(reply):
+            for resource in wanted.get(str(live.body.get("name")), ()):
+                part = _known_part(kind.canonical(resource.body))
+                if covers(_shown_part(kind.canonical(live.body), part), part):
+                    found.append(
+                        f"{resource.address}: {live.id} is there already and looks the same; if the state was lost: "
+                        "reconciler state rebuild"
+                    )
+        call = kind.browse(reply)
+    return found
+
+
 async def _find(search: _Search, resource: Resource) -> None:
     kind = search.kinds[resource.kind]
     known = {Ref(name, "id"): entry.id for name, entry in search.entries.items()}
