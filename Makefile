@@ -1,4 +1,6 @@
-# Aliases for ./run, which needs nothing but Python.
-.PHONY: demo test lint bench docs build
-demo test lint bench docs build:
+# For who types make: every task is in ./run
+TASKS = demo test lint bench docs build lock kill-matrix
+
+.PHONY: $(TASKS)
+$(TASKS):
 	./run $@

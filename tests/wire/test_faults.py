@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import re
 import signal
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -303,43 +301,6 @@ def test_one_failure_stops_only_what_needs_it(live: Cli, server: Server) -> None
     assert "run apply again" in failed.err
     live.ok("apply", "-y")
     assert len(server.items("flows")) == 2
-
-
-KILLER = """
-import os, sys
-from reconciler.api.client import Client
-from reconciler.__main__ import run
-send, left = Client.send, int(sys.argv[1])
-async def dying(self, call, **options):
-    global left
-    if call.method != "GET":
-        left -= 1
-    mine = call.method != "GET" and left == 0
-    if mine and sys.argv[2] == "before":
-        os._exit(9)
-    reply = await send(self, call, **options)
-    if mine:
-        os._exit(9)
-    return reply
-Client.send = dying
-sys.exit(run(["apply", "-y"]))
-"""
-
-
-@pytest.mark.parametrize("moment", ["before", "after"])
-@pytest.mark.parametrize("number", range(1, 7))
-def test_a_killed_apply_goes_on(live: Cli, server: Server, tmp_path: Path, number: int, moment: str) -> None:
-    live.example("kinesis")
-    script = tmp_path / "killer.py"
-    script.write_text(KILLER, encoding="utf-8")
-    died = subprocess.run([sys.executable, str(script), str(number), moment], check=False, capture_output=True)
-    assert died.returncode == 9
-    assert (live.folder / "state" / "default.journal").exists()
-    live.ok("apply", "-y", "--settle", "0.1")
-    one_of_each(server)
-    assert live("plan", "--detailed-exitcode").code == 0
-    assert not (live.folder / "state" / "default.journal").exists()
-    assert len(json.loads((live.folder / "state" / "default.json").read_text())["resources"]) == 5
 
 
 def test_an_answer_without_an_id_is_no_answer(live: Cli, server: Server) -> None:

@@ -1,0 +1,249 @@
+"""Every boundary of an apply, and a process killed at it with SIGKILL: what the next apply makes of it.
+
+`./run kill-matrix` prints the table; `test_kills.py` holds it. Boundaries are counted in a run that is left alone, then
+each is killed at in a sandbox and a state folder of its own:
+
+sending    the intent is in the journal, the request is not sent       committed  the server did it, no answer came
+answered   the answer is read, nothing is written of it                journal    half of what is appended is written
+state      the new state file is written, not yet in its place
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.conftest import ROOT, SECRETS, Request, Server, serve
+
+MOMENTS = ("sending", "committed", "answered", "journal", "state")
+KILLER = """
+import os, signal, sys
+from pathlib import Path
+from reconciler.__main__ import run
+from reconciler.api.client import Client
+from reconciler.stores.local import LocalStore
+moment, number, arguments = sys.argv[1], int(sys.argv[2]), sys.argv[3:]
+seen = {"requests": 0, "journal": 0, "state": 0}
+def at(what, *moments):
+    seen[what] += 1
+    return seen[what] == number and moment in moments
+def die():
+    os.kill(os.getpid(), signal.SIGKILL)
+send, append, write = Client.send, LocalStore._append_now, LocalStore._write
+async def dying(self, call, **options):
+    if call.safe and call.method != "DELETE":
+        return await send(self, call, **options)
+    mine = at("requests", "sending", "answered")
+    if mine and moment == "sending":
+        die()
+    reply = await send(self, call, **options)
+    if mine:
+        die()
+    return reply
+def torn(self, lines):
+    if at("journal", "journal"):
+        append(self, lines[: len(lines) // 2])
+        die()
+    append(self, lines)
+def half(self, state):
+    if at("state", "state"):
+        Path.replace = lambda *_: die()
+    write(self, state)
+Client.send, LocalStore._append_now, LocalStore._write = dying, torn, half
+code = run(arguments)
+print("SEEN", seen["requests"], seen["journal"], seen["state"])
+sys.exit(code)
+"""
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """What is applied: an example; after `edit`, if there is one, once more, and that is killed."""
+
+    name: str
+    example: str
+    edit: tuple[str, str] | None = None
+    options: tuple[str, ...] = ()
+
+
+SCENARIOS = {
+    item.name: item
+    for item in (
+        Scenario("customer-io", "customer-io"),
+        Scenario("kinesis", "kinesis"),
+        Scenario("batch", "snowflake"),
+        Scenario("replace", "snowflake", ("PUBLIC.PURCHASES", "PUBLIC.ORDERS")),
+        Scenario("schemas, staged", "http-api", None, ("--staged",)),
+        Scenario("mapping", "sftp-orders", ("order.total", "order.sum")),
+    )
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One boundary and how it ended: an empty text when all was recovered."""
+
+    scenario: str
+    moment: str
+    number: int
+    found: str
+
+
+def matrix(scenario: Scenario, folder: Path) -> Iterator[Row]:
+    """Yield a row for each boundary of `scenario`; everything happens below `folder`."""
+    script = folder / "killer.py"
+    script.write_text(KILLER, encoding="utf-8")
+    for server in serve():
+        whole = _Case(scenario, server, folder / "whole", "whole", script)
+        whole.prepare()
+        done = whole.run("none", 0)
+        assert done.returncode == 0, done.stderr
+        counts = dict(
+            zip(("requests", "journal", "state"), map(int, done.stdout.split("SEEN ")[1].split()), strict=True)
+        )
+        wanted = whole.objects()
+        for moment in MOMENTS:
+            for number in range(1, counts[moment if moment in counts else "requests"] + 1):
+                name = f"{moment}-{number}"
+                case = _Case(scenario, server, folder / name, name, script)
+                yield Row(scenario.name, moment, number, case.outcome(moment, number, wanted, whole.addresses()))
+                shutil.rmtree(case.folder)
+
+
+@dataclass
+class _Case:
+    scenario: Scenario
+    server: Server
+    folder: Path
+    sandbox: str
+    script: Path
+
+    def prepare(self) -> None:
+        """Bring the project to where the apply that is killed begins."""
+        shutil.copytree(ROOT / "examples" / self.scenario.example, self.folder, ignore=shutil.ignore_patterns("state"))
+        if self.scenario.edit is not None:
+            assert self.tool("apply", "-y").returncode == 0
+            path = self.folder / f"{self.scenario.example}.yaml"
+            text = path.read_text(encoding="utf-8")
+            assert self.scenario.edit[0] in text
+            path.write_text(text.replace(*self.scenario.edit), encoding="utf-8")
+
+    def outcome(self, moment: str, number: int, wanted: dict[str, int], addresses: set[str]) -> str:
+        """Kill, apply again, and return what is not as it should be."""
+        self.prepare()
+        killed = self.run(moment, number)
+        if killed.returncode == 0 and moment == "journal":
+            return ""  # what waits together is appended together: this time there were fewer of them
+        if killed.returncode != -signal.SIGKILL:
+            return f"not killed: {killed.returncode} {killed.stderr}"
+        again = self.recover()
+        if again.returncode not in (0, 2):
+            return f"the next apply fails: {again.stderr}"
+        found = self.objects()
+        if found != wanted:
+            return f"objects {found}, not {wanted}"
+        if self.addresses() != addresses:
+            return f"the state holds {sorted(self.addresses())}"
+        if again.returncode == 2:
+            return "the next plan is not empty"
+        left = [path.name for path in (self.folder / "state").glob("*.journal")]
+        return f"{left} is left over" if left else ""
+
+    def recover(self) -> subprocess.CompletedProcess[str]:
+        """Apply again and, when that went well, plan: the exit code is 2 when the plan is not empty."""
+        apply = ["apply", "-y", "--settle", "0.1", *self.scenario.options]
+        code = (
+            "import sys; from reconciler.__main__ import run; "
+            f"sys.exit(run({apply!r}) or run(['plan', '--detailed-exitcode']))"
+        )
+        return self.python("-c", code)
+
+    def run(self, moment: str, number: int) -> subprocess.CompletedProcess[str]:
+        """Apply in a process that dies at its boundary; for `committed` the server has it killed before it answers."""
+        command = [sys.executable, str(self.script), moment, str(number), "apply", "-y", *self.scenario.options]
+        with subprocess.Popen(
+            command, cwd=self.folder, env=self.environment(), text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        ) as process:
+            fault = self._killing(process, number)
+            if moment == "committed":
+                self.server.after.append(fault)
+            out, err = process.communicate(timeout=60)
+            if moment == "committed":
+                self.server.after.remove(fault)
+        return subprocess.CompletedProcess(command, process.returncode, out, err)
+
+    def _killing(self, process: subprocess.Popen[str], number: int) -> Callable[[Request], Any]:
+        seen = 0
+
+        def fault(request: Request) -> Any:
+            nonlocal seen
+            asks = request.method == "GET" or request.path.endswith(("/validate", "/token/v3"))
+            seen += not asks
+            if not asks and seen == number:
+                process.kill()
+                return "drop"
+            return None
+
+        return fault
+
+    def tool(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run the command line as it is."""
+        return self.python("-m", "reconciler", *arguments)
+
+    def python(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run Python in the project's folder, with its environment."""
+        command = [sys.executable, *arguments]
+        return subprocess.run(
+            command, cwd=self.folder, env=self.environment(), text=True, capture_output=True, check=False
+        )
+
+    def environment(self) -> dict[str, str]:
+        """Return what a user would set, with a sandbox for this case alone."""
+        clean = {name: value for name, value in os.environ.items() if not name.startswith(("AEP_", "RECONCILER_"))}
+        return {
+            **clean, **SECRETS, "AEP_PLATFORM_URL": self.server.url, "AEP_ACCESS_TOKEN": "t", "AEP_API_KEY": "key",
+            "AEP_ORG_ID": "ORG@AdobeOrg", "AEP_SANDBOX": self.sandbox, "RECONCILER_FINGERPRINT_KEY": "key",
+            "PYTHONPATH": str(ROOT),
+        }  # fmt: skip
+
+    def objects(self) -> dict[str, int]:
+        """Return how many objects of each kind there are in the sandbox."""
+        kinds = (
+            "connections", "sourceConnections", "targetConnections", "flows", "mappingSets", "schemas", "fieldgroups",
+            "descriptors", "dataSets",
+        )  # fmt: skip
+        tenant = f"ORG@AdobeOrg\x1f{self.sandbox}"
+        return {kind: count for kind in kinds if (count := self.server.storage.count(tenant, kind))}
+
+    def addresses(self) -> set[str]:
+        """Return what the state holds, intents and old objects too."""
+        import json
+
+        state = json.loads((self.folder / "state" / "default.json").read_text(encoding="utf-8"))
+        old = {f"{name} (old)" for name, entry in state["resources"].items() if entry.get("deposed")}
+        return set(state["resources"]) | old | {f"{name} (pending)" for name in state["pending"]}
+
+
+def main() -> int:
+    """Print the table; return 1 when a boundary was not recovered from."""
+    import tempfile
+
+    lost = 0
+    for scenario in SCENARIOS.values():
+        with tempfile.TemporaryDirectory() as folder:
+            for row in matrix(scenario, Path(folder)):
+                print(f"{row.scenario:<16} {row.moment:<10} {row.number:>3}  {row.found or 'recovered'}", flush=True)
+                lost += bool(row.found)
+    print("all recovered" if not lost else f"{lost} NOT RECOVERED")
+    return 1 if lost else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,16 @@
+"""A process killed at every boundary of an apply: the next one ends with one of every object and an empty plan."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.wire.kills import SCENARIOS, matrix
+
+
+@pytest.mark.parametrize("name", ["customer-io", "kinesis", "batch", "replace"])
+def test_every_boundary_is_recovered_from(name: str, tmp_path: Path) -> None:
+    rows = list(matrix(SCENARIOS[name], tmp_path))
+    assert {row.moment for row in rows} == {"sending", "committed", "answered", "journal", "state"}
+    assert [row for row in rows if row.found] == []
