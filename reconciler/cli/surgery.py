@@ -70,7 +70,9 @@ async def remove(path: Path, addresses: Sequence[str], wait: float) -> None:
         names = list(dict.fromkeys(name for address in addresses for name in below(state, address)))
         await write(store, [Record("forgot", name) for name in names])
     for name in names:
-        click.echo(f"{name}: forgotten; its object {state.resources[name].id} stays")
+        entry = state.resources[name]
+        objects = ", ".join(filter(None, (entry.id, *(old.id for old in entry.deposed))))
+        click.echo(f"{name}: forgotten; its object {objects} stays")
 
 
 def push(path: Path, file: Path, wait: float, *, force: bool) -> None:
@@ -83,13 +85,24 @@ def push(path: Path, file: Path, wait: float, *, force: bool) -> None:
     store = session.store()
     store.lock("reconciler state push", wait)
     try:
-        there = store.read()
+        there = _replaceable(store, force=force)
         if there is not None and not force:
             _check_successor(there, wanted, file)
         done = store.replace(wanted, after=there)
     finally:
         store.unlock()
     click.echo(f"{store.path} holds {len(done.resources)} resources now, serial {done.serial}.")
+
+
+def _replaceable(store: Any, *, force: bool) -> State | None:
+    """Return the state there; a broken one may be replaced by force, for a good copy is the way out."""
+    try:
+        found: State | None = store.read()
+    except StateError:
+        if not force:
+            raise
+        return None
+    return found
 
 
 def _check_successor(there: State, wanted: State, file: Path) -> None:
@@ -99,6 +112,10 @@ def _check_successor(there: State, wanted: State, file: Path) -> None:
         if ours != theirs:
             what = f"{file} has {word} {theirs!r}, the state there has {ours!r}: it is another state"
             raise StateError(Problem("foreign-state", what, advice))
+    lost = sorted(there.pending.keys() - wanted.pending.keys())
+    if lost:
+        what = f"an interrupted run left an intent for {lost[0]} that {file} does not know"
+        raise StateError(Problem("pending", what, "run apply first, it finds out what became of it; or " + advice))
     if wanted.serial < there.serial:
         what = f"{file} has serial {wanted.serial}, the state there has {there.serial}: it is older"
         raise StateError(Problem("old-state", what, advice))

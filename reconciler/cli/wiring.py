@@ -198,8 +198,9 @@ class Session:
         transport, url, identity, close = self._transport()
         limits = httpx.Limits(max_connections=parallelism, max_keepalive_connections=parallelism)
         timeout = httpx.Timeout(60.0, connect=10.0)
+        verify = True if transport is not None else _trust()  # the emulator inside needs no certificates
         async with httpx.AsyncClient(
-            transport=transport, base_url=url, limits=limits, timeout=timeout, verify=_trust()
+            transport=transport, base_url=url, limits=limits, timeout=timeout, verify=verify
         ) as http:
             credentials, api_key = self._credentials(http, own)
             client = Client(

@@ -196,7 +196,8 @@ def _made_anew(walk: _Pass, resource: Resource, kind: Kind, base: Change) -> Cha
     first = base.desired
     if walk.world.staged and resource.staging and base.desired.get("state") not in ("draft", "disabled"):
         first = {**base.desired, "state": resource.staging}
-        base = replace(base, first=first)
+        word = {"draft": "a draft", "disabled": "disabled"}[resource.staging]
+        base = replace(base, first=first, reason=f"{base.reason}; {word} until all else is made")
     return replace(base, calls=(kind.create(first),))
 
 

@@ -34,6 +34,7 @@ def entry_of(kind: Kind, entries: Mapping[str, Entry], resource: Resource, live:
     """Return the entry that binds `live`; `entries` tell the ids of what is bound already."""
     known = {Ref(name, "id"): entry.id for name, entry in entries.items()}
     declared = kind.canonical(resolve(resource.body, known))
+    before = entries.get(resource.address)
     shown = project(kind.rules(declared), kind.canonical(live.body), declared, others=False)
     return Entry(
         kind=resource.kind,
@@ -45,6 +46,7 @@ def entry_of(kind: Kind, entries: Mapping[str, Entry], resource: Resource, live:
         protect=resource.protect,
         allow_data_loss=resource.allow_data_loss,
         outputs=live.outputs,
+        deposed=before.deposed if before is not None else (),
     )
 
 

@@ -202,7 +202,7 @@ class Work:
         """Return the new object; an answer without its id is no answer: the object must be looked for."""
         try:
             return kind.created(reply, call.body)
-        except (KeyError, TypeError, ValueError, AttributeError):
+        except (LookupError, TypeError, ValueError, AttributeError):
             what = f"{call}: {reply.status} without an id in the answer"
             raise AmbiguousError(Problem("no-id", what, "the next run looks for the object"), reply.status) from None
 

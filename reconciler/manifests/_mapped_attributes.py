@@ -100,5 +100,5 @@ def _primary(shop: Workshop, items: Tree) -> list[Tree]:
         full = {"fieldType": "ATTRIBUTE", "attributePath": item} if isinstance(item, str) else item
         parsed = shop.parse(PrimaryField, full, ("primaryFields", str(index)))
         if parsed is not None:
-            made.append(parsed.given())
+            made.append({"fieldType": parsed.field_type, **parsed.given()})
     return made

@@ -25,7 +25,7 @@ class DatasetSpec(Block):
     description: str | None = None
     schema_ref: SchemaOf | None = None
     schema_: SchemaRef | None = Field(default=None, alias="schema")
-    tags: dict[str, list[str]] | None = None
+    tags: dict[str, list[str] | None] | None = None
     file_description: dict[str, Any] | None = None
     enable_error_diagnostics: bool | None = None
     observable_schema: dict[str, Any] | None = None
@@ -76,7 +76,7 @@ def add_dataset(shop: Workshop, address: str, spec: DatasetSpec, block: tuple[st
 
 def _check_profile(shop: Workshop, spec: DatasetSpec, reference: Tree, place: tuple[str, ...]) -> None:
     """A dataset joins Profile after its schema (api-facts 5.4); of a schema that is not ours nothing is known."""
-    values = [value.replace(" ", "") for value in (spec.tags or {}).get("unifiedProfile", ())]
+    values = [value.replace(" ", "") for value in (spec.tags or {}).get("unifiedProfile") or ()]
     schema = (reference or {}).get("id")
     if "enabled:true" not in values or not isinstance(schema, Ref):
         return

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from reconciler.core.values import Lookup, Ref, Tree
+from reconciler.core.values import Ref, Tree
 from reconciler.manifests.blocks import Block, Borrowed
 from reconciler.manifests.expand import Workshop
 from reconciler.manifests.field_group import FieldGroupSpec, add_field_group
@@ -131,8 +131,7 @@ def _key(item: dict[str, Tree]) -> str:
 
 def _other_schema(shop: Workshop, item: dict[str, Tree], place: tuple[str, ...]) -> Tree:
     borrowed = shop.parse(Borrowed, item, place)
-    found = shop.borrowed(borrowed, "Schema", place) if borrowed else None
-    return Lookup("Schema", found.name) if isinstance(found, Lookup) else found
+    return shop.borrowed(borrowed, "Schema", place) if borrowed else None
 
 
 DOCUMENT = Schema()

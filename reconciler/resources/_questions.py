@@ -60,7 +60,8 @@ def valid_mapping(body: Tree) -> Question:
             return ()
         found = []
         for number, verdict in enumerate(verdicts, 1):
-            for error in (verdict.get("errors") or ()) if str(verdict.get("status")).upper() == "FAILED" else ():
+            failed = isinstance(verdict, dict) and str(verdict.get("status")).upper() == "FAILED"
+            for error in filter(_is_object, verdict.get("errors") or [{}]) if failed else ():
                 row = f"{error.get('source', '?')} → {error.get('destination', '?')}"
                 what = f"row {number} ({row}) is refused: {error.get('exception', 'no reason given')}"
                 advice = "POST /mappingSets/validate says so: correct the row, or pass --no-checks"
@@ -68,6 +69,10 @@ def valid_mapping(body: Tree) -> Question:
         return found
 
     return Question(Call("POST", f"{PREP}/mappingSets/validate", body, asks=True), judge)
+
+
+def _is_object(value: Tree) -> bool:
+    return isinstance(value, dict)
 
 
 def destinations(schema: str, media_type: str, paths: Sequence[str]) -> Question:

@@ -49,7 +49,8 @@ class RegistryKind(Kind):
         return Call("GET", f"{BASE}/tenant/{self.collection}", query=query, headers=_LIST)
 
     def found(self, reply: Reply) -> Sequence[Live]:
-        return [_live(item) for item in reply.body.get("results") or ()]
+        found = reply.body.get("results") if isinstance(reply.body, dict) else None
+        return [_live(item) for item in found or ()]
 
     def created_at(self, live: Live) -> int:
         return int((live.body.get("meta:registryMetadata") or {}).get("repo:createdDate", 0))

@@ -72,12 +72,12 @@ def _narrowed(word: str, old: Tree, new: Tree) -> str | None:
     if new is MISSING:
         return None
     if word == "enum":
-        lost = sorted(str(value) for value in old if value not in new) if isinstance(old, list) else ["all others"]
+        both = isinstance(old, list) and isinstance(new, list)
+        lost = sorted(str(value) for value in old if value not in new) if both else ["all others"]
         return f"{', '.join(lost)} would no longer be allowed" if lost else None
-    if word == "pattern" or (
-        word in _LOWER_BOUNDS | _UPPER_BOUNDS
-        and (old is MISSING or (float(new) > float(old)) == (word in _LOWER_BOUNDS))
-    ):
+    numbers = all(isinstance(value, int | float) for value in (old, new))
+    bounded = word in _LOWER_BOUNDS | _UPPER_BOUNDS
+    if word == "pattern" or (bounded and (not numbers or (new > old) == (word in _LOWER_BOUNDS))):
         return f"{word} would turn from {_shown(old)} to {new!r}"
     return None
 

@@ -41,7 +41,8 @@ class Descriptor(Kind):
 
     def found(self, reply: Reply) -> Sequence[Live]:
         """The list is an object keyed by type."""
-        return [_live(item) for items in reply.body.values() for item in items if isinstance(item, dict)]
+        types = reply.body.values() if isinstance(reply.body, dict) else ()
+        return [_live(item) for items in types for item in items if isinstance(item, dict)]
 
     def created_at(self, live: Live) -> int:
         """No time is told; one with the same content on the same schema says the same, whenever it was made."""

@@ -25,7 +25,7 @@ class Schema(RegistryKind):
         """A field group is added in two places at once (xdm/api/schemas.md)."""
         steps: list[Tree] = []
         for step in patch:
-            if step["path"] == "/allOf/-" and step["op"] == "add":
+            if step["path"] == "/allOf/-" and step["op"] == "add" and "$ref" in step["value"]:
                 steps.append({"op": "add", "path": "/meta:extends/-", "value": step["value"]["$ref"]})
             steps.append(step)
         return super().update(live, steps, body)
