@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -55,53 +56,80 @@ def steps(plan: Plan, state: State) -> dict[str, Step]:
         if change.action in (Action.CREATE, Action.UPDATE, Action.REPLACE) and (change.calls or change.first is None)
     }
     finishing = {address: f"{Verb.FINISH} {address}" for address, change in active.items() if change.first is not None}
-    ready = {**making, **finishing}
-    retiring = {address: f"{Verb.RETIRE} {address}" for address, change in active.items() if change.retires}
     removing = {
-        **{
-            address: f"{Verb.DELETE} {address} {change.ident}"
-            for address, change in active.items()
-            if change.action in (Action.DELETE, Action.REPLACE, Action.FORGET)
-        },
+        address: f"{Verb.DELETE} {address} {change.ident}"
+        for address, change in active.items()
+        if change.action in (Action.DELETE, Action.REPLACE, Action.FORGET)
     }
-    old_users = _old_users(plan, state)
+    retiring = {address: f"{Verb.RETIRE} {address}" for address, change in active.items() if change.retires}
+    keys = _Keys(active, making, {**making, **finishing}, retiring, removing, _old_users(plan, state))
     result: dict[str, Step] = {}
     for address, change in active.items():
         if address in retiring:
-            key = retiring[address]
-            result[key] = Step(key, Verb.RETIRE, change, (), change.ident)
+            result[retiring[address]] = Step(retiring[address], Verb.RETIRE, change, (), change.ident)
         if address in making:
-            needs = _needs(change, active, making, ready)
-            if change.action is Action.REPLACE:
-                entry = state.resources.get(address)
-                kin = {address, *old_users.get(address, ())} if entry else {address}
-                needs += [retiring[mate] for mate in sorted(kin) if mate in retiring]
-            verb = Verb.UPDATE if change.action is Action.UPDATE else Verb.CREATE
-            key = making[address]
-            result[key] = Step(key, verb, change, tuple(needs), change.ident, change.action is Action.REPLACE)
+            result[making[address]] = keys.make(change)
         if address in finishing:
-            key = finishing[address]
-            needs = [making[need] for need in (address, *change.waits) if need in making]
-            needs += [ready[need] for need in change.dependencies if need in ready]
-            result[key] = Step(key, Verb.FINISH, change, tuple(needs), last=change.waits == EVERYTHING)
+            result[finishing[address]] = keys.finish(change, finishing[address])
         if address in removing:
-            key = removing[address]
             verb = Verb.FORGET if change.action is Action.FORGET else Verb.DELETE
-            own = [ready[address]] if address in ready else []
-            needs = own + _users_done(old_users.get(address, ()), ready, removing)
-            result[key] = Step(key, verb, change, tuple(needs), change.ident)
-    for change in plan.effective:
-        if change.deposed:
-            key = f"{Verb.DELETE} {change.address} {change.ident}"
-            needs = _users_done(old_users.get(change.address, ()), ready, removing)
-            needs += [
-                f"{Verb.DELETE} {user.address} {user.ident}"
-                for user in plan.effective
-                if user.deposed and change.address in user.dependencies
-            ]
-            own = [ready[change.address]] if change.address in ready else []
-            result[key] = Step(key, Verb.DELETE, change, tuple(own + needs), change.ident)
+            result[removing[address]] = keys.remove(change, verb, removing[address], ())
+    old = [change for change in plan.effective if change.deposed]
+    users: dict[str, list[str]] = {}
+    for change in old:
+        for need in change.dependencies:
+            users.setdefault(need, []).append(f"{Verb.DELETE} {change.address} {change.ident}")
+    for change in old:
+        key = f"{Verb.DELETE} {change.address} {change.ident}"
+        result[key] = keys.remove(change, Verb.DELETE, key, users.get(change.address, ()))
     return result
+
+
+@dataclass(frozen=True, slots=True)
+class _Keys:
+    """The keys of the steps of each address: what makes it, its last one (`ready`), what stops and removes the old."""
+
+    active: Mapping[str, Change]
+    making: Mapping[str, str]
+    ready: Mapping[str, str]
+    retiring: Mapping[str, str]
+    removing: Mapping[str, str]
+    old_users: Mapping[str, tuple[str, ...]]
+
+    def make(self, change: Change) -> Step:
+        """Return the create or update; a replace waits until the old object and its users are stopped."""
+        address, replaces = change.address, change.action is Action.REPLACE
+        needs = self._needs(change)
+        if replaces:
+            kin = {address, *self.old_users.get(address, ())}
+            needs += [self.retiring[mate] for mate in sorted(kin) if mate in self.retiring]
+        verb = Verb.UPDATE if change.action is Action.UPDATE else Verb.CREATE
+        return Step(self.making[address], verb, change, tuple(needs), change.ident, replaces)
+
+    def finish(self, change: Change, key: str) -> Step:
+        """Return the second go of an object that is made in two."""
+        needs = [self.making[need] for need in (change.address, *change.waits) if need in self.making]
+        needs += [self.ready[need] for need in change.dependencies if need in self.ready]
+        return Step(key, Verb.FINISH, change, tuple(needs), last=change.waits == EVERYTHING)
+
+    def remove(self, change: Change, verb: Verb, key: str, more: Iterable[str]) -> Step:
+        """Return the delete or forget: after its successor is ready and no user refers to it any more."""
+        own = [self.ready[change.address]] if change.address in self.ready else []
+        for user in self.old_users.get(change.address, ()):
+            done = self.removing.get(user) or self.ready.get(user)
+            own += [done] if done else []
+        return Step(key, verb, change, (*own, *more), change.ident)
+
+    def _needs(self, change: Change) -> list[str]:
+        """Return the steps after which all that `change` refers to is there; what waits for it is not waited for."""
+        keys = self.making if change.first is not None else self.ready
+        found = []
+        for need in change.dependencies:
+            waits = self.active[need].waits if need in self.active else ()
+            held_up = waits == EVERYTHING or change.address in waits
+            key = (self.making if held_up else keys).get(need)
+            found += [key] if key else []
+        return found
 
 
 def _old_users(plan: Plan, state: State) -> dict[str, tuple[str, ...]]:
@@ -115,27 +143,3 @@ def _old_users(plan: Plan, state: State) -> dict[str, tuple[str, ...]]:
             for need in change.dependencies:
                 users.setdefault(need, {})[change.address] = None
     return {need: tuple(found) for need, found in users.items()}
-
-
-def _needs(change: Change, active: dict[str, Change], making: dict[str, str], ready: dict[str, str]) -> list[str]:
-    """Return the steps after which all that `change` refers to is there; what waits for `change` is not waited for."""
-    keys = making if change.first is not None else ready
-    found = []
-    for need in change.dependencies:
-        waits = active[need].waits if need in active else ()
-        held_up = waits == EVERYTHING or change.address in waits
-        key = (making if held_up else keys).get(need)
-        if key is not None:
-            found.append(key)
-    return found
-
-
-def _users_done(users: tuple[str, ...], ready: dict[str, str], removing: dict[str, str]) -> list[str]:
-    """Return the steps after which none of `users` refers to the old object any more."""
-    keys: list[str] = []
-    for user in users:
-        if user in removing:
-            keys.append(removing[user])
-        elif user in ready:
-            keys.append(ready[user])
-    return keys

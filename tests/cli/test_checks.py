@@ -138,6 +138,17 @@ def test_a_check_that_cannot_be_made_stops_nothing(live: Cli, server: Server) ->
     assert "1 checks could not be made: GET /data/core/ups/audiences/AUDIENCE: 403 no" in live.ok("plan").out
 
 
+@pytest.mark.parametrize(
+    "odd", [[], "text", {"validationResponse": "x"}, {"validationResponse": [1, {"status": "FAILED", "errors": [2]}]}]
+)
+def test_an_odd_answer_to_a_question_is_no_bug(live: Cli, server: Server, odd: Any) -> None:
+    live.write("m.yaml", SOURCE.replace("SCHEMA", schema(server)))
+    server.before.append(
+        lambda request: (200, [], odd) if "validate" in request.path or "schemas" in request.path else None
+    )
+    live.ok("plan")
+
+
 def test_a_refusal_for_reasons_of_data_governance_is_told_as_one(live: Cli, server: Server) -> None:
     live.write("m.yaml", STREAM)
     violation = {

@@ -95,7 +95,7 @@ def test_another_attribute_is_a_new_version_and_one_patch(live: Cli, server: Ser
     assert changes(live) == {}
 
 
-def test_it_is_no_delete_for_a_protected_environment(live: Cli) -> None:
+def test_it_is_no_delete_for_a_protected_environment(live: Cli, server: Server) -> None:
     live.example("s3-audiences")
     live.write("reconciler.yaml", (
         "apiVersion: reconciler/v1\nkind: Project\nmetadata: {name: p}\n"
@@ -103,7 +103,11 @@ def test_it_is_no_delete_for_a_protected_environment(live: Cli) -> None:
     ))  # fmt: skip
     live.ok("apply", "-y", "--env", "prod")
     live.edit("s3-audiences.yaml", "destination: first_name", "destination: given_name")
+    plan = live.ok("plan", "--env", "prod", "--format", "json").json()
+    assert plan["summary"]["replace"] == plan["summary"]["delete"] == 0
     live.ok("apply", "-y", "--env", "prod")
+    body = server.bodies("POST", f"{PREP}/schemas")[-1]
+    assert "given_name" in body["jsonSchema"]["properties"], "it was carried out, not refused"
 
 
 @pytest.mark.parametrize(

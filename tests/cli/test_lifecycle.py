@@ -196,7 +196,8 @@ def test_staged_keeps_what_is_meant_to_stay_a_draft_or_disabled(live: Cli, serve
 
 def test_a_saved_plan_stays_staged(live: Cli, server: Server) -> None:
     live.write("rows.yaml", BATCH)
-    live.ok("plan", "--staged", "--out", "plan.json")
+    said = live.ok("plan", "--staged", "--out", "plan.json")
+    assert "new; a draft until all else is made" in said.out
     live.ok("apply", "plan.json", "-y")
     assert [item.query for item in server.writes() if item.path.startswith(FLOW)].count("op=publish") == 4
     assert changes(live) == {}

@@ -196,3 +196,39 @@ def test_a_first_apply_warns_of_what_is_there_already(live: Cli, server: Server)
     assert "there already" not in live.ok("plan", "--state-dir", "lost", "--no-checks").out
     server.before.append(lambda request: (403, [], {}) if request.path == f"{FLOW}/flows" else None)
     live.ok("plan", "--state-dir", "lost")
+
+
+def test_a_broken_state_is_mended_by_a_push_that_is_forced(live: Cli) -> None:
+    live.example("customer-io")
+    live.ok("apply", "-y")
+    good = live.ok("state", "pull").out
+    live.write("good.json", good)
+    live.write("state/default.json", good[:100])
+    assert "not valid JSON" in live("state", "push", "good.json").err
+    live.ok("state", "push", "good.json", "--force")
+    assert changed(live) == {}
+
+
+def test_a_push_does_not_lose_what_a_killed_run_was_about_to_do(live: Cli, server: Server) -> None:
+    live.example("customer-io")
+    live.ok("apply", "-y")
+    state = live.state
+    live.write("old.json", json.dumps({**state, "serial": 99}))
+    intent = {"action": "create", "kind": "Flow", "at": 1, "name": "x", "body": {"name": "x"}, "dependencies": []}
+    live.write("state/default.json", json.dumps({**state, "pending": {"more/flow": intent}}))
+    refused = live("state", "push", "old.json")
+    assert refused.code == 1
+    assert "an interrupted run left an intent for more/flow" in refused.err
+    assert "more/flow" in live.state["pending"]
+
+
+def test_an_import_keeps_the_old_object_of_a_replace(live: Cli, server: Server) -> None:
+    live.example("kinesis")
+    live.ok("apply", "-y")
+    state = live.state
+    entry = state["resources"]["kinesis-summer/flow"]
+    ident, old = entry["id"], {"id": "old-one", "kind": "Flow", "dependencies": []}
+    state["resources"]["kinesis-summer/flow"] = {**entry, "id": "", "etag": None, "applied": None, "deposed": [old]}
+    live.write("state/default.json", json.dumps(state))
+    live.ok("import", "kinesis-summer/flow", ident)
+    assert live.state["resources"]["kinesis-summer/flow"]["deposed"] == [old]

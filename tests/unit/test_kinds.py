@@ -23,6 +23,8 @@ FIELD = ("definitions", "d", "properties", "_t", "properties", "age")
         ((*FIELD, "maximum"), 9, 8, True),
         ((*FIELD, "maximum"), 8, 9, False),
         ((*FIELD, "maxLength"), MISSING, 9, True),
+        ((*FIELD, "minimum"), 1, "two", True),
+        ((*FIELD, "enum"), ["a"], "a", True),
         ((*FIELD, "maxLength"), 9, MISSING, False),
         ((*FIELD, "pattern"), "a", "b", True),
         ((*FIELD, "enum"), ["a", "b"], ["b", "c"], True),
