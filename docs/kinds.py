@@ -37,7 +37,8 @@ HEAD = """<!-- Written by docs/kinds.py; change the code and run ./run docs. -->
 # Kinds
 
 What the platform has, how each kind is made, changed and taken away, and what cannot change in place. Every line is
-proven on the emulator over HTTP: all examples are applied, each declared field is changed by itself and applied, the
+proven on the emulator over HTTP: all examples are applied, each declared field
+that has another legal value is changed by itself and applied, the
 plan is empty after each, everything is imported into a fresh state, drift is found, and `destroy` leaves nothing but
 what is named here (`tests/cli/test_every_field.py`, `test_import.py`, `test_schemas.py`, `test_file_export.py`,
 `test_dataset_export.py`, `test_lifecycle.py`, `test_drift.py`).

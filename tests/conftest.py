@@ -300,6 +300,11 @@ class Cli:
             ROOT / "examples" / name, self.folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("state")
         )
 
+    def changes(self, *args: str) -> dict[str, str]:
+        """Return what a plan would do: address -> action."""
+        plan = self.ok("plan", "--format", "json", *args).json()
+        return {item["address"]: item["action"] for item in plan["changes"]}
+
     @property
     def state(self) -> dict[str, Any]:
         """The state file."""

@@ -7,7 +7,6 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.cli.test_every_field import changed
 from tests.conftest import FLOW, PREP, Cli, Server
 
 REGISTRY = "/data/foundation/schemaregistry/tenant"
@@ -67,11 +66,11 @@ def test_an_edit_outside_is_told_and_put_right(live: Cli, server: Server, exampl
     report: dict[str, Any] = found.json()
     drifted = [item for item in report["drift"] if item["status"] == "changed"]
     assert [(item["address"], [field["path"] for field in item["fields"]]) for item in drifted] == [(address, [place])]
-    assert changed(live) == {address: "update"}
+    assert live.changes() == {address: "update"}
     live.ok("apply", "-y")
     assert live("drift").code == 0
     assert live.id(address) == entry["id"]
-    assert changed(live) == {}
+    assert live.changes() == {}
 
 
 def test_another_version_of_a_mapping_is_drift_when_the_flow_uses_it(live: Cli, server: Server) -> None:
@@ -90,7 +89,7 @@ def test_another_version_of_a_mapping_is_drift_when_the_flow_uses_it(live: Cli, 
     assert places["orders/mapping"] == "/mappings/_emulator.order/source"
     live.ok("apply", "-y")
     assert server.get("flows", flow)["transformations"][0]["params"]["mappingVersion"] == 2
-    assert changed(live) == {}
+    assert live.changes() == {}
 
 
 def test_what_was_deleted_outside_is_missing_and_made_again(live: Cli, server: Server) -> None:
@@ -103,5 +102,5 @@ def test_what_was_deleted_outside_is_missing_and_made_again(live: Cli, server: S
     missing = {item["address"] for item in found.json()["drift"] if item["status"] == "missing"}
     assert missing == {"loyalty/flow", "loyalty-data"}
     live.ok("apply", "-y")
-    assert changed(live) == {}
+    assert live.changes() == {}
     assert len(server.items("flows")) == len(server.storage_items("dataSets")) == 1

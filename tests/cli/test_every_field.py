@@ -158,11 +158,6 @@ def expected(kind: str, pointer: str) -> Any:
     raise AssertionError(f"{kind} {pointer} is in no line of the table")
 
 
-def changed(cli: Cli) -> dict[str, str]:
-    """Return what a plan would do: address -> action."""
-    return {item["address"]: item["action"] for item in cli.ok("plan", "--format", "json").json()["changes"]}
-
-
 @pytest.fixture
 def secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     """A second value for every secret, and fingerprints that cost little."""
@@ -196,13 +191,13 @@ def test_each_field_changes_as_documented(live: Cli, server: Server, example: st
         assert here[path[-1]] != before, f"{pointer}: no other value for {before!r}"
         live.write(name, yaml.safe_dump_all(files[name], sort_keys=False, allow_unicode=True))
         base = document["metadata"]["name"]
-        found = changed(live)
+        found = live.changes()
         done = {_plain(address, base): action for address, action in found.items()}
         assert done in (outcome if isinstance(outcome, list) else [outcome]), f"{example} {pointer}"
         live.ok("apply", "-y")
         tried += 1
     assert tried >= 8
-    assert changed(live) == {}
+    assert live.changes() == {}
     assert live("drift").code == 0
     finish(live, server)
 

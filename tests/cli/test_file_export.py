@@ -11,11 +11,6 @@ from tests.conftest import FLOW, PREP, Cli, Server
 PARAMS = "/transformations/0/params"
 
 
-def changes(cli: Cli) -> dict[str, str]:
-    """Return what a plan would do: address -> action."""
-    return {item["address"]: item["action"] for item in cli.ok("plan", "--format", "json").json()["changes"]}
-
-
 def params(server: Server, live: Cli) -> dict[str, Any]:
     """Return the parameters of the flow's only transformation."""
     found: dict[str, Any] = server.get("flows", live.id("newsletter/flow"))["transformations"][0]["params"]
@@ -63,7 +58,7 @@ def test_a_file_export_is_made_as_documented(live: Cli, server: Server) -> None:
     sides = {item["name"].rpartition(" ")[2]: item["jsonSchema"] for item in server.bodies("POST", f"{PREP}/schemas")}
     assert sides["input"]["properties"]["person"]["properties"]["name"]["properties"]["firstName"] == {"type": "string"}
     assert set(sides["output"]["properties"]) == {"personalEmail_address", "first_name", "salutation"}
-    assert changes(live) == {}
+    assert live.changes() == {}
 
 
 def test_a_plan_calls_them_schemas(live: Cli) -> None:
@@ -81,7 +76,7 @@ def test_another_attribute_is_a_new_version_and_one_patch(live: Cli, server: Ser
     live.edit(
         "s3-audiences.yaml", "  primaryFields", "    - {source: person.birthYear, destination: born}\n  primaryFields"
     )
-    assert set(changes(live).values()) == {"update"}
+    assert set(live.changes().values()) == {"update"}
     live.ok("apply", "-y")
     assert (live.id("newsletter/flow"), live.id("newsletter/mapping")) == (flow, mapping)
     calls = [(item.method, item.path) for item in server.writes() if "/ims/" not in item.path]
@@ -92,7 +87,7 @@ def test_another_attribute_is_a_new_version_and_one_patch(live: Cli, server: Ser
     [patch] = server.bodies("PATCH", f"{FLOW}/flows/{flow}")
     value = {"mappingId": mapping, "mappingVersion": 1}
     assert patch == [{"op": "add", "path": f"{PARAMS}/profileMapping", "value": value}]
-    assert changes(live) == {}
+    assert live.changes() == {}
 
 
 def test_it_is_no_delete_for_a_protected_environment(live: Cli, server: Server) -> None:
@@ -136,7 +131,7 @@ def test_keys_and_mandatory_fields_go_whole(
     [patch] = [item.body for item in server.writes() if item.method == "PATCH"]
     assert patch == [{"op": "add", "path": f"{PARAMS}/{place}", "value": value}]
     assert params(server, live)[place] == value
-    assert changes(live) == {}
+    assert live.changes() == {}
 
 
 def test_a_schedule_of_an_audience_is_replaced_whole_with_its_times(live: Cli, server: Server) -> None:
@@ -150,7 +145,7 @@ def test_a_schedule_of_an_audience_is_replaced_whole_with_its_times(live: Cli, s
     assert step["path"].startswith(f"{PARAMS}/segmentSelectors/selectors/")
     assert step["value"]["value"]["schedule"]["frequency"] == "EVERY_12_HOURS"
     assert step["value"]["value"]["createTime"]
-    assert changes(live) == {}
+    assert live.changes() == {}
 
 
 def test_attributes_left_out_later_are_taken_away(live: Cli, server: Server) -> None:
@@ -158,12 +153,12 @@ def test_attributes_left_out_later_are_taken_away(live: Cli, server: Server) -> 
     live.ok("apply", "-y")
     text = (live.folder / "s3-audiences.yaml").read_text()
     live.write("s3-audiences.yaml", text[: text.index("  attributes:")])
-    actions = changes(live)
+    actions = live.changes()
     assert actions["newsletter/flow"] == "update"
     assert actions["newsletter/mapping"] == actions["newsletter/mapping/input"] == "forget"
     live.ok("apply", "-y")
     assert params(server, live)["profileMapping"] == {}
-    assert changes(live) == {}
+    assert live.changes() == {}
 
 
 def test_everything_goes_but_what_the_platform_keeps(live: Cli, server: Server) -> None:
@@ -189,7 +184,7 @@ def test_a_schema_whose_create_got_no_answer_is_made_again(live: Cli, server: Se
     server.after.append(fault)
     live.ok("apply", "-y", "--settle", "0")
     assert len(server.storage_items("mappingSets")) == 1
-    assert changes(live) == {}
+    assert live.changes() == {}
 
 
 @pytest.mark.parametrize(

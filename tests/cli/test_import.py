@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from tests.cli.test_every_field import EXAMPLES, changed
+from tests.cli.test_every_field import EXAMPLES
 from tests.conftest import FLOW, Cli, Server
 
 
@@ -23,10 +23,10 @@ def test_every_object_of_every_example_is_imported_and_plans_to_nothing(
     for address, entry in entries.items():
         assert f"{address} is {entry['kind']} {entry['id']} now" in live.ok("import", address, entry["id"]).out
     assert server.writes() == []
-    assert changed(live) == {}
+    assert live.changes() == {}
     assert "unchecked" in live.ok("drift", "--format", "json").out
     live.ok("apply", "-y")
-    assert changed(live) == {}, "and it stays so"
+    assert live.changes() == {}, "and it stays so"
     assert server.writes() == []
     again = live.state["resources"]
     assert {name: item["id"] for name, item in again.items()} == {name: item["id"] for name, item in entries.items()}

@@ -37,11 +37,6 @@ def flow_calls(server: Server) -> list[str]:
     return found
 
 
-def changes(cli: Cli, *args: str) -> dict[str, str]:
-    """Return what a plan would do: address -> action."""
-    return {item["address"]: item["action"] for item in cli.ok("plan", "--format", "json", *args).json()["changes"]}
-
-
 @pytest.mark.parametrize(
     ("before", "after", "actions"),
     [
@@ -58,7 +53,7 @@ def test_a_state_is_reached_by_its_documented_actions(
     live.edit("customer-io.yaml", "  flow:\n", f"  flow:\n    state: {before}\n")
     live.ok("apply", "-y")
     assert server.get("flows", live.id("customer-io/flow"))["state"] == before
-    assert changes(live) == {}
+    assert live.changes() == {}
     server.clear()
     live.edit("customer-io.yaml", f"state: {before}", f"state: {after}")
     plan = live.ok("plan", "--format", "json").json()
@@ -66,7 +61,7 @@ def test_a_state_is_reached_by_its_documented_actions(
     live.ok("apply", "-y")
     assert [item.query for item in server.writes()] == actions
     assert server.get("flows", live.id("customer-io/flow"))["state"] == after
-    assert changes(live) == {}
+    assert live.changes() == {}
 
 
 @pytest.mark.parametrize("state", ["enabled", "disabled"])
@@ -89,7 +84,7 @@ def test_a_draft_is_changed_before_it_is_published(live: Cli, server: Server) ->
     server.clear()
     live.ok("apply", "-y")
     assert [item.method for item in server.writes()] == ["PATCH", "POST"]
-    assert changes(live) == {}
+    assert live.changes() == {}
 
 
 def test_a_start_that_has_passed_makes_a_new_flow_and_says_what_that_means(live: Cli, server: Server) -> None:
@@ -103,14 +98,14 @@ def test_a_start_that_has_passed_makes_a_new_flow_and_says_what_that_means(live:
     assert any("reads history again" in text for text in found["warnings"])
     live.ok("apply", "-y")
     assert len(server.items("flows")) == 1
-    assert changes(live) == {}
+    assert live.changes() == {}
 
 
 def test_a_start_to_come_moves_in_place(live: Cli, server: Server) -> None:
     live.write("rows.yaml", BATCH)
     live.ok("apply", "-y")
     live.edit("rows.yaml", "4102444800", "4102444801")
-    assert changes(live) == {"rows/flow": "update"}
+    assert live.changes() == {"rows/flow": "update"}
     live.ok("apply", "-y")
     assert server.get("flows", live.id("rows/flow"))["scheduleParams"]["startTime"] == 4102444801
 
@@ -125,7 +120,7 @@ def test_staged_a_source_is_all_drafts_until_all_is_there(live: Cli, server: Ser
     assert kinds[-1] == "flows"
     for kind in ("connections", "sourceConnections", "targetConnections", "flows"):
         assert [item["state"] for item in server.items(kind)] == ["enabled"]
-    assert changes(live) == {}
+    assert live.changes() == {}
 
 
 def test_staged_a_destination_is_disabled_until_all_is_there(live: Cli, server: Server) -> None:
@@ -135,7 +130,7 @@ def test_staged_a_destination_is_disabled_until_all_is_there(live: Cli, server: 
     actions = [item.query for item in server.writes() if item.path.endswith("/action")]
     assert actions == ["op=disable", "op=enable"]
     assert server.get("flows", live.id("kinesis-summer/flow"))["state"] == "enabled"
-    assert changes(live) == {}
+    assert live.changes() == {}
 
 
 def test_staged_what_fails_leaves_nothing_live_and_the_next_apply_goes_on(live: Cli, server: Server) -> None:
@@ -161,7 +156,7 @@ def test_staged_what_fails_leaves_nothing_live_and_the_next_apply_goes_on(live: 
     assert {item["state"] for item in server.items("flows")} == {"enabled"}
     for kind in ("connections", "sourceConnections", "targetConnections"):
         assert {item["state"] for item in server.items(kind)} == {"enabled"}
-    assert changes(live) == {}
+    assert live.changes() == {}
 
 
 def test_staged_a_replace_that_cannot_be_published_leaves_the_old_flow_enabled(live: Cli, server: Server) -> None:
@@ -184,14 +179,14 @@ def test_staged_a_replace_that_cannot_be_published_leaves_the_old_flow_enabled(l
     broken.clear()
     live.ok("apply", "-y")
     assert [item["id"] for item in server.items("flows")] == [live.id("rows/flow")]
-    assert changes(live) == {}
+    assert live.changes() == {}
 
 
 def test_staged_keeps_what_is_meant_to_stay_a_draft_or_disabled(live: Cli, server: Server) -> None:
     live.write("rows.yaml", BATCH.replace("  flow:\n", "  flow:\n    state: disabled\n"))
     live.ok("apply", "-y", "--staged")
     assert server.get("flows", live.id("rows/flow"))["state"] == "disabled"
-    assert changes(live) == {}
+    assert live.changes() == {}
 
 
 def test_a_saved_plan_stays_staged(live: Cli, server: Server) -> None:
@@ -200,7 +195,7 @@ def test_a_saved_plan_stays_staged(live: Cli, server: Server) -> None:
     assert "new; a draft until all else is made" in said.out
     live.ok("apply", "plan.json", "-y")
     assert [item.query for item in server.writes() if item.path.startswith(FLOW)].count("op=publish") == 4
-    assert changes(live) == {}
+    assert live.changes() == {}
 
 
 def test_staged_a_replace_is_published_before_the_old_one_goes(live: Cli, server: Server) -> None:
@@ -212,4 +207,4 @@ def test_staged_a_replace_is_published_before_the_old_one_goes(live: Cli, server
     calls = flow_calls(server)
     assert calls.index("POST flows op=publish") < calls.index("DELETE flows")
     assert len(server.items("flows")) == len(server.items("sourceConnections")) == 1
-    assert changes(live) == {}
+    assert live.changes() == {}

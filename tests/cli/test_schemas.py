@@ -128,11 +128,6 @@ def datasets(server: Server) -> dict[str, Any]:
     return found
 
 
-def changes(cli: Cli, *args: str) -> dict[str, str]:
-    """Return what a plan would do: address -> action."""
-    return {item["address"]: item["action"] for item in cli.ok("plan", "--format", "json", *args).json()["changes"]}
-
-
 def test_all_inside_a_dataflow_is_made_in_the_one_order_that_works(live: Cli, server: Server) -> None:
     live.write("clicks.yaml", INLINE)
     live.ok("apply", "-y")
@@ -156,13 +151,13 @@ def test_all_inside_a_dataflow_is_made_in_the_one_order_that_works(live: Cli, se
     target = server.get("targetConnections", live.id("clicks/target"))
     assert target["data"]["schema"]["id"] == schema["$id"]
     assert target["params"]["dataSetId"] == live.id("clicks/target/dataset")
-    assert changes(live) == {}
+    assert live.changes() == {}
 
 
 def test_documents_of_their_own_are_shared_by_reference(live: Cli, server: Server) -> None:
     live.write("all.yaml", APART)
     live.ok("apply", "-y")
-    assert changes(live) == {}
+    assert live.changes() == {}
     data = datasets(server)[live.id("people-data")]
     assert data["schemaRef"] == {
         "id": live.id("people"), "contentType": "application/vnd.adobe.xed-full+json;version=1",
@@ -192,10 +187,10 @@ def test_what_may_change_changes_in_place(live: Cli, server: Server, address: st
     live.ok("apply", "-y")
     before = live.id(address)
     live.edit("all.yaml", old, new)
-    assert changes(live) == {address: "update"}
+    assert live.changes() == {address: "update"}
     live.ok("apply", "-y")
     assert live.id(address) == before
-    assert changes(live) == {}
+    assert live.changes() == {}
 
 
 @pytest.mark.parametrize(
@@ -234,10 +229,10 @@ def test_an_allowed_breaking_change_replaces_all_that_hangs_on_it(live: Cli, ser
     live.ok("apply", "-y")
     before = {name: live.id(name) for name in live.state["resources"]}
     live.edit("all.yaml", "email: {type: string}", "email: {type: string, pattern: .+@.+}")
-    planned = changes(live)
+    planned = live.changes()
     assert planned["fields"] == planned["people"] == planned["people-data"] == planned["crm/flow"] == "replace"
     live.ok("apply", "-y")
-    assert changes(live) == {}
+    assert live.changes() == {}
     assert all(live.id(name) != ident for name, ident in before.items() if name != "crm/mapping")
     assert [item["title"] for item in server.storage_items("schemas")] == ["People"]
     assert [item["title"] for item in server.storage_items("fieldgroups")] == ["Fields"]
@@ -319,7 +314,7 @@ def test_profile_is_joined_later_with_an_identity_that_is_new_too(live: Cli, ser
     found = [(item.method, next((kind for kind in kinds if f"/{kind}" in item.path), "")) for item in server.writes()]
     seen = [pair for pair in found if pair[1]]
     assert seen == [("PATCH", "fieldgroups"), ("POST", "descriptors"), ("PATCH", "schemas"), ("PATCH", "dataSets")]
-    assert changes(live) == {}
+    assert live.changes() == {}
 
 
 def test_upsert_is_added_by_leaving_profile_and_joining_it_again(live: Cli, server: Server) -> None:
@@ -331,7 +326,7 @@ def test_upsert_is_added_by_leaving_profile_and_joining_it_again(live: Cli, serv
     assert [step["value"] for item in server.writes() if item.method == "PATCH" for step in item.body] == [
         ["enabled:false"], ["enabled:false"], ["enabled:true", "isUpsert:true"], ["enabled: true"],
     ]  # fmt: skip
-    assert changes(live) == {}
+    assert live.changes() == {}
 
 
 def test_an_edit_outside_is_drift_and_is_put_right(live: Cli, server: Server) -> None:
@@ -369,7 +364,7 @@ def test_a_create_without_an_answer_is_found_and_not_made_twice(
     live.ok("apply", "-y", "--settle", "0")
     assert len(server.storage_items("schemas")) == len(server.storage_items("fieldgroups")) == 1
     assert len(descriptors(server)) == len(datasets(server)) == 1
-    assert changes(live) == {}
+    assert live.changes() == {}
 
 
 def test_other_forms_of_answers_change_nothing(live: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -378,10 +373,10 @@ def test_other_forms_of_answers_change_nothing(live: Cli, monkeypatch: pytest.Mo
         live.write("clicks.yaml", INLINE)
         live.write("all.yaml", APART)
         live.ok("apply", "-y")
-        assert changes(live) == {}
+        assert live.changes() == {}
         live.edit("all.yaml", "xdm:namespace: Email", "xdm:namespace: CRMID")
         live.ok("apply", "-y")
-        assert changes(live) == {}
+        assert live.changes() == {}
         assert server.call("GET", f"{FLOW}/flows")["items"]
 
 
@@ -398,7 +393,7 @@ def test_a_field_group_is_found_by_its_title(live: Cli, server: Server) -> None:
     ))  # fmt: skip
     live.ok("apply", "-y")
     assert [part["$ref"] for part in registered(server, "schemas", live.id("s"))["allOf"]][1:] == [theirs]
-    assert changes(live) == {}
+    assert live.changes() == {}
 
 
 def test_a_title_that_is_taken_is_told_with_the_way_to_adopt_it(live: Cli, server: Server) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from reconciler.stores.local import LocalStore
-from tests.cli.test_every_field import EXAMPLES, changed
+from tests.cli.test_every_field import EXAMPLES
 from tests.conftest import FLOW, Cli, Server
 
 
@@ -32,7 +32,7 @@ def test_a_lost_state_ends_in_adoption(
     assert f"{len(before)} objects bound" in said.out, said.err
     assert server.writes() == []
     assert ids(live) == before
-    assert changed(live) == {}
+    assert live.changes() == {}
     live.ok("apply", "-y")
     assert server.writes() == []
 
@@ -63,7 +63,7 @@ def test_a_partial_state_is_completed(live: Cli, server: Server) -> None:
     assert set(ids(live)) == {"loyalty-bucket", "loyalty-fields", "loyalty-schema"}
     live.ok("state", "rebuild", "-y")
     assert ids(live) == before
-    assert changed(live) == {}
+    assert live.changes() == {}
     assert "Nothing to bind" in live.ok("state", "rebuild", "-y").out
 
 
@@ -88,7 +88,7 @@ def test_an_address_is_renamed_with_all_below_it(live: Cli, server: Server) -> N
     assert {name.partition("/")[2]: ident for name, ident in ids(live).items()} == {
         name.partition("/")[2]: ident for name, ident in before.items()
     }
-    assert changed(live) == {}
+    assert live.changes() == {}
     assert (live.folder / "state" / "default.json.backup").exists()
 
 
@@ -158,7 +158,7 @@ def test_pull_and_push_are_the_way_there_and_back(live: Cli) -> None:
     live.ok("state", "push", "old.json", "--force")
     assert set(live.state["resources"]) == set(pulled.json()["resources"])
     assert live.state["serial"] > serial, "whoever holds a plan of the state before is told"
-    assert changed(live) == {}
+    assert live.changes() == {}
 
 
 def test_the_lock_is_heeded_and_named(live: Cli) -> None:
@@ -206,7 +206,7 @@ def test_a_broken_state_is_mended_by_a_push_that_is_forced(live: Cli) -> None:
     live.write("state/default.json", good[:100])
     assert "not valid JSON" in live("state", "push", "good.json").err
     live.ok("state", "push", "good.json", "--force")
-    assert changed(live) == {}
+    assert live.changes() == {}
 
 
 def test_a_push_does_not_lose_what_a_killed_run_was_about_to_do(live: Cli, server: Server) -> None:
