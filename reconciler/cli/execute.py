@@ -25,13 +25,11 @@ from reconciler.core.state import Record, State
 from reconciler.core.steps import steps
 from reconciler.core.values import Secret, leaves
 from reconciler.engine.apply import Outcome, Run, Stop
-from reconciler.engine.binding import bind
 from reconciler.engine.questions import ask
 from reconciler.engine.rebuild import twins
 from reconciler.engine.refresh import Lives, refresh, refresh_saved
 from reconciler.engine.settle import settle_pending
 from reconciler.engine.work import Settings
-from reconciler.manifests.document import nearest
 from reconciler.manifests.load import Project
 from reconciler.render.text import plan_text
 from reconciler.resources import kinds
@@ -219,32 +217,6 @@ async def applied(session: Session, want: Want, writing: Writing, *, verb: str, 
         finally:
             store.unlock()
     return _tell(outcome, verb, secrets)
-
-
-async def imported(session: Session, address: str, ident: str, lock_timeout: float) -> int:
-    """Bind an existing object to an address, under the lock."""
-    resource = session.manifests().resources.get(address)
-    if resource is None:
-        raise ManifestError(
-            Problem(
-                "unknown-address",
-                f"no manifest declares the address {address!r}",
-                nearest(address, session.manifests().resources) or "addresses are listed by: reconciler plan",
-            )
-        )
-    store = session.store()
-    async with session.platform() as (api, place, _):
-        session.check(store.read(), place)
-        store.lock("reconciler import", lock_timeout)
-        try:
-            state = store.begin(session.check(store.read(), place))
-            entry = await bind(api, kinds(), state, resource, ident)
-            await store.append([Record("bound", address, entry=entry)])
-            store.commit()
-        finally:
-            store.unlock()
-    click.echo(f"{address} is {resource.kind} {entry.id} now. Where it differs: reconciler plan")
-    return 0
 
 
 async def _run(

@@ -13,9 +13,11 @@ import click
 from reconciler.cli.output import confirm, say
 from reconciler.cli.wiring import Session, open_session
 from reconciler.core.codec import state_of
-from reconciler.core.problems import Problem, StateError
+from reconciler.core.problems import ManifestError, Problem, StateError
 from reconciler.core.state import Record, State
+from reconciler.engine.binding import bind
 from reconciler.engine.rebuild import rebuild
+from reconciler.manifests.document import nearest
 from reconciler.resources import kinds
 
 
@@ -157,4 +159,30 @@ async def rebuilt(path: Path, wait: float, *, auto_approve: bool) -> int:
         finally:
             store.unlock()
     click.echo(f"{len(records)} objects bound. Where they differ: reconciler plan")
+    return 0
+
+
+async def imported(session: Session, address: str, ident: str, wait: float) -> int:
+    """Bind an existing object to an address, under the lock."""
+    resources = session.manifests().resources
+    resource = resources.get(address)
+    if resource is None:
+        raise ManifestError(
+            Problem(
+                "unknown-address",
+                f"no manifest declares the address {address!r}",
+                nearest(address, resources) or "addresses are listed by: reconciler plan",
+            )
+        )
+    store = session.store()
+    async with session.platform() as (api, place, _):
+        session.check(store.read(), place)
+        store.lock("reconciler import", wait)
+        try:
+            state = store.begin(session.check(store.read(), place))
+            entry = await bind(api, kinds(), state, resource, ident)
+            await write(store, [Record("bound", address, entry=entry)])
+        finally:
+            store.unlock()
+    click.echo(f"{address} is {resource.kind} {entry.id} now. Where it differs: reconciler plan")
     return 0
