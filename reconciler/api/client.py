@@ -19,6 +19,9 @@ from reconciler.core.resource import Call, Reply
 
 Say = Callable[[str], None]
 
+REQUEST_LIMIT = 120.0
+"""Seconds for one whole request; time-outs of single reads alone would let a trickling answer go on for ever."""
+
 _ADVICE = {
     401: "the credentials are not accepted: check AEP_CLIENT_ID and AEP_CLIENT_SECRET, or AEP_ACCESS_TOKEN",
     403: "check in the Admin Console that the credential's product profile may do this in this sandbox",
@@ -34,7 +37,8 @@ class Client:
     """The door to one platform, organization and sandbox.
 
     `redact` takes the secrets in use out of every text before it is shown; `trace` gets one line for each
-    call and `notice` says why it waits.
+    call and `notice` says why it waits. `limit` is how many seconds one request may take from its first byte to the
+    last of its answer, `budget` how often the whole run may try again.
     """
 
     def __init__(
@@ -49,6 +53,8 @@ class Client:
         redact: Callable[[str], str] = lambda text: text,
         trace: Say | None = None,
         notice: Say | None = None,
+        limit: float = REQUEST_LIMIT,
+        budget: retry.Budget | None = None,
     ) -> None:
         self._http = http
         self._credentials = credentials
@@ -61,8 +67,15 @@ class Client:
         self._redact = redact
         self._trace = trace
         self._notice = notice
+        self._limit = limit
+        self._budget = budget or retry.Budget()
+        self._told = False
         self.offset: int | None = None
         """Milliseconds to add to our clock to get the server's, by its last `Date` header; None before there is one."""
+
+    def stop(self) -> None:
+        """Let calls that go through at once end, and end every wait with a `StoppedError`."""
+        self._pace.stop()
 
     def redact_with(self, redact: Callable[[str], str]) -> None:
         """Take further secrets out of every text."""
@@ -76,17 +89,17 @@ class Client:
         that is not safe to repeat may have been carried out, `ApiError` for everything else.
         """
         renewed: str | None = None
+        began = time.monotonic()
         for attempt in range(retry.ATTEMPTS):
-            last = attempt == retry.ATTEMPTS - 1
             token = await self._credentials.token(renewed)
             request = str(uuid.uuid4())
             try:
                 answer = await self._once(call, etag, token, request)
             except httpx.HTTPError as error:
                 verdict = retry.of_error(call, error)
-                if verdict is retry.Verdict.UNKNOWN or last:
+                why = f"{call.method} {call.path}: {type(error).__name__}"
+                if verdict is retry.Verdict.UNKNOWN or not await self._again(attempt, began, why):
                     raise self._no_answer(call, error, request, verdict) from None
-                await self._wait(attempt, None, f"{call.method} {call.path}: {type(error).__name__}")
                 continue
             status = answer.status_code
             reply, broken = _reply(answer)
@@ -96,11 +109,13 @@ class Client:
             again = retry.of_status(call, status)
             if broken and again is None and status < 400:
                 again = retry.Verdict.AGAIN if call.safe else retry.Verdict.UNKNOWN
-            if again is retry.Verdict.AGAIN and not last:
+            if again is retry.Verdict.AGAIN:
                 after = answer.headers.get("retry-after")
-                await self._wait(attempt, after, f"{call.method} {call.path}: {status}", shared=status == 429)
-                continue
+                why = f"{call.method} {call.path}: {status}"
+                if await self._again(attempt, began, why, after, shared=status == 429):
+                    continue
             if (200 <= status < 300 and not broken) or status in accept:
+                self._budget.earn()
                 return reply
             raise self._refused(call, reply, request, again)
         raise AssertionError("the last attempt returns or raises")
@@ -117,8 +132,11 @@ class Client:
             began = time.monotonic()
             status = "no answer"
             try:
-                answer = await self._http.request(call.method, call.path, headers=headers, **extra)
+                async with asyncio.timeout(self._limit):
+                    answer = await self._http.request(call.method, call.path, headers=headers, **extra)
                 status = str(answer.status_code)
+            except TimeoutError:
+                raise httpx.ReadTimeout(f"no whole answer in {self._limit:g} s") from None
             finally:
                 if self._trace:
                     took = (time.monotonic() - began) * 1000
@@ -137,14 +155,32 @@ class Client:
                 return
             self.offset = round((there - time.time()) * 1000)
 
-    async def _wait(self, attempt: int, after: str | None, why: str, *, shared: bool = False) -> None:
+    async def _again(
+        self, attempt: int, began: float, why: str, after: str | None = None, *, shared: bool = False
+    ) -> bool:
+        """Wait before the next attempt and return True; False when there is to be none.
+
+        `began` is when the call was first sent (monotonic seconds), `after` a Retry-After header. A `shared` wait
+        slows everybody down. Raises `StoppedError` when the run is asked to stop meanwhile.
+        """
         seconds = retry.wait(attempt, after)
-        if self._notice and seconds >= 1:
-            self._notice(f"waiting {seconds:.0f} s: {why}")
-        if shared:
-            self._pace.pause(seconds)  # whoever comes next waits at the gate, this call too
-        else:
-            await asyncio.sleep(seconds)
+        over = time.monotonic() - began + seconds > retry.LONGEST
+        if attempt == retry.ATTEMPTS - 1 or over or not self._spend():
+            return False
+        news = self._pace.pause(seconds) if shared else True  # whoever comes next waits at the gate, this call too
+        if self._notice and seconds >= 1 and news:
+            self._notice(f"waiting {seconds:.0f} s{' with all calls' if shared else ''}: {why}")
+        if not shared:
+            await self._pace.sleep(seconds)
+        return True
+
+    def _spend(self) -> bool:
+        """Take one retry out of the run's budget; say so once when it is empty."""
+        there = self._budget.spend()
+        if not there and self._notice and not self._told:
+            self._told = True
+            self._notice("the platform fails so often that this run tries nothing again from here on")
+        return there
 
     @staticmethod
     def _wants_token(reply: Reply) -> bool:

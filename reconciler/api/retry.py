@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import email.utils
+import math
 import random
 import time
 from enum import Enum
@@ -13,6 +14,30 @@ from reconciler.core.resource import Call
 
 ATTEMPTS = 6
 BASE, CAP = 0.5, 30.0
+LONGEST = 300.0
+"""Seconds: no Retry-After is obeyed beyond, and no call is tried for longer."""
+
+
+class Budget:
+    """How often a whole run may try again: so many times, and once more for every ten calls that went well.
+
+    A platform that is down is noticed once, not once for each of a thousand objects.
+    """
+
+    def __init__(self, first: int = 100, earned: float = 0.1) -> None:
+        self._left = float(first)
+        self._earned = earned
+
+    def earn(self) -> None:
+        """Note a call that went well."""
+        self._left += self._earned
+
+    def spend(self) -> bool:
+        """Take one retry; tell whether there was one."""
+        if self._left < 1:
+            return False
+        self._left -= 1
+        return True
 
 
 class Verdict(Enum):
@@ -39,11 +64,19 @@ def of_status(call: Call, status: int) -> Verdict | None:
 
 def wait(attempt: int, retry_after: str | None) -> float:
     """Return the seconds to wait before attempt number `attempt` + 1: Retry-After, else backoff with full jitter."""
-    if retry_after:
-        try:
-            return min(max(float(retry_after), 0.0), 300.0)
-        except ValueError:
-            when = email.utils.parsedate_to_datetime(retry_after) if "," in retry_after else None
-            if when is not None:
-                return min(max(when.timestamp() - time.time(), 0.0), 300.0)
+    named = _seconds(retry_after) if retry_after else None
+    if named is not None:
+        return min(max(named, 0.0), LONGEST)
     return random.uniform(0, min(CAP, BASE * 2**attempt))
+
+
+def _seconds(retry_after: str) -> float | None:
+    """Return how long a Retry-After header, seconds or a date (RFC 9110, 10.2.3), asks to wait; None for nonsense."""
+    try:
+        found = float(retry_after)
+    except ValueError:
+        try:
+            return email.utils.parsedate_to_datetime(retry_after).timestamp() - time.time()
+        except ValueError:
+            return None
+    return found if math.isfinite(found) else None

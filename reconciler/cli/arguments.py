@@ -48,6 +48,7 @@ class Writing:
 
     auto_approve: bool
     allow_delete: bool
+    time_limit: float | None
     parallelism: int
     lock_timeout: float
     wait_timeout: float
@@ -103,6 +104,8 @@ def writer(function: F) -> F:
                      help="Seconds to wait for the platform to finish a transition."),
         click.option("--settle", default=5.0, type=click.FloatRange(0), show_default=True,
                      help="Seconds after which an object missing from lists is believed not to exist."),
+        click.option("--time-limit", type=click.FloatRange(0, min_open=True), metavar="SECONDS",
+                     help="Stop in good order after so long, as Ctrl-C does."),
         click.option("--allow-delete", is_flag=True, help="Allow deletes in a protected environment for this run."),
     ):  # fmt: skip
         function = option(function)

@@ -6,6 +6,7 @@ import asyncio
 import json
 import signal
 import sys
+import threading
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,17 +25,20 @@ from reconciler.core.resource import Resource
 from reconciler.core.state import Record, State
 from reconciler.core.steps import steps
 from reconciler.core.values import Secret, leaves
-from reconciler.engine.apply import Outcome, Run, Stop
+from reconciler.engine.apply import Outcome, Run
 from reconciler.engine.questions import ask
 from reconciler.engine.rebuild import twins
 from reconciler.engine.refresh import Lives, refresh, refresh_saved
 from reconciler.engine.settle import settle_pending
+from reconciler.engine.stop import Stop
 from reconciler.engine.work import Settings
 from reconciler.manifests.load import Project
 from reconciler.render.text import plan_text
 from reconciler.resources import kinds
 from reconciler.resources._lookup import FINDERS
 from reconciler.secrets import SecretStore, missing_problem
+
+INTERRUPTED = "interrupted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +216,7 @@ async def applied(session: Session, want: Want, writing: Writing, *, verb: str, 
                 await store.append(records)
             api.redact_with(secrets.redact)
             settings = Settings(writing.parallelism, writing.wait_timeout, writing.settle)
-            outcome = await _run(plan, settled, lives, api, store, secrets, settings)
+            outcome = await _run(plan, settled, lives, api, store, secrets, settings, writing.time_limit)
             store.commit()
         finally:
             store.unlock()
@@ -220,24 +224,39 @@ async def applied(session: Session, want: Want, writing: Writing, *, verb: str, 
 
 
 async def _run(
-    plan: Plan, state: State, lives: Lives, api: Any, store: Any, secrets: SecretStore, settings: Settings
+    plan: Plan,
+    state: State,
+    lives: Lives,
+    api: Any,
+    store: Any,
+    secrets: SecretStore,
+    settings: Settings,
+    time_limit: float | None,
 ) -> Outcome:
     stop = Stop()
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     assert task is not None
 
-    def interrupted() -> None:
-        if stop.asked:
-            task.cancel()
-        stop.asked = True
+    def ask(why: str) -> None:
+        stop.ask(why)
+        api.stop()
         say("Stopping: what is under way is finished and written; once more stops at once.")
 
+    def interrupted() -> None:
+        if not stop.asked:
+            ask(INTERRUPTED)
+        elif task.cancel():
+            say("Stopped at once. Run it again: it finds out what became of the calls that were under way.")
+
+    timer = loop.call_later(time_limit, ask, f"after {time_limit:g} s") if time_limit is not None else None
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, interrupted)
     progress = Progress(len(steps(plan, state)), secrets.redact)
     try:
         return await Run(plan, state, lives, kinds(), api, store, secrets, SystemClock(), progress, settings, stop).go()
     finally:
+        if timer is not None:
+            timer.cancel()
         progress.close()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(number)
@@ -264,14 +283,17 @@ def _tell(outcome: Outcome, verb: str, secrets: SecretStore) -> int:
         say(f"Everything that was done is in the state. Correct the cause and run {verb} again: it goes on from here.")
     elif left:
         names = ", ".join(sorted({step.change.address for step in left}))
-        say(f"Stopped before: {names}. Run {verb} again to go on from here.")
-    if outcome.interrupted:
+        when = "" if outcome.stopped == INTERRUPTED else f" {outcome.stopped}"
+        say(f"Stopped{when} before: {names}. Run {verb} again to go on from here.")
+    if outcome.stopped == INTERRUPTED:
         return 130
     return 0 if outcome.ok else 1
 
 
 def run(coroutine: Any) -> Any:
-    """Run an async command to its end; an error inside a task group is raised as itself."""
+    """Run an async command to its end; an error inside a task group is raised as itself. SIGTERM is as Ctrl-C."""
+    in_main = threading.current_thread() is threading.main_thread()
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler) if in_main else None
     try:
         return asyncio.run(coroutine)
     except asyncio.CancelledError:
@@ -281,3 +303,6 @@ def run(coroutine: Any) -> Any:
         if found:
             raise found[0] from None
         raise
+    finally:
+        if in_main:
+            signal.signal(signal.SIGTERM, before)

@@ -6,7 +6,7 @@ is removed only if we wrote it last time and no longer do.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -62,6 +62,7 @@ class _Walk:
     shared: Sequence[str]
     sensitive: Sequence[str]
     secret_changed: SecretChanged
+    only: Collection[Path] | None = None
     fields: list[FieldChange] = field(default_factory=list)
     ops: list[Tree] = field(default_factory=list)
     unchecked: list[Path] = field(default_factory=list)
@@ -154,9 +155,17 @@ class _Walk:
             self._edit((*path, key), (*at, "-"), MISSING, member, before.get(key, MISSING))
 
     def _edit(self, path: Path, at: Path, old: Tree, new: Tree, applied: Tree) -> None:
+        if self.only is not None and not any(_related(path, place) for place in self.only):
+            return
         hidden = isinstance(new, Secret) or any(matches(place, path) for place in self.sensitive)
         self.fields.append(FieldChange(path, old, new, _cause(new, applied, old), hidden))
         self.ops.append(_op(at, old, MISSING if new is MISSING else without_nulls(new)))
+
+
+def _related(one: Path, other: Path) -> bool:
+    """Tell whether one of two places is the other, or lies in it."""
+    shorter = min(len(one), len(other))
+    return one[:shorter] == other[:shorter]
 
 
 def _alike(want: Tree, live: Tree) -> bool:
@@ -239,13 +248,15 @@ def compare(
     shared: Sequence[str] = (),
     sensitive: Sequence[str] = (),
     secret_changed: SecretChanged = _never,
+    only: Collection[Path] | None = None,
 ) -> Delta:
     """Return what must change in `live` so that it shows `desired`.
 
     `applied` is what we wrote last (MISSING when we never did); `ignore`, `shared` and `sensitive` are
-    pointers into the body. All three trees are in the kind's canonical form.
+    pointers into the body. All three trees are in the kind's canonical form. `only` leaves everything but these
+    places, and what lies in or around them, as it is.
     """
-    walk = _Walk(rules, ignore, shared, sensitive, secret_changed)
+    walk = _Walk(rules, ignore, shared, sensitive, secret_changed, only)
     walk.value((), (), desired, applied, live)
     return Delta(tuple(walk.fields), tuple(walk.ops), tuple(walk.unchecked))
 

@@ -6,6 +6,7 @@ ReconcilerError               anything a user or the platform can cause; never a
 ├── StaleError                a saved plan no longer fits the state or the live objects
 ├── GuardError                the plan is refused by a guardrail or a protection
 ├── SecretError               a secret has no value
+├── StoppedError              the run was asked to stop while it waited
 └── ApiError                  the platform refused or could not be reached
     ├── AmbiguousError        the request may or may not have been carried out
     └── ConflictError         the object was changed elsewhere at the same place
@@ -64,10 +65,14 @@ class SecretError(ReconcilerError):
     """A `${secret.NAME}` has no value in any provider."""
 
 
+class StoppedError(ReconcilerError):
+    """The run was asked to stop while this waited; nothing of it is in flight and the next run goes on from here."""
+
+
 class ApiError(ReconcilerError):
     """The platform refused a call or could not be reached; `status` is 0 when no answer came."""
 
-    def __init__(self, problem: Problem, status: int = 0, code: str = "") -> None:
+    def __init__(self, problem: Problem | Sequence[Problem], status: int = 0, code: str = "") -> None:
         super().__init__(problem)
         self.status = status
         self.code = code

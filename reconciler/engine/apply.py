@@ -9,11 +9,12 @@ from typing import Literal
 
 from reconciler.core.kind import Kinds
 from reconciler.core.plan import Action, Plan
-from reconciler.core.problems import AmbiguousError, Problem, ReconcilerError, StateError
+from reconciler.core.problems import AmbiguousError, Problem, ReconcilerError, StateError, StoppedError
 from reconciler.core.resource import Live
 from reconciler.core.state import Record, State
 from reconciler.core.steps import Step, Verb, steps
 from reconciler.engine.ports import Api, Clock, Event, Journal, Listener, Secrets
+from reconciler.engine.stop import Stop, Stoppable
 from reconciler.engine.work import Settings, Work
 
 Result = Literal["done", "failed", "skipped"]
@@ -25,19 +26,13 @@ class Outcome:
 
     results: Mapping[str, tuple[Step, Result]]
     problems: tuple[Problem, ...] = ()
-    interrupted: bool = False
+    stopped: str = ""
+    """Why the run stopped before its end, if it did."""
 
     @property
     def ok(self) -> bool:
         """Whether everything was done."""
         return not self.problems and all(result == "done" for _, result in self.results.values())
-
-
-@dataclass(slots=True)
-class Stop:
-    """Asks a run to start nothing more; what is in flight is finished and written."""
-
-    asked: bool = False
 
 
 @dataclass(slots=True)
@@ -59,10 +54,18 @@ class Run:
     async def go(self) -> Outcome:
         """Carry out the plan. Raises only what makes going on impossible (the disk refuses the journal)."""
         todo = steps(self.plan, self.state)
-        work = Work(
-            self.kinds, self.api, self.journal, self.secrets, self.clock, self.listener, self.settings,
-            dict(self.state.resources), dict(self.state.pending), dict(self.lives),
-        )  # fmt: skip
+        clock = Stoppable(self.clock, self.stop)
+        work = Work.begin(
+            self.kinds,
+            self.api,
+            self.journal,
+            self.secrets,
+            clock,
+            self.listener,
+            self.settings,
+            self.state,
+            self.lives,
+        )
         await self._adopt(work)
         done = {key: asyncio.get_running_loop().create_future() for key in todo}
         slots = asyncio.Semaphore(self.settings.parallelism)
@@ -71,12 +74,13 @@ class Run:
         async def one(step: Step) -> None:
             needs = [await done[key] for key in step.needs if key in done]
             needs += [await made] if step.last else []
-            result: Result = "skipped"
+            result: Result | None = None
             if all(need == "done" for need in needs):
                 async with slots:
                     if not self.stop.asked:
                         result = await self._do(work, step, problems)
-            if result == "skipped":
+            if result is None:
+                result = "skipped"
                 self.listener.tell(Event("skipped", step.change.address, step.verb))
             done[step.key].set_result(result)
 
@@ -86,13 +90,16 @@ class Run:
                 group.create_task(one(step))
         results: dict[str, tuple[Step, Result]] = {key: (step, done[key].result()) for key, step in todo.items()}
         problems += await self._revive(work, results)
-        return Outcome(results, tuple(problems), self.stop.asked)
+        return Outcome(results, tuple(problems), self.stop.why)
 
     async def _do(self, work: Work, step: Step, problems: list[Problem]) -> Result:
         address, verb = step.change.address, step.verb
         self.listener.tell(Event("start", address, verb))
         try:
             ident = await getattr(work, verb.value)(step)
+        except StoppedError:
+            self.listener.tell(Event("skipped", address, verb))
+            return "skipped"
         except ReconcilerError as error:
             found = [
                 item if item.address else Problem(item.code, item.what, item.next, item.span, address)
@@ -100,10 +107,10 @@ class Run:
             ]
             problems += found
             self.listener.tell(Event("failed", address, verb, found[0].what))
-            intent = work.pending.get(address)
+            intent = work.ledger.pending.get(address)
             if intent and intent.action != "create" and not isinstance(error, AmbiguousError | StateError):
                 # refused, and known to be; a create says that itself: an error of the search after it proves nothing
-                await work.note(Record("settled", address))
+                await work.ledger.note(Record("settled", address))
             return "failed"
         self.listener.tell(Event("done", address, verb, ident=ident or ""))
         return "done"
@@ -111,12 +118,12 @@ class Run:
     async def _adopt(self, work: Work) -> None:
         """Write what no-ops still have to say to the state: a moved file, a new protection."""
         records = [
-            Record("bound", change.address, entry=work.entry_for(change, work.lives[change.address]))
+            Record("bound", change.address, entry=work.ledger.entry_for(change, work.ledger.lives[change.address]))
             for change in self.plan.changes
             if change.action is Action.NOOP and change.adopt
         ]
         if records:
-            await work.note(*records)
+            await work.ledger.note(*records)
 
     async def _revive(self, work: Work, results: Mapping[str, tuple[Step, Result]]) -> list[Problem]:
         """Enable the old flow of a replace again when its successor could not be made."""
@@ -129,6 +136,8 @@ class Run:
                 try:
                     await work.revive(step)
                     self.listener.tell(Event("done", step.change.address, "enable again", ident=step.ident or ""))
+                except StoppedError:
+                    pass  # it was asked for and is under way
                 except ReconcilerError as error:
                     problems += error.problems
         return problems

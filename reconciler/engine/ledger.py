@@ -1,0 +1,128 @@
+"""What a run knows as it goes: entries, intents and live objects, each outcome durable before it is believed."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+
+from reconciler.core.codec import encode
+from reconciler.core.fingerprint import UNPROVEN
+from reconciler.core.plan import Change
+from reconciler.core.problems import Problem, ReconcilerError
+from reconciler.core.resource import Call, Live
+from reconciler.core.state import Entry, Pending, Record, fold_into
+from reconciler.core.values import Fingerprint, Secret, Tree, canonical_json, refs, resolve, transform, without_nulls
+from reconciler.engine.ports import Api, Clock, Journal, Secrets
+
+
+@dataclass(slots=True)
+class Ledger:
+    """The books of one run."""
+
+    api: Api
+    journal: Journal
+    secrets: Secrets
+    clock: Clock
+    entries: dict[str, Entry]
+    pending: dict[str, Pending]
+    lives: dict[str, Live | None]
+
+    async def note(self, *records: Record) -> None:
+        """Make `records` durable, then believe them."""
+        await self.journal.append(records)
+        for record in records:
+            fold_into(self.entries, self.pending, record)
+
+    def known(self, tree: Tree) -> Tree:
+        """Return `tree` with references filled in from what exists by now."""
+        values = {}
+        for ref in refs(tree):
+            entry = self.entries.get(ref.address)
+            value = None if entry is None else entry.id if ref.field == "id" else entry.outputs.get(ref.field)
+            if value is None or value == "":
+                raise ReconcilerError(Problem("unknown-reference", f"{ref} is not known", f"apply {ref.address} first"))
+            values[ref] = value
+        return resolve(tree, values)
+
+    def clear(self, call: Call) -> Call:
+        """Return `call` with secrets in clear: only for the moment of sending."""
+        reveal = self.secrets.reveal
+        body = transform(call.body, lambda leaf: reveal(leaf) if isinstance(leaf, Secret) else leaf)
+        return replace(call, body=body)
+
+    def remembered(self, body: Tree, unproven: bool = False) -> Tree:
+        """Return `body` as the state keeps it: secrets as fingerprints, explicit nulls left out."""
+
+        def leaf(value: Tree) -> Tree:
+            if not isinstance(value, Secret):
+                return value
+            return UNPROVEN if unproven else self.secrets.fingerprint(value)
+
+        return transform(without_nulls(body), leaf)
+
+    def entry_for(self, change: Change, live: Live | None) -> Entry:
+        """Return the entry after a no-op: the manifest's words, and the fingerprints already there."""
+        before = self.entries[change.address]
+        assert live is not None
+        return replace(
+            before,
+            etag=live.etag,
+            file=change.file,
+            applied=_keep_prints(without_nulls(self.known(change.desired)), before.applied),
+            dependencies=change.dependencies,
+            protect=change.protect,
+            allow_data_loss=change.allow_data_loss,
+            outputs=live.outputs,
+        )
+
+    def entry(self, change: Change, live: Live, applied: Tree) -> Entry:
+        """Return the entry of an object that now is as `applied` says."""
+        before = self.entries.get(change.address)
+        return Entry(
+            kind=change.kind,
+            id=live.id,
+            etag=live.etag,
+            file=change.file,
+            applied=applied,
+            dependencies=change.dependencies,
+            protect=change.protect,
+            allow_data_loss=change.allow_data_loss,
+            outputs=live.outputs,
+            deposed=before.deposed if before else (),
+        )
+
+    async def intend(self, change: Change, action: str, body: Tree, ident: str | None = None) -> Pending:
+        """Make the intent to do `action` durable and return it; `body` is what is about to be sent."""
+        kept = self.remembered(body) if body is not None else None
+        pending = Pending(
+            action=action,  # type: ignore[arg-type]
+            kind=change.kind,
+            at=self.clock.now(),
+            offset=self.api.offset,
+            id=ident,
+            name=str(kept.get("name", "")) if isinstance(kept, dict) else "",
+            body=kept,
+            fingerprint=_digest(kept),
+            file=change.file,
+            dependencies=change.dependencies,
+            protect=change.protect,
+            allow_data_loss=change.allow_data_loss,
+        )
+        await self.note(Record("intent", change.address, pending=pending))
+        return pending
+
+
+def _keep_prints(desired: Tree, applied: Tree) -> Tree:
+    """Return `desired` with each secret as the fingerprint that stands at its place in `applied`."""
+    if isinstance(desired, Secret):
+        return applied if isinstance(applied, Fingerprint) else None
+    if isinstance(desired, dict):
+        before = applied if isinstance(applied, dict) else {}
+        kept = {key: _keep_prints(value, before.get(key)) for key, value in desired.items()}
+        return {key: value for key, value in kept.items() if value is not None}
+    return desired
+
+
+def _digest(body: Tree) -> str:
+    """Return the digest that tells this body from another, for people who read a journal."""
+    return hashlib.sha256(canonical_json(encode(body)).encode()).hexdigest() if body is not None else ""
