@@ -40,8 +40,8 @@ class Editing:
         fields = change.fields if change.action is Action.UPDATE else todo.fields if isinstance(todo, Delta) else ()
         only = {item.path for item in fields} if change.action is Action.UPDATE else None
         if not kind.settled(live):  # no change is taken in the middle of a transition (1420, 1421, 1422)
-            live = await self.waiting.settled(kind, change, live.id)
-            todo = self._left(kind, change, desired, applied, start, live, fields, only)
+            live = start = await self.waiting.settled(kind, change, live.id)  # what it went through is nobody's edit
+            todo = self.compare(kind, change, desired, applied, live, only)
             if not todo:
                 return live
         for _ in range(_REBASES):
