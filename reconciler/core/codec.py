@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from reconciler.core.diff import FieldChange
+from reconciler.core.migrations import migrate
 from reconciler.core.plan import Action, Change, Drift, DriftField, Plan
 from reconciler.core.problems import Problem, ReconcilerError, StateError
 from reconciler.core.resource import Call
@@ -156,16 +157,11 @@ def state_of(data: Any, source: str) -> State:
     """
     version = data.get("version") if isinstance(data, dict) else None
     if isinstance(version, int) and version > VERSION:
-        raise StateError(
-            Problem(
-                "state-too-new",
-                f"{source} was written by a newer reconciler (state version {version}, this one knows {VERSION})",
-                "upgrade reconciler",
-            )
-        )
+        raise too_new(source, version)
     try:
-        if version != VERSION:
+        if not isinstance(version, int) or version < 1:
             raise ValueError(f"no known state version ({version!r})")  # noqa: TRY301
+        data = migrate(data, version)
         return State(
             lineage=str(data["lineage"]),
             environment=str(data["environment"]),
@@ -184,6 +180,12 @@ def state_of(data: Any, source: str) -> State:
                 f"restore it from {source}.backup or from git; nothing was changed",
             )
         ) from None
+
+
+def too_new(source: str, version: int) -> StateError:
+    """Return the error about a file that a later version wrote."""
+    what = f"{source} was written by a newer reconciler (state version {version}, this one knows {VERSION})"
+    return StateError(Problem("state-too-new", what, "upgrade reconciler"))
 
 
 def record_json(record: Record) -> Json:

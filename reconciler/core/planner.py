@@ -13,6 +13,7 @@ from reconciler.core.kind import Kind, Rules
 from reconciler.core.leaving import leaving
 from reconciler.core.plan import EVERYTHING, Action, Change, Plan
 from reconciler.core.problems import Problem
+from reconciler.core.renames import renames
 from reconciler.core.resource import Call, Live, Resource
 from reconciler.core.state import Entry
 from reconciler.core.values import (
@@ -84,7 +85,14 @@ def plan(world: World) -> Plan:
         scope=tuple(sorted(world.scope)),
         destroy=world.destroy,
         objections=(*walk.objections, *problems),
-        warnings=tuple(walk.cautions),
+        warnings=(*walk.cautions, *(_renamed(*pair) for pair in renames(changes, state, world.kinds))),
+    )
+
+
+def _renamed(old: str, new: str) -> str:
+    return (
+        f"{old} leaves and {new} comes with the same content: if it was only renamed, add "
+        f"moved: [{{from: {old}, to: {new}}}] to reconciler.yaml and nothing is deleted or made anew"
     )
 
 

@@ -9,32 +9,34 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
-import fcntl
-import getpass
+import errno
 import json
 import os
 import shutil
-import socket
-import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from reconciler.core.codec import record_json, record_of, state_json, state_of
+from reconciler.core.codec import record_json, record_of, state_json, state_of, too_new
+from reconciler.core.migrations import migrate_record
 from reconciler.core.problems import Problem, StateError
-from reconciler.core.state import Record, State, fold
+from reconciler.core.state import VERSION, Record, State, fold
+from reconciler.stores.lock import FileLock
+
+_ROOM = 64 * 1024
+"""Bytes that must be free before anything is sent: the first intents of a run."""
 
 
 class LocalStore:
     """The state of one environment in `folder`. Reading takes no lock; writing wants `lock` first."""
 
     def __init__(self, folder: Path, environment: str) -> None:
-        self._folder = folder
-        self.path = folder / f"{environment}.json"
-        self._journal = folder / f"{environment}.journal"
-        self._lock_path = folder / f"{environment}.lock"
-        self._lock_file: Any = None
+        named = folder / f"{environment}.json"
+        # a state that is a link to another place is written there: a rename would only replace the link
+        self.path = named.resolve() if named.is_symlink() else named
+        self._folder = self.path.parent
+        self._journal = self.path.with_suffix(".journal")
+        self._lock = FileLock(self.path.with_suffix(".lock"))
         self._base: State | None = None
         self._handle: Any = None
         self._waiting: list[tuple[Sequence[Record], asyncio.Future[None]]] = []
@@ -87,8 +89,10 @@ class LocalStore:
             return []
         try:
             header, *rest = (json.loads(line) for line in whole)
-            lineage, serial = str(header["lineage"]), int(header["serial"])
-            records = [record_of(item) for item in rest]
+            lineage, serial, version = str(header["lineage"]), int(header["serial"]), int(header.get("version", 1))
+            if version > VERSION:
+                raise too_new(str(self._journal), version)
+            records = [record_of(migrate_record(item, version)) for item in rest]
         except (ValueError, KeyError, TypeError) as error:
             raise StateError(
                 Problem(
@@ -111,57 +115,55 @@ class LocalStore:
 
     # -- locking ---------------------------------------------------------------------------------------------
     def lock(self, command: str, timeout: float = 0) -> None:
-        """Take the lock, waiting up to `timeout` seconds; the system releases it when the process dies.
+        """Take the lock, waiting up to `timeout` seconds, and see that the state can be written at all.
 
-        Raises `StateError` naming the holder when somebody else has it, or when the folder cannot be written.
+        Raises `StateError` naming the holder when somebody else has it, or saying why the folder cannot be written:
+        before anything is sent.
         """
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            handle = self._lock_path.open("a+", encoding="utf-8")
+            self._lock.take(command, timeout)
+            self._probe()
         except OSError as error:
-            raise StateError(
-                Problem(
-                    "state-not-writable",
-                    f"the state folder {self._folder} cannot be written: {error.strerror}",
-                    "fix its permissions, or choose another with --state-dir",
-                )
-            ) from None
-        give_up = time.monotonic() + timeout
-        while True:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() >= give_up:
-                    handle.seek(0)
-                    holder = handle.read().strip() or "an unknown process"
-                    handle.close()
-                    raise StateError(
-                        Problem(
-                            "locked",
-                            f"the state is locked by {holder}",
-                            "wait for it to end, or pass --lock-timeout SECONDS",
-                        )
-                    ) from None
-                time.sleep(0.1)
-        handle.seek(0)
-        handle.truncate()
-        since = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-        handle.write(f"{command} of {getpass.getuser()}@{socket.gethostname()}, process {os.getpid()}, since {since}\n")
-        handle.flush()
-        self._lock_file = handle
+            self._lock.release()
+            advice = "fix its permissions, or choose another with --state-dir"
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                advice = "free some space, or choose another with --state-dir"
+            what = f"the state folder {self._folder} cannot be written: {error.strerror or error}"
+            raise StateError(Problem("state-not-writable", what, advice)) from None
+        except StateError:
+            self._lock.release()
+            raise
+
+    def _probe(self) -> None:
+        """Write, flush and rename as a run will, with room for the state twice over and a journal of its size."""
+        for path in (self.path, self._journal):
+            if path.is_mount():
+                what = f"{path} is a mount of its own and cannot be replaced in one step"
+                raise StateError(Problem("state-is-mount", what, f"mount its folder {self._folder} instead"))
+            if path.exists() and not os.access(path, os.R_OK | os.W_OK):
+                raise OSError(errno.EACCES, f"{path.name} may not be written")
+        size = self.path.stat().st_size if self.path.exists() else 0
+        spare = self.path.with_name(self.path.name + ".probe")
+        try:
+            with spare.open("wb") as handle:
+                handle.write(b"\0" * _ROOM)
+                handle.flush()
+                os.fsync(handle.fileno())
+            spare.replace(spare.with_name(self.path.name + ".tmp"))
+        finally:
+            spare.unlink(missing_ok=True)
+            spare.with_name(self.path.name + ".tmp").unlink(missing_ok=True)
+        disk = os.statvfs(self._folder)
+        if disk.f_blocks and disk.f_bavail * disk.f_frsize < 3 * size + _ROOM:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def unlock(self) -> None:
         """Release the lock; harmless when it is not held."""
         if self._handle is not None:
-            self._handle.close()  # what it holds is durable; the next command folds it
-            self._handle = None
-        if self._lock_file is not None:
             with contextlib.suppress(OSError):
-                self._lock_file.seek(0)
-                self._lock_file.truncate()
-            self._lock_file.close()
-            self._lock_file = None
+                self._handle.close()  # what it holds is durable; the next command folds it
+            self._handle = None
+        self._lock.release()
 
     # -- writing ---------------------------------------------------------------------------------------------
     def begin(self, fresh: State) -> State:
@@ -169,7 +171,7 @@ class LocalStore:
 
         Raises `StateError`, also when the folder cannot be written: before anything is sent.
         """
-        assert self._lock_file is not None
+        assert self._lock.held
         try:
             state = self._read_file()
             if state is None:
@@ -222,7 +224,7 @@ class LocalStore:
         assert self._base is not None
         if self._handle is None:
             self._handle = self._journal.open("w", encoding="utf-8")
-            header = {"lineage": self._base.lineage, "serial": self._base.serial}
+            header = {"version": VERSION, "lineage": self._base.lineage, "serial": self._base.serial}
             lines = json.dumps(header) + "\n" + lines
         self._handle.write(lines)
         self._handle.flush()
@@ -247,7 +249,7 @@ class LocalStore:
 
     def replace(self, wanted: State, after: State | None) -> State:
         """Put `wanted` in the place of the state `after`, under the lock; its serial becomes one that follows."""
-        assert self._lock_file is not None
+        assert self._lock.held
         serial = max(wanted.serial, after.serial + 1 if after else 0)
         state = dataclasses.replace(wanted, serial=serial)
         try:

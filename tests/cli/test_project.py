@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.conftest import FLOW, Cli, Server
+from tests.conftest import FLOW, ROOT, Cli, Server
 
 HEAD = "apiVersion: reconciler/v1\nkind: Project\nmetadata: {name: p}\nspec:\n"
 
@@ -284,3 +285,37 @@ def test_the_emulator_command_serves(tmp_path: Path) -> None:
         with httpx.Client(transport=httpx.HTTPTransport(retries=7)) as client:
             assert "identity" in client.get(f"http://127.0.0.1:{port}/").json()
         process.terminate()
+
+
+@pytest.mark.parametrize("example", sorted(path.name for path in (ROOT / "examples").iterdir() if path.is_dir()))
+def test_a_rename_without_moved_is_suggested(live: Cli, example: str) -> None:
+    live.example(example)
+    live.ok("apply", "-y")
+    manifest = f"{example}.yaml"
+    text = (live.folder / manifest).read_text(encoding="utf-8")
+    name = re.findall(r"(?m)^metadata:\s*\{?\s*name: ([a-z0-9-]+)", text)[-1]
+    live.write(manifest, re.sub(rf"(?m)^(metadata:\s*\{{?\s*name: ){name}(?=[\s}}]|$)", r"\1brand-new", text))
+    plan = live.ok("plan").out
+    wanted = f"moved: [{{from: {name}, to: brand-new}}]"
+    assert wanted in plan.replace("\n", " ")
+    file = live.folder / "reconciler.yaml"
+    live.write(file.name, (file.read_text(encoding="utf-8").rstrip() if file.exists() else HEAD) + f"\n  {wanted}\n")
+    kept = live.changes()
+    assert set(kept.values()) <= {"update"}, "what is renamed is neither deleted nor made anew"
+    assert "moved:" not in live.ok("plan").out
+
+
+def test_a_part_that_moves_is_suggested_by_its_address(live: Cli) -> None:
+    live.example("kinesis")
+    live.example("customer-io")
+    live.ok("apply", "-y")
+    live.edit("customer-io.yaml", "name: customer-io", "name: other")
+    live.edit("customer-io.yaml", "data.identifiers.cio_id", "data.identifiers.email")
+    plan = live.ok("plan").out
+    assert "moved: [{from: customer-io, to: other}]" in plan, "one line that differs is an update after the move"
+    live.edit("customer-io.yaml", "description: Streaming Source", "description: Another Source")
+    live.edit("customer-io.yaml", "description: Streaming Target", "description: Another Target")
+    plan = live.ok("plan").out
+    assert "moved: [{from: customer-io, to" not in plan
+    assert "moved: [{from: customer-io/flow, to: other/flow}]" in plan
+    assert "kinesis" not in plan.partition("Warning")[2]

@@ -1,0 +1,80 @@
+"""One writer at a time: a lock of the operating system on a file, with the holder's name in it."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import getpass
+import os
+import socket
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from reconciler.core.problems import Problem, StateError
+
+
+class FileLock:
+    """The lock of one state; the system releases it when the process dies."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: Any = None
+
+    @property
+    def held(self) -> bool:
+        """Whether this process holds it."""
+        return self._file is not None
+
+    def take(self, command: str, timeout: float) -> None:
+        """Take the lock for `command`, waiting up to `timeout` seconds.
+
+        Raises `StateError` naming the holder when somebody else has it, `OSError` when there can be no such file.
+        """
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        handle = self._path.open("a+", encoding="utf-8")
+        give_up = time.monotonic() + timeout
+        while not self._try(handle):
+            if time.monotonic() >= give_up:
+                handle.seek(0)
+                holder = handle.read().strip() or "an unknown process"
+                handle.close()
+                what = f"the state is locked by {holder}"
+                raise StateError(Problem("locked", what, "wait for it to end, or pass --lock-timeout SECONDS"))
+            time.sleep(0.1)
+        self._file = handle
+        handle.seek(0)
+        handle.truncate()
+        since = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+        handle.write(f"{command} of {_who()}@{socket.gethostname()}, process {os.getpid()}, since {since}\n")
+        handle.flush()
+
+    def _try(self, handle: Any) -> bool:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        except OSError as error:
+            handle.close()
+            what = f"the file system of {self._path.parent} gives no locks: {error.strerror or error}"
+            advice = "keep the state on a local disk, or a share that supports flock: choose another with --state-dir"
+            raise StateError(Problem("no-locks", what, advice)) from None
+        return True
+
+    def release(self) -> None:
+        """Release it; harmless when it is not held."""
+        if self._file is not None:
+            with contextlib.suppress(OSError):
+                self._file.seek(0)
+                self._file.truncate()
+            with contextlib.suppress(OSError):
+                self._file.close()
+            self._file = None
+
+
+def _who() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user id without a name
+        return f"user {os.getuid()}"

@@ -1,0 +1,141 @@
+"""Where a state cannot be kept is said before anything is sent; older and newer formats are told apart."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from reconciler.core import migrations
+from reconciler.core.migrations import migrate, migrate_record
+from reconciler.core.problems import StateError
+from reconciler.stores import local
+from reconciler.stores.local import LocalStore
+from tests.conftest import Cli, Server
+from tests.unit.test_state import EMPTY, store
+
+
+def test_a_full_disk(live: Cli, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    full = SimpleNamespace(f_blocks=1000, f_bavail=3, f_frsize=4096)
+    monkeypatch.setattr(local.os, "statvfs", lambda _: full)
+    live.example("customer-io")
+    refused = live("apply", "-y")
+    assert refused.code == 1
+    assert "No space left on device (free some space, or choose another with --state-dir)" in refused.err
+    assert server.requests == []
+
+
+@pytest.mark.parametrize("step", ["fsync", "replace"])
+def test_a_file_system_that_cannot_do_it(live: Cli, server: Server, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(*((local.os, "fsync") if step == "fsync" else (Path, "replace")), refuse)
+    live.example("customer-io")
+    refused = live("apply", "-y")
+    assert "Read-only file system (fix its permissions, or choose another with --state-dir)" in refused.err
+    assert server.requests == []
+
+
+def test_a_file_system_without_locks(live: Cli, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    live.example("customer-io")
+    refused = live("apply", "-y")
+    assert "gives no locks: No locks available" in refused.err
+    assert server.requests == []
+
+
+def test_a_state_mounted_by_itself(live: Cli, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Path, "is_mount", lambda path: path.name == "default.json")
+    live.example("customer-io")
+    refused = live("apply", "-y")
+    assert "default.json is a mount of its own" in refused.err
+    assert "mount its folder" in refused.err
+    assert server.requests == []
+
+
+def test_a_state_that_is_a_link_is_written_where_it_points(live: Cli, tmp_path: Path) -> None:
+    live.example("customer-io")
+    live.ok("apply", "-y")
+    there = tmp_path / "elsewhere" / "shared.json"
+    there.parent.mkdir()
+    link = live.folder / "state" / "default.json"
+    link.rename(there)
+    link.symlink_to(there)
+    live.edit("customer-io.yaml", "Streaming Dataflow for", "Another Dataflow for")
+    live.ok("apply", "-y")
+    assert link.is_symlink()
+    assert json.loads(there.read_text())["serial"] == 2
+    assert live("plan", "--detailed-exitcode").code == 0
+
+
+def test_a_newer_journal_is_not_touched(tmp_path: Path) -> None:
+    store(tmp_path, 1).unlock()
+    journal = tmp_path / "default.journal"
+    journal.write_text(journal.read_text().replace('{"version": 1', '{"version": 99', 1))
+    with pytest.raises(StateError, match=r"newer reconciler \(state version 99"):
+        LocalStore(tmp_path, "default").read()
+
+
+# -- migrations ---------------------------------------------------------------------------------------------------
+def renamed(data: dict[str, Any]) -> dict[str, Any]:
+    """Take a format in which an entry's `kind` was called `type` to the next."""
+    entries = {
+        address: {"kind" if key == "type" else key: value for key, value in entry.items()}
+        for address, entry in data["resources"].items()
+    }
+    return {**data, "resources": entries}
+
+
+STEPS = {0: renamed, 1: lambda data: {**data, "more": True}}
+
+
+def test_versions_are_taken_one_by_one() -> None:
+    old = {"version": 0, "resources": {"a": {"type": "Flow", "id": "1"}}, "pending": {}}
+    new = migrate(old, 0, to=2, steps=STEPS)
+    assert new == {"version": 2, "resources": {"a": {"kind": "Flow", "id": "1"}}, "pending": {}, "more": True}
+    assert migrate(old, 1, to=1, steps=STEPS) is old
+    assert old["resources"]["a"] == {"type": "Flow", "id": "1"}, "what was read is not changed"
+    with pytest.raises(ValueError, match="no known state version"):
+        migrate(old, 0, to=3, steps=STEPS)
+
+
+def test_a_line_of_a_journal_goes_the_same_way() -> None:
+    line = {"event": "bound", "address": "a", "entry": {"type": "Flow", "id": "1"}}
+    assert migrate_record(line, 0, to=1, steps=STEPS) == {**line, "entry": {"kind": "Flow", "id": "1"}}
+    gone = {"event": "gone", "address": "a", "id": "1"}
+    assert migrate_record(gone, 0, to=1, steps=STEPS) == gone
+
+
+def test_an_old_state_and_its_journal_are_read_and_written_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As if the next version called `kind` what this one called `type`."""
+    store(tmp_path, 2).unlock()
+    for name in ("default.json", "default.journal"):
+        path = tmp_path / name
+        path.write_text(path.read_text().replace('"kind"', '"type"'))
+    monkeypatch.setattr(migrations, "STEPS", {1: renamed})
+    for module in ("reconciler.core.codec", "reconciler.stores.local"):
+        monkeypatch.setattr(f"{module}.VERSION", 2)
+    monkeypatch.setattr("reconciler.core.codec.migrate", lambda data, version: migrate(data, version, to=2))
+    monkeypatch.setattr(
+        "reconciler.stores.local.migrate_record", lambda data, version: migrate_record(data, version, to=2)
+    )
+    writer = LocalStore(tmp_path, "default")
+    writer.lock("test")
+    state = writer.begin(EMPTY)
+    writer.unlock()
+    assert {name: entry.kind for name, entry in state.resources.items()} == {"a0": "Flow", "a1": "Flow"}
+    written = json.loads((tmp_path / "default.json").read_text())
+    assert written["version"] == 2
+    assert json.loads((tmp_path / "default.json.backup").read_text())["version"] == 1
