@@ -128,7 +128,7 @@ class Server:
 
 
 class Recorder:
-    """ASGI middleware: records requests, makes faults. A fault returns a status to answer with, or `drop`."""
+    """ASGI middleware: records requests, makes faults. A fault returns a status to answer with, `drop` or `hang`."""
 
     def __init__(self, app: Any, server: Server) -> None:
         self.app = app
@@ -155,7 +155,7 @@ class Recorder:
         if ours:
             self.server.requests.append(seen)
             for fault in list(self.server.before):
-                if await self._fault(fault(seen), send):
+                if await self._fault(fault(seen), receive, send):
                     return
         sent: list[Any] = []
 
@@ -172,14 +172,17 @@ class Recorder:
         seen.answer = json.loads(answer) if kind == b"application/json" else answer.decode()
         if ours:
             for fault in list(self.server.after):
-                if await self._fault(fault(seen), send):
+                if await self._fault(fault(seen), receive, send):
                     return
         for message in sent:
             await send(message)
 
-    async def _fault(self, verdict: Any, send: Any) -> bool:
+    async def _fault(self, verdict: Any, receive: Any, send: Any) -> bool:
         if verdict is None:
             return False
+        if verdict == "hang":
+            await receive()  # until the client goes away
+            return True
         if verdict == "drop":
             # half an answer, then silence: the client sees a broken connection
             await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"100")]})

@@ -53,7 +53,7 @@ class Client:
         redact: Callable[[str], str] = lambda text: text,
         trace: Say | None = None,
         notice: Say | None = None,
-        limit: float = REQUEST_LIMIT,
+        limit: float | None = None,
         budget: retry.Budget | None = None,
     ) -> None:
         self._http = http
@@ -67,7 +67,7 @@ class Client:
         self._redact = redact
         self._trace = trace
         self._notice = notice
-        self._limit = limit
+        self._limit = limit or REQUEST_LIMIT
         self._budget = budget or retry.Budget()
         self._told = False
         self.offset: int | None = None

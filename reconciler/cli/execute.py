@@ -293,7 +293,7 @@ def _tell(outcome: Outcome, verb: str, secrets: SecretStore) -> int:
 def run(coroutine: Any) -> Any:
     """Run an async command to its end; an error inside a task group is raised as itself. SIGTERM is as Ctrl-C."""
     in_main = threading.current_thread() is threading.main_thread()
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler) if in_main else None
+    before = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT)) if in_main else None
     try:
         return asyncio.run(coroutine)
     except asyncio.CancelledError:

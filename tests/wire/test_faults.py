@@ -130,12 +130,6 @@ def test_429_slows_down_and_goes_on(live: Cli, server: Server) -> None:
     one_of_each(server)
 
 
-def test_retry_after_is_read_in_both_forms() -> None:
-    assert retry.wait(0, "7") == 7
-    assert retry.wait(0, "Wed, 21 Oct 2015 07:28:00 GMT") == 0
-    assert 0 <= retry.wait(3, None) <= retry.CAP
-    assert retry.wait(0, "nonsense") <= retry.BASE
-
 
 def test_an_expired_token_is_renewed_once_for_all(live: Cli, server: Server) -> None:
     live.example("kinesis")

@@ -1,0 +1,243 @@
+"""How long a run waits, how often it tries, and how it stops when it is asked to."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from reconciler.api import client, retry
+from reconciler.api.pace import Pace
+from reconciler.core.problems import StoppedError
+from reconciler.engine.stop import Stop, Stoppable
+from tests.conftest import FLOW, Cli, Request, Server
+from tests.wire.test_faults import Once, one_of_each
+
+TOO_MANY = (429, [(b"retry-after", b"290")], {"error_code": "429050", "message": "Too many requests"})
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a backoff without Retry-After take no time."""
+    monkeypatch.setattr(retry, "BASE", 0.0)
+
+
+# -- retries ------------------------------------------------------------------------------------------------------
+def test_a_budget_is_spent_and_earned() -> None:
+    budget = retry.Budget(first=2, earned=0.5)
+    assert [budget.spend() for _ in range(3)] == [True, True, False]
+    budget.earn()
+    assert not budget.spend()
+    budget.earn()
+    assert budget.spend()
+
+
+def test_a_platform_that_is_down_is_noticed_once_for_all(
+    live: Cli, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live.example("kinesis")
+    live.example("customer-io")
+    live.ok("apply", "-y")
+    ample = retry.Budget
+    monkeypatch.setattr(retry, "Budget", lambda: ample(first=7, earned=0))
+    down = Once("GET", FLOW, (503, [], {"message": "down"}), times=10**6)
+    server.before.append(down)
+    server.clear()
+    failed = live("plan")
+    assert failed.code == 1
+    assert "503 down" in failed.err
+    assert failed.err.count("tries nothing again from here on") == 1
+    asked = [item for item in server.requests if item.path.startswith(FLOW)]
+    assert len(asked) <= 8 + 7, "eight objects, asked once each, and seven tries more"
+
+
+@pytest.mark.parametrize(
+    ("header", "low", "high"),
+    [
+        ("7", 7, 7),
+        ("0", 0, 0),
+        ("1e9", retry.LONGEST, retry.LONGEST),
+        ("Wed, 21 Oct 2015 07:28:00 GMT", 0, 0),
+        ("Wed, 21 Oct 2099 07:28:00 GMT", retry.LONGEST, retry.LONGEST),
+        ("inf", 0, retry.CAP),
+        ("nan", 0, retry.CAP),
+        ("soon, please", 0, retry.CAP),
+        ("", 0, retry.CAP),
+    ],
+)
+def test_retry_after(header: str, low: float, high: float) -> None:
+    assert low <= retry.wait(5, header) <= high
+
+
+def test_backoff_has_full_jitter(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retry, "BASE", 0.5)
+    waits = [[retry.wait(attempt, None) for _ in range(200)] for attempt in range(8)]
+    for attempt, found in enumerate(waits):
+        top = min(retry.CAP, 0.5 * 2**attempt)
+        assert max(found) <= top
+        assert min(found) < top / 4, "from nothing on"
+        assert max(found) > top * 3 / 4, "up to the whole"
+
+
+# -- time-outs ----------------------------------------------------------------------------------------------------
+def test_an_answer_that_never_comes(live: Cli, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "REQUEST_LIMIT", 0.3)
+    live.example("kinesis")
+    server.before.append(Once("GET", FLOW, "hang"))
+    server.after.append(Once("POST", f"{FLOW}/targetConnections", "hang"))
+    server.before.append(Once("POST", f"{FLOW}/sourceConnections", "hang"))
+    live.ok("apply", "-y", "--settle", "0.1")
+    one_of_each(server)
+
+
+def test_a_run_with_a_limit_stops_in_good_order(live: Cli, server: Server) -> None:
+    live.example("kinesis")
+    full = Once("POST", f"{FLOW}/flows", TOO_MANY, times=10**6)
+    server.before.append(full)
+    stopped = live("apply", "-y", "--time-limit", "1")
+    assert stopped.code == 1
+    assert "Stopped after 1 s before: " in stopped.err
+    assert "kinesis-summer/flow" in stopped.err
+    assert "waiting 290 s with all calls: POST" in stopped.err
+    assert "kinesis-summer/flow" not in live.state["resources"]
+    server.before.remove(full)
+    live.ok("apply", "-y", "--time-limit", "600", "--settle", "0.1")
+    one_of_each(server)
+
+
+# -- the shared slow-down -----------------------------------------------------------------------------------------
+def test_a_pause_holds_everybody_and_a_stop_lets_them_go() -> None:
+    pace = Pace(3)
+    entered: list[int] = []
+
+    async def call(number: int) -> None:
+        async with pace.slot():
+            entered.append(number)
+
+    async def main() -> list[Any]:
+        await call(0)
+        assert pace.pause(3600), "the first pause is news"
+        assert not pace.pause(1800), "a shorter one is none"
+        calls = [asyncio.ensure_future(call(number)) for number in range(1, 9)]
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert entered == [0]
+        pace.stop()
+        return await asyncio.gather(*calls, return_exceptions=True)
+
+    ends = asyncio.run(main())
+    assert entered == [0]
+    assert all(isinstance(item, StoppedError) for item in ends)
+
+
+def test_after_a_stop_what_needs_no_wait_still_goes() -> None:
+    pace = Pace(1)
+
+    async def main() -> None:
+        pace.stop()
+        async with pace.slot():
+            pass
+
+    asyncio.run(main())
+
+
+def test_a_clock_that_is_stopped() -> None:
+    class Slow:
+        def now(self) -> int:
+            return 5
+
+        async def sleep(self, seconds: float) -> None:
+            await asyncio.sleep(seconds)
+
+    async def main() -> None:
+        stop = Stop()
+        clock = Stoppable(Slow(), stop)
+        assert clock.now() == 5
+        await clock.sleep(0)
+        sleeper = asyncio.ensure_future(clock.sleep(3600))
+        await asyncio.sleep(0)
+        stop.ask("enough")
+        stop.ask("later reasons do not count")
+        with pytest.raises(StoppedError):
+            await sleeper
+        assert stop.why == "enough"
+
+    asyncio.run(main())
+
+
+# -- signals ------------------------------------------------------------------------------------------------------
+class Signals:
+    """Sends a signal at each request that `when` picks, and answers it with `verdict`."""
+
+    def __init__(self, number: signal.Signals, when: Callable[[Request], bool], verdict: Any = None) -> None:
+        self.number, self.when, self.verdict = number, when, verdict
+        self.process: subprocess.Popen[str] | None = None
+        self.sent = 0
+
+    def __call__(self, request: Request) -> Any:
+        if self.process is None or not self.when(request):
+            return None
+        self.process.send_signal(self.number)
+        self.sent += 1
+        return self.verdict
+
+
+def run(server: Server, signals: list[Signals], *options: str) -> tuple[int, str]:
+    """Run an apply as a process of its own; return its exit code and stderr."""
+    server.before.extend(signals)
+    command = [sys.executable, "-m", "reconciler", "apply", "-y", *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        for item in signals:
+            item.process = process
+        _, err = process.communicate(timeout=60)
+    for item in signals:
+        server.before.remove(item)
+    assert "Traceback" not in err
+    return process.returncode, err
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_does_not_sit_out_a_wait(live: Cli, server: Server, number: signal.Signals) -> None:
+    live.example("kinesis")
+    at_flow = Signals(number, lambda seen: (seen.method, seen.path) == ("POST", f"{FLOW}/flows"), TOO_MANY)
+    code, err = run(server, [at_flow])
+    assert code == 130, err
+    assert "Stopped before: kinesis-summer/flow" in err
+    assert len(live.state["resources"]) == 4, "the rest was finished and written"
+    live.ok("apply", "-y", "--settle", "0.1")
+    one_of_each(server)
+
+
+def test_a_second_interrupt_stops_at_once(live: Cli, server: Server) -> None:
+    live.example("kinesis")
+
+    def is_create(seen: Request) -> bool:
+        return seen.method == "POST" and FLOW in seen.path
+
+    first = Signals(signal.SIGINT, lambda seen: is_create(seen) and not first.sent, "hang")
+    second = Signals(signal.SIGINT, lambda seen: is_create(seen) and bool(first.sent) and not second.sent, "hang")
+    code, err = run(server, [second, first])
+    assert code == 130, err
+    assert "once more stops at once" in err
+    assert "Stopped at once" in err
+    assert live.state["pending"] == {} or live("plan").code == 0
+    live.ok("apply", "-y", "--settle", "0.1")
+    one_of_each(server)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_while_planning(live: Cli, server: Server, number: signal.Signals) -> None:
+    live.example("kinesis")
+    live.ok("apply", "-y")
+    before = live.state
+    reading = Signals(number, lambda seen: seen.method == "GET" and FLOW in seen.path, "hang")
+    code, err = run(server, [reading])
+    assert code == 130, err
+    assert "interrupted" in err
+    assert live.state == before
+    live.ok("plan")
