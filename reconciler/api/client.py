@@ -70,6 +70,8 @@ class Client:
         self._limit = limit or REQUEST_LIMIT
         self._budget = budget or retry.Budget()
         self._told = False
+        self.client = api_key
+        """The client id of the credential, as the platform notes it in what is made (`createdClient`)."""
         self.offset: int | None = None
         """Milliseconds to add to our clock to get the server's, by its last `Date` header; None before there is one."""
 

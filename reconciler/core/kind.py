@@ -143,6 +143,11 @@ class Kind(ABC):
     def created_at(self, live: Live) -> int:
         """Return when the object was made, in ms since the epoch by the server's clock."""
 
+    def edited_with(self, live: Live) -> str | None:
+        """Return the client id that made the object, if it has been changed since and the platform tells both."""
+        del live
+        return None
+
     def pinned(self, ident: str, users: Sequence[Tree]) -> Tree | None:
         """Return the version of object `ident` that one of its live `users` is pinned to, if kinds have versions."""
         del ident, users

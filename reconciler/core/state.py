@@ -45,7 +45,7 @@ class Pending:
     """An intent whose outcome is unknown: `body` is what was about to be sent, secrets as fingerprints.
 
     `at` is the time of the intent in ms since the epoch by our clock, `offset` the ms to add to get the server's
-    (None before the server said its time).
+    (None before the server said its time). `client` is the client id of the credential it was sent with.
     """
 
     action: Literal["create", "update", "delete"]
@@ -60,6 +60,7 @@ class Pending:
     dependencies: tuple[str, ...] = ()
     protect: bool = False
     allow_data_loss: bool = False
+    client: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,6 +99,7 @@ class Ledger:
             kind=change.kind,
             at=self.clock.now(),
             offset=self.api.offset,
+            client=self.api.client,
             id=ident,
             name=str(kept.get("name", "")) if isinstance(kept, dict) else "",
             body=kept,

@@ -15,6 +15,7 @@ class Api(Protocol):
     """The one door to the platform."""
 
     offset: int | None
+    client: str
 
     async def send(self, call: Call, *, etag: str | None = None, accept: Collection[int] = ()) -> Reply:
         """Send `call`; raise `ApiError` unless the answer is 2xx or in `accept`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from reconciler.core.compare import covers
 from reconciler.core.fingerprint import UNPROVEN
@@ -38,8 +38,7 @@ async def find(
     give_up = pending.at + round(settle * 1000)
     while True:
         candidates = await _candidates(api, kind, pending)
-        offset = pending.offset if pending.offset is not None else api.offset or 0
-        since = pending.at + offset - SKEW
+        since = _since(api, pending)
         twins = [
             live
             for live in candidates
@@ -48,15 +47,7 @@ async def find(
         if len(twins) == 1 or (twins and not pending.name):
             return twins[0]
         if twins:
-            ids = " and ".join(live.id for live in twins)
-            raise ReconcilerError(
-                Problem(
-                    "two-candidates",
-                    f"a create was interrupted and now {len(twins)} objects could be it: {ids}",
-                    "delete the one too many on the platform, then run this again",
-                    address=address,
-                )
-            )
+            raise _two_candidates(twins, address)
         left = give_up - clock.now()
         if left <= 0:
             return None
@@ -91,20 +82,68 @@ async def settle_pending(
     """
     taken = {entry.id for entry in state.resources.values()}
     taken |= {old.id for entry in state.resources.values() for old in entry.deposed}
-
     records = []
+    lost: dict[str, Pending] = {}
     for address, pending in state.pending.items():
         if address not in scope:
             continue
         live = None
         if pending.action == "create":
             live = await find(api, kinds[pending.kind], pending, address, taken, clock, settle)
+            if live is None:
+                lost[address] = pending
+                continue
         if live is None:
             records.append(Record("settled", address))
         else:
             taken.add(live.id)  # one object is never bound twice
             records.append(bound(address, pending, live, state.resources.get(address)))
+    # only now: of the objects that are nobody's, one may be what was made, edited by somebody since
+    for address, pending in lost.items():
+        live = await _edited_since(api, kinds[pending.kind], pending, address, taken, lost)
+        if live is None:
+            records.append(Record("settled", address))
+        else:
+            taken.add(live.id)
+            records.append(bound(address, pending, live, state.resources.get(address)))
     return records
+
+
+async def _edited_since(
+    api: Api, kind: Kind, pending: Pending, address: str, taken: Collection[str], lost: Mapping[str, Pending]
+) -> Live | None:
+    """Return what an unanswered create made where somebody edited it before this run came, or None.
+
+    It has the name, is newer than the intent, was made with the credential that was about to make it, and has
+    changed since. Raises `ReconcilerError` when it cannot be told which one it is, or whose.
+    """
+    if not pending.name or not pending.client or kind.search(pending.body) is None:
+        return None
+    found = [
+        live
+        for live in await _candidates(api, kind, pending)
+        if live.id not in taken
+        and live.body.get("name") == pending.name
+        and kind.created_at(live) >= _since(api, pending)
+        and kind.edited_with(live) == pending.client
+    ]
+    rivals = [name for name, other in lost.items() if (other.kind, other.name) == (pending.kind, pending.name)]
+    if len(found) > 1 or (found and len(rivals) > 1):
+        raise _two_candidates(found, address)
+    return found[0] if found else None
+
+
+def _since(api: Api, pending: Pending) -> int:
+    """Return the time of the intent by the server's clock, in ms since the epoch, or a little before."""
+    offset = pending.offset if pending.offset is not None else api.offset or 0
+    return pending.at + offset - SKEW
+
+
+def _two_candidates(found: Sequence[Live], address: str) -> ReconcilerError:
+    ids = " and ".join(live.id for live in found)
+    what = f"a create was interrupted and now it cannot be told whether {ids} came of it"
+    advice = "delete what is too many on the platform, then run this again"
+    return ReconcilerError(Problem("two-candidates", what, advice, address=address))
 
 
 def bound(address: str, pending: Pending, live: Live, before: Entry | None) -> Record:

@@ -66,6 +66,11 @@ class FlowServiceKind(Kind):
     def created_at(self, live: Live) -> int:
         return int(live.body.get("createdAt", 0))
 
+    def edited_with(self, live: Live) -> str | None:
+        """`createdClient`, where `updatedAt` has moved on from `createdAt` (api-facts 2.3)."""
+        body = live.body
+        return body.get("createdClient") if body.get("updatedAt") != body.get("createdAt") else None
+
     def canonical(self, body: Tree) -> Tree:
         """Only a draft shows its state: the others' are the platform's own affair, save a flow's."""
         if isinstance(body, dict) and body.get("state", "draft") != "draft":

@@ -99,6 +99,65 @@ def test_an_unanswered_create_is_found_by_the_next_run(live: Cli, server: Server
     assert live.state["pending"] == {}
 
 
+def interrupted_create(live: Cli, server: Server) -> str:
+    """Leave a target connection that was made and never bound; return its id."""
+    live.example("kinesis")
+    server.after.append(Once("POST", f"{FLOW}/targetConnections", "drop"))
+    server.before.append(Once("GET", f"{FLOW}/targetConnections", (403, [], {"message": "lists are down"})))
+    assert live("apply", "-y", "--settle", "0.1", "--no-checks").code == 1
+    assert "kinesis-summer/target" in live.state["pending"]
+    (found,) = server.items("targetConnections")
+    return str(found["id"])
+
+
+STREAM = {"op": "replace", "path": "/params/stream", "value": "theirs"}
+
+
+def test_what_was_made_unseen_and_edited_since_is_found(live: Cli, server: Server) -> None:
+    made = interrupted_create(live, server)
+    server.edit("targetConnections", made, STREAM)
+    plan = live.ok("plan")
+    assert "kinesis-summer/target  TargetConnection" in plan.out
+    live.ok("apply", "-y", "--settle", "0.1")
+    assert live.id("kinesis-summer/target") == made
+    one_of_each(server)
+    assert live("plan", "--detailed-exitcode").code == 0
+
+
+def test_a_namesake_made_and_edited_by_somebody_else_is_not_ours(live: Cli, server: Server) -> None:
+    made = interrupted_create(live, server)
+    body = {
+        key: server.get("targetConnections", made)[key]
+        for key in ("name", "connectionSpec", "baseConnectionId", "params")
+    }
+    server.call("DELETE", f"{FLOW}/targetConnections/{made}")
+    theirs = server.call("POST", f"{FLOW}/targetConnections", body)["id"]
+    server.edit("targetConnections", theirs, STREAM)
+    live.ok("apply", "-y", "--settle", "0.1")
+    assert live.id("kinesis-summer/target") not in (made, theirs)
+    assert server.get("targetConnections", theirs)["params"]["stream"] == "theirs"
+
+
+def test_which_one_came_of_it_is_asked_when_it_cannot_be_told(live: Cli, server: Server) -> None:
+    made = interrupted_create(live, server)
+    body = {
+        key: server.get("targetConnections", made)[key]
+        for key in ("name", "connectionSpec", "baseConnectionId", "params")
+    }
+    mine = {"x-api-key": "client"}
+    other = server.call("POST", f"{FLOW}/targetConnections", body, **mine)["id"]
+    for ident in (made, other):
+        server.edit("targetConnections", ident, STREAM)
+    refused = live("apply", "-y", "--settle", "0.1")
+    assert refused.code == 1
+    assert "cannot be told whether" in refused.err
+    assert made in refused.err
+    assert other in refused.err
+    server.call("DELETE", f"{FLOW}/targetConnections/{other}")
+    live.ok("apply", "-y", "--settle", "0.1")
+    one_of_each(server)
+
+
 @pytest.mark.parametrize("moment", ["before", "after"])
 @pytest.mark.parametrize("verdict", ["drop", (500, [], {"message": "oops"})], ids=["dropped", "500"])
 def test_a_patch_without_an_answer_is_looked_at(live: Cli, server: Server, moment: str, verdict: Any) -> None:
@@ -128,7 +187,6 @@ def test_429_slows_down_and_goes_on(live: Cli, server: Server) -> None:
     live.ok("apply", "-y")
     assert len(server.bodies("POST", f"{FLOW}/connections")) == 5, "three refused, two taken"
     one_of_each(server)
-
 
 
 def test_an_expired_token_is_renewed_once_for_all(live: Cli, server: Server) -> None:

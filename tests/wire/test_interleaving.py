@@ -1,7 +1,7 @@
 """Somebody edits while an apply runs: nothing they change at another place is ever lost.
 
 Each seed is one run: a manifest change is applied while, before requests chosen at random, objects are edited
-in the storage as another client would. `RECONCILER_LIVES=200` runs more of them.
+in the storage as another client would. `./run soak` runs more of them.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from tests.wire.test_model import SELECTORS
 
 TENANT = "ORG@AdobeOrg\x1fdev"
 SEEDS = int(os.environ.get("RECONCILER_LIVES", "25"))
+FIRST = int(os.environ.get("RECONCILER_SEED", "0"))
 COLLECTIONS = ("connections", "sourceConnections", "targetConnections", "flows")
 
 EDITS = [
@@ -98,7 +99,7 @@ class Somebody:
         return found
 
 
-@pytest.mark.parametrize("seed", range(SEEDS))
+@pytest.mark.parametrize("seed", range(FIRST, FIRST + SEEDS))
 def test_no_edit_at_another_place_is_lost(seed: int, live: Cli, server: Server) -> None:
     live.example("kinesis")
     live.edit("kinesis.yaml", "  attributes:\n", "  ownership: {audiences: shared}\n  attributes:\n")
