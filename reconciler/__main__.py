@@ -18,6 +18,13 @@ def run(args: list[str] | None = None) -> int:
 
     0 fine, 1 any error, 2 changes (`plan --detailed-exitcode`) or drift (`drift`), 130 interrupted.
     """
+    from reconciler.redaction import guarded
+
+    with guarded():
+        return _run(args)
+
+
+def _run(args: list[str] | None) -> int:
     import click
 
     from reconciler.cli.main import cli

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import httpx
 
+from reconciler.api import retry
 from reconciler.core.problems import ApiError, Problem
 
 _EARLY = 500.0
@@ -47,9 +48,16 @@ class ClientCredentials:
     """OAuth server-to-server: client id and secret for a token of about a day, kept in memory only."""
 
     def __init__(
-        self, http: httpx.AsyncClient, ims_url: str, client_id: str, client_secret: str, scopes: Sequence[str]
+        self,
+        http: httpx.AsyncClient,
+        ims_url: str,
+        client_id: str,
+        client_secret: str,
+        scopes: Sequence[str],
+        hide: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._http = http
+        self._hide = hide
         self._url = ims_url.rstrip("/") + "/ims/token/v3"
         self._form = {
             "grant_type": "client_credentials",
@@ -69,17 +77,7 @@ class ClientCredentials:
             return self._value
 
     async def _fetch(self) -> None:
-        try:
-            # in the body, not the query, so that no proxy logs it
-            answer = await self._http.post(self._url, data=self._form)
-        except httpx.HTTPError as error:
-            raise ApiError(
-                Problem(
-                    "ims-unreachable",
-                    f"POST {self._url}: {type(error).__name__}",
-                    "check the network and AEP_IMS_URL",
-                )
-            ) from None
+        answer = await self._ask()
         try:
             body = answer.json()
         except ValueError:
@@ -98,4 +96,23 @@ class ClientCredentials:
         if seconds > 1e6:  # the retired JWT exchange counted in milliseconds
             seconds /= 1000
         self._value = body["access_token"]
+        self._hide(self._value)
         self._ends = time.monotonic() + max(seconds - _EARLY, seconds / 2)
+
+    async def _ask(self) -> httpx.Response:
+        """Ask for a token, again where that may help: a token asked for twice does no harm."""
+        for attempt in range(retry.ATTEMPTS):
+            last = attempt == retry.ATTEMPTS - 1
+            try:
+                # in the body, not the query, so that no proxy logs it
+                answer = await self._http.post(self._url, data=self._form)
+            except httpx.HTTPError as error:
+                if last:
+                    what = f"POST {self._url}: {type(error).__name__}"
+                    raise ApiError(Problem("ims-unreachable", what, "check the network and AEP_IMS_URL")) from None
+                await asyncio.sleep(retry.wait(attempt, None))
+                continue
+            if last or (answer.status_code != 429 and answer.status_code < 500):
+                return answer
+            await asyncio.sleep(retry.wait(attempt, answer.headers.get("retry-after")))
+        raise AssertionError("the last attempt returns or raises")

@@ -36,9 +36,8 @@ _GOVERNANCE = "leave out the labelled fields, or have a data steward change the 
 class Client:
     """The door to one platform, organization and sandbox.
 
-    `redact` takes the secrets in use out of every text before it is shown; `trace` gets one line for each
-    call and `notice` says why it waits. `limit` is how many seconds one request may take from its first byte to the
-    last of its answer, `budget` how often the whole run may try again.
+    `trace` gets one line for each call and `notice` says why it waits. `limit` is how many seconds one request may
+    take from its first byte to the last of its answer, `budget` how often the whole run may try again.
     """
 
     def __init__(
@@ -50,7 +49,6 @@ class Client:
         sandbox: str,
         api_key: str,
         pace: Pace,
-        redact: Callable[[str], str] = lambda text: text,
         trace: Say | None = None,
         notice: Say | None = None,
         limit: float | None = None,
@@ -64,7 +62,6 @@ class Client:
             "x-sandbox-name": sandbox,
         }
         self._pace = pace
-        self._redact = redact
         self._trace = trace
         self._notice = notice
         self._limit = limit or REQUEST_LIMIT
@@ -78,11 +75,6 @@ class Client:
     def stop(self) -> None:
         """Let calls that go through at once end, and end every wait with a `StoppedError`."""
         self._pace.stop()
-
-    def redact_with(self, redact: Callable[[str], str]) -> None:
-        """Take further secrets out of every text."""
-        before = self._redact
-        self._redact = lambda text: redact(before(text))
 
     async def send(self, call: Call, *, etag: str | None = None, accept: Collection[int] = ()) -> Reply:
         """Send `call` and return the answer when it is 2xx or in `accept`.
@@ -144,7 +136,7 @@ class Client:
                     took = (time.monotonic() - began) * 1000
                     query = "?" + "&".join(f"{key}={value}" for key, value in call.query) if call.query else ""
                     line = f"{call.method} {call.path}{query} → {status} in {took:.0f} ms, x-request-id {request}"
-                    self._trace(self._redact(line))
+                    self._trace(line)
         self._note_clock(answer.headers)
         return answer
 
@@ -198,7 +190,7 @@ class Client:
 
     def _refused(self, call: Call, reply: Reply, request: str, verdict: retry.Verdict | None) -> ApiError:
         status, code = reply.status, error_code(reply.body)
-        said = self._redact(error_text(reply.body)) or "no message"
+        said = error_text(reply.body) or "no message"
         said = "".join(letter if letter.isprintable() else " " for letter in said)
         what = f"{call}: {status} {said} (x-request-id {request})"
         if verdict is retry.Verdict.UNKNOWN:
@@ -208,7 +200,7 @@ class Client:
             return ConflictError(Problem("conflict", what, "it was changed elsewhere; plan again"), status, code)
         violations = policy_violations(reply.body)
         if violations:
-            what = f"{call}: {status} data governance forbids it: {self._redact('; '.join(violations))}"
+            what = f"{call}: {status} data governance forbids it: {'; '.join(violations)}"
             return ApiError(Problem("governance", f"{what} (x-request-id {request})", _GOVERNANCE), status, code)
         return ApiError(Problem("refused", what, _ADVICE.get(status, "")), status, code)
 

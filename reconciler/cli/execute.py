@@ -36,7 +36,7 @@ from reconciler.manifests.load import Project
 from reconciler.render.text import plan_text
 from reconciler.resources import kinds
 from reconciler.resources._lookup import FINDERS
-from reconciler.secrets import SecretStore, missing_problem
+from reconciler.secrets import SecretStore
 
 INTERRUPTED = "interrupted"
 
@@ -93,6 +93,12 @@ async def make_plan(
     if want.targets:
         resources, scope = _targeted(want.targets, resources, scope, state)
     warnings = tuple(str(problem) for problem in project.warnings)
+    # a plan needs values only of what was sent before: to see whether it changed
+    compared = [] if want.destroy else [item.body for name, item in resources.items() if name in state.resources]
+    held = [leaf for body in compared for _, leaf in leaves(body) if isinstance(leaf, Secret)]
+    unchecked = secrets.unanswered(held)
+    if unchecked:
+        warnings += (f"not checked whether they changed, {unchecked}",)
     plan, lives = await refresh(
         api, kinds(), FINDERS, state, {} if want.destroy else resources, scope, secrets,
         now=SystemClock().now() // 1000, destroy=want.destroy, read=want.read, staged=want.staged,
@@ -160,7 +166,7 @@ def need_secrets(plan: Plan, secrets: SecretStore) -> None:
     ]
     missing = secrets.missing(wanted)
     if missing:
-        raise SecretError(missing_problem(missing))
+        raise SecretError(secrets.missing_problem(missing))
 
 
 def _sent(calls: Collection[Any], secret: Secret) -> bool:
@@ -214,13 +220,12 @@ async def applied(session: Session, want: Want, writing: Writing, *, verb: str, 
                 store.begin(state)
             if records:
                 await store.append(records)
-            api.redact_with(secrets.redact)
             settings = Settings(writing.parallelism, writing.wait_timeout, writing.settle)
             outcome = await _run(plan, settled, lives, api, store, secrets, settings, writing.time_limit)
             store.commit()
         finally:
             store.unlock()
-    return _tell(outcome, verb, secrets)
+    return _tell(outcome, verb)
 
 
 async def _run(
@@ -251,7 +256,7 @@ async def _run(
     timer = loop.call_later(time_limit, ask, f"after {time_limit:g} s") if time_limit is not None else None
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, interrupted)
-    progress = Progress(len(steps(plan, state)), secrets.redact)
+    progress = Progress(len(steps(plan, state)))
     try:
         return await Run(plan, state, lives, kinds(), api, store, secrets, SystemClock(), progress, settings, stop).go()
     finally:
@@ -262,7 +267,7 @@ async def _run(
             loop.remove_signal_handler(number)
 
 
-def _tell(outcome: Outcome, verb: str, secrets: SecretStore) -> int:
+def _tell(outcome: Outcome, verb: str) -> int:
     """Print what was done, what was not and what to do next; return the exit code."""
     done: dict[str, int] = {}
     left = [step for step, result in outcome.results.values() if result == "skipped"]
@@ -275,7 +280,7 @@ def _tell(outcome: Outcome, verb: str, secrets: SecretStore) -> int:
     if outcome.problems:
         click.echo("")
         for problem in outcome.problems:
-            say(secrets.redact(str(problem)))
+            say(str(problem))
         failed = sum(1 for _, result in outcome.results.values() if result == "failed")
         names = ", ".join(sorted({step.change.address for step in left}))
         skipped = f" Not done because of it: {names}." if left else ""

@@ -49,9 +49,8 @@ def say(text: str) -> None:
 class Progress:
     """Tells how a run goes: a line for each outcome; on a terminal also what is under way, redrawn in place."""
 
-    def __init__(self, total: int, redact: Callable[[str], str]) -> None:
+    def __init__(self, total: int) -> None:
         self._total = total
-        self._redact = redact
         self._done = 0
         self._waiting: dict[str, str] = {}
         self._began: dict[tuple[str, str], float] = {}
@@ -93,7 +92,7 @@ class Progress:
             self._status.stop()  # type: ignore[attr-defined]
 
     def _line(self, style: str, text: str) -> None:
-        say(self._paint(style, self._redact(text)))
+        say(self._paint(style, text))
 
     def _redraw(self) -> None:
         if self._status is not None:

@@ -26,7 +26,9 @@ from reconciler.core.values import Tree, parse_pointer
 from reconciler.manifests.document import Document
 from reconciler.manifests.load import Project, load
 from reconciler.manifests.project import FILE, Environment, ProjectSpec, find_root, load_project
-from reconciler.secrets import SecretStore, command, environment, files
+from reconciler.providers import command, dotenv, environment, files, keyring
+from reconciler.redaction import redact
+from reconciler.secrets import SecretStore
 from reconciler.stores.local import LocalStore
 
 if TYPE_CHECKING:
@@ -180,8 +182,12 @@ class Session:
                 found.append(environment(os.environ, item.env.prefix))
             elif item.file is not None:
                 found.append(files(self.root / item.file.directory))
+            elif item.dotenv is not None:
+                found.append(dotenv(self.root / item.dotenv.file, item.dotenv.prefix))
             elif item.command is not None:
                 found.append(command(item.command.run, item.command.timeout))
+            elif item.keyring is not None:
+                found.append(keyring(item.keyring.service))
         return found
 
     # -- platform --------------------------------------------------------------------------------------------
@@ -210,7 +216,6 @@ class Session:
                 sandbox=sandbox,
                 api_key=api_key,
                 pace=Pace(parallelism),
-                redact=own.redact,
                 trace=(lambda line: click.echo(line, err=True)) if given("verbose") else None,
                 notice=lambda line: click.echo(line, err=True),
             )
@@ -259,12 +264,12 @@ class Session:
         platform, auth = self.project.platform, self.project.platform.auth
         client_id = auth.client_id or _env("AEP_CLIENT_ID") or ""
         api_key = platform.api_key or _env("AEP_API_KEY") or client_id
-        token = self._secret(auth.access_token, secrets) or _env("AEP_ACCESS_TOKEN")
+        token = self._secret(auth.access_token, secrets) or _hidden("AEP_ACCESS_TOKEN")
         if token:
             if not api_key:
                 raise _unset("AEP_API_KEY", "the client id of the credential the token was made with")
             return StaticToken(token), api_key
-        secret = self._secret(auth.client_secret, secrets) or _env("AEP_CLIENT_SECRET")
+        secret = self._secret(auth.client_secret, secrets) or _hidden("AEP_CLIENT_SECRET")
         if not client_id or not secret:
             raise _unset(
                 "AEP_CLIENT_ID and AEP_CLIENT_SECRET (or AEP_ACCESS_TOKEN)",
@@ -272,7 +277,7 @@ class Session:
             )
         ims = auth.ims_url or _env("AEP_IMS_URL") or DEFAULT_IMS
         scopes = auth.scopes or [item.strip() for item in _env("AEP_SCOPES", "").split(",") if item.strip()]
-        return ClientCredentials(http, ims, client_id, secret, scopes), api_key
+        return ClientCredentials(http, ims, client_id, secret, scopes, hide=redact.hide), api_key
 
     def _secret(self, text: str | None, secrets: SecretStore) -> str | None:
         """Return a credential of the project file, filled in by the same providers as any other secret."""
@@ -290,7 +295,7 @@ class Session:
                     "write ${secret.NAME}",
                 )
             )
-        return secrets.reveal(Secret(text))
+        return secrets.reveal(Secret(text)).plain()
 
     def _organization(self) -> str:
         found = self.settings.organization or self.project.platform.organization or _env("AEP_ORG_ID")
@@ -314,6 +319,14 @@ def _trust() -> Any:
 
 def _env(name: str, default: str | None = None) -> Any:
     return os.environ.get(name) or default
+
+
+def _hidden(name: str) -> str | None:
+    """Return a credential from the environment, never to be shown."""
+    found: str | None = _env(name)
+    if found:
+        redact.hide(found)
+    return found
 
 
 def _unset(names: str, what: str) -> ManifestError:

@@ -85,6 +85,24 @@ class Secret:
         return _SECRET_NAME.sub(lambda found: values[found.group(1)], self.template)
 
 
+class Clear(str):
+    """The clear text of a secret, for the moment of sending: it is its value to an encoder, and never prints."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return SENSITIVE
+
+    __str__ = __repr__
+
+    def __format__(self, spec: str) -> str:
+        return format(SENSITIVE, spec)
+
+    def plain(self) -> str:
+        """Return the text itself."""
+        return str.__str__(self)
+
+
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
     """What the state keeps of a secret that was sent: a keyed digest, `ALGORITHM:SALT:HEX`."""

@@ -8,7 +8,7 @@ from typing import Literal, Protocol
 
 from reconciler.core.resource import Call, Reply
 from reconciler.core.state import Record, State
-from reconciler.core.values import Fingerprint, Secret
+from reconciler.core.values import Clear, Fingerprint, Secret
 
 
 class Api(Protocol):
@@ -57,7 +57,7 @@ class Store(Journal, Protocol):
 class Secrets(Protocol):
     """What a secret's value is, and whether it is still the one last sent."""
 
-    def reveal(self, secret: Secret) -> str:
+    def reveal(self, secret: Secret) -> Clear:
         """Return the clear text. Raises `SecretError` when a name has no value."""
         ...
 

@@ -69,17 +69,32 @@ class CommandProvider(Block):
     timeout: float = Field(default=30, gt=0, strict=False)
 
 
+class DotenvProvider(Block):
+    """Secrets from a file of NAME=value lines: prefix + NAME in capitals, hyphens as underscores."""
+
+    file: str = ".env"
+    prefix: str = "RECONCILER_SECRET_"
+
+
+class KeyringProvider(Block):
+    """Secrets from the system's keyring: `service`, and the secret's name as the user (extra `keyring`)."""
+
+    service: str = "reconciler"
+
+
 class Provider(Block):
     """One place to look for secrets."""
 
     env: EnvProvider | None = None
     file: FileProvider | None = None
+    dotenv: DotenvProvider | None = None
     command: CommandProvider | None = None
+    keyring: KeyringProvider | None = None
 
     @model_validator(mode="after")
     def _one(self) -> Provider:
         if len(self.model_fields_set) != 1:
-            raise PydanticCustomError("one_of", "exactly one of env, file and command must be given")
+            raise PydanticCustomError("one_of", "exactly one of env, file, dotenv, command and keyring must be given")
         return self
 
 

@@ -1,0 +1,112 @@
+"""The last door: what must never be shown is taken out of every text that leaves the process for a person.
+
+Secrets are known here from the moment they are resolved. Streams are guarded as a whole, so that no message, trace
+or traceback has to think of it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+SENSITIVE = "(sensitive)"
+_SHORTEST = 4
+"""Letters; shorter ones would blacken ordinary words."""
+
+
+class Redactor:
+    """Knows every secret in use, in each form in which it may turn up."""
+
+    def __init__(self) -> None:
+        self._hidden: set[str] = set()
+        self._pattern: re.Pattern[str] | None = None
+
+    def hide(self, value: str) -> None:
+        """Take `value` out of every text from now on, also encoded, and each long line of it."""
+        if value in self._hidden:
+            return
+        lines = [line for line in value.splitlines() if len(line) >= 16]
+        found = {form for text in (value, *lines) for form in _forms(text) if len(form) >= _SHORTEST}
+        if not found <= self._hidden:
+            self._hidden |= found
+            self._pattern = None
+
+    def __call__(self, text: str) -> str:
+        """Return `text` with `(sensitive)` in the place of every secret."""
+        if not self._hidden:
+            return text
+        if self._pattern is None:
+            longest_first = sorted(self._hidden, key=len, reverse=True)
+            self._pattern = re.compile("|".join(map(re.escape, longest_first)))
+        return self._pattern.sub(SENSITIVE, text)
+
+    def forget(self) -> None:
+        """Forget everything: another command line begins."""
+        self._hidden.clear()
+        self._pattern = None
+
+
+redact = Redactor()
+"""The one of this process."""
+
+
+def _forms(value: str) -> Iterator[str]:
+    """Yield `value` plain, as JSON and Python write it, URL-encoded, and in base64 at any place of a longer text."""
+    import base64
+    import json
+    import urllib.parse
+
+    yield value
+    for ascii_only in (True, False):
+        yield json.dumps(value, ensure_ascii=ascii_only)[1:-1]
+    yield repr(value)[1:-1]
+    for safe in ("", "/"):
+        yield urllib.parse.quote(value, safe=safe)
+        yield urllib.parse.quote_plus(value, safe=safe)
+    raw = value.encode()
+    if len(raw) < _SHORTEST:
+        return
+    for before in range(3):
+        # the letters that depend on what stands before or after it are left off
+        text = base64.b64encode(b"\0" * before + raw).decode().rstrip("=")
+        whole = text[(0, 2, 3)[before] : len(text) - (1 if (before + len(raw)) % 3 else 0)]
+        if before == 0 or len(whole) >= 8:
+            yield whole
+            yield whole.translate(str.maketrans("+/", "-_"))
+
+
+class _Guarded:
+    """A text stream that writes nothing it should not; click and rich take it for the stream itself."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write `text` without secrets."""
+        return int(self._stream.write(redact(text)) or 0)
+
+    def writelines(self, lines: Any) -> None:
+        """Write each line without secrets."""
+        for line in lines:
+            self.write(line)
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "buffer":  # the way around it
+            raise AttributeError(name)
+        return getattr(self._stream, name)
+
+
+@contextmanager
+def guarded() -> Iterator[None]:
+    """Guard stdout and stderr for one command line."""
+    import sys
+
+    redact.forget()
+    before = sys.stdout, sys.stderr
+    sys.stdout, sys.stderr = _Guarded(sys.stdout), _Guarded(sys.stderr)
+    try:
+        yield
+    finally:
+        sys.stdout, sys.stderr = before
