@@ -18,7 +18,7 @@ def run(args: list[str] | None = None) -> int:
 
     0 fine, 1 any error, 2 changes (`plan --detailed-exitcode`) or drift (`drift`), 130 interrupted.
     """
-    from reconciler.redaction import guarded
+    from reconciler.secrets.redaction import guarded
 
     with guarded():
         return _run(args)

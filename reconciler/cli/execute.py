@@ -36,7 +36,7 @@ from reconciler.manifests.load import Project
 from reconciler.render.text import plan_text
 from reconciler.resources import kinds
 from reconciler.resources._lookup import FINDERS
-from reconciler.secrets import SecretStore
+from reconciler.secrets.store import SecretStore
 
 INTERRUPTED = "interrupted"
 

@@ -26,9 +26,9 @@ from reconciler.core.values import Tree, parse_pointer
 from reconciler.manifests.document import Document
 from reconciler.manifests.load import Project, load
 from reconciler.manifests.project import FILE, Environment, ProjectSpec, find_root, load_project
-from reconciler.providers import command, dotenv, environment, files, keyring
-from reconciler.redaction import redact
-from reconciler.secrets import SecretStore
+from reconciler.secrets.providers import command, dotenv, environment, files, keyring
+from reconciler.secrets.redaction import redact
+from reconciler.secrets.store import SecretStore
 from reconciler.stores.local import LocalStore
 
 if TYPE_CHECKING:

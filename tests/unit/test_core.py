@@ -196,6 +196,7 @@ ROOMS = {
     "stores": {"stores", "core"},
     "engine": {"engine", "core"},
     "render": {"render", "core"},
+    "secrets": {"secrets", "core"},
     "emulator": {"emulator"},
 }
 HOMES = {
@@ -205,6 +206,8 @@ HOMES = {
     "starlette": {"emulator"},
     "uvicorn": {"emulator"},
     "rich": {"cli"},
+    "dotenv": {"secrets"},
+    "keyring": {"secrets"},
     "deepdiff": {"render"},
     "jsonpatch": {"emulator"},
     "pydantic": {"manifests", "resources"},

@@ -83,8 +83,12 @@ class _Guarded:
     def __init__(self, stream: Any) -> None:
         self._stream = stream
 
-    def write(self, text: str) -> int:
-        """Write `text` without secrets."""
+    def write(self, text: str | bytes) -> int:
+        """Write `text` without secrets. click writes completions as bytes, having seen that empty ones are refused."""
+        if isinstance(text, bytes):
+            if not text:
+                raise TypeError("a text stream")
+            text = text.decode()
         return int(self._stream.write(redact(text)) or 0)
 
     def writelines(self, lines: Any) -> None:

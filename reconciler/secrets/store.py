@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from reconciler.core.fingerprint import TRUSTED, Fingerprinter
 from reconciler.core.problems import Problem, SecretError
 from reconciler.core.values import Clear, Fingerprint, Secret
-from reconciler.providers import NotHereError, Provider
-from reconciler.redaction import redact
+from reconciler.secrets.providers import NotHereError, Provider
+from reconciler.secrets.redaction import redact
 
 _AT_ONCE = 8
 """Providers asked at the same time: a vault's command line takes a second for each secret."""
