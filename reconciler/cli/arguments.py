@@ -24,13 +24,22 @@ class Files:
     var_file: tuple[Path, ...]
     allow_literal_secrets: bool
 
-    def open(self, *, path: Path | None = None) -> Session:
-        """Return the session for PATH, or for another `path`. Raises `ManifestError`; nothing is sent or written."""
+    def open(self, *, path: Path | None = None, env: str | None = None) -> Session:
+        """Return the session for PATH, or for another `path`, and for `env` instead of `--env`.
+
+        Raises `ManifestError`; nothing is sent or written.
+        """
         from reconciler.cli.wiring import open_session
 
         return open_session(
-            path or self.path, self.variables, self.var_file, allow_literal_secrets=self.allow_literal_secrets
+            path or self.path, self.variables, self.var_file, allow_literal_secrets=self.allow_literal_secrets, env=env
         )
+
+    def everywhere(self) -> list[str]:
+        """Return the names of the environments `--env all` means. Raises `ManifestError` where none is declared."""
+        from reconciler.cli.wiring import environments
+
+        return environments(self.path)
 
 
 @dataclass(frozen=True, slots=True)

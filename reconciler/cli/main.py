@@ -18,6 +18,7 @@ COMMANDS = {
     "apply": "Make the platform as the manifests say.",
     "destroy": "Delete what the state holds.",
     "drift": "Compare the platform with what was last applied.",
+    "promote": "Show how two environments differ besides their variables.",
     "show": "Show a saved plan or the state.",
     "outputs": "Print endpoint URLs and ids.",
     "import": "Bind an object that exists to an address.",

@@ -31,21 +31,26 @@ def command(
     """Show what apply would do to make the platform as the manifests in PATH say.
 
     Nothing is written, neither to the platform nor to the state. Exit code 0, or with --detailed-exitcode 2
-    when there are changes.
+    when there are changes. With --env all every environment is planned, side by side, and one table shown.
     """
     import json
     import sys
 
+    from reconciler.cli.everywhere import show_all
     from reconciler.cli.execute import Want, planned, run
     from reconciler.cli.output import painter
+    from reconciler.cli.settings import EVERY
     from reconciler.core.codec import plan_json
     from reconciler.core.problems import GuardError
     from reconciler.render import json as as_json
     from reconciler.render.text import plan_text
 
-    session = files.open()
     want = Want(destroy, planning.targets, refresh, staged=planning.staged, checks=planning.checks)
-    plan = run(planned(session, want)).plan
+    if given("env") == EVERY:
+        if out is not None:
+            raise click.UsageError("A saved plan is of one environment: --out does not go with --env all.")
+        return show_all(files, want, form, detailed_exitcode=detailed_exitcode)
+    plan = run(planned(files.open(), want)).plan
     if form == "json":
         click.echo(as_json.text(as_json.plan_document(plan)), nl=False)
     else:

@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 
-from reconciler.cli.options import given
 from reconciler.core.problems import ManifestError, Problem
 from reconciler.core.values import Tree
-from reconciler.manifests.document import NAME, Document
+from reconciler.manifests.document import NAME, Document, nearest
 from reconciler.manifests.project import Environment, ProjectSpec
+from reconciler.manifests.variables import Given, resolve
 from reconciler.manifests.yaml import Text, read
 
 _PREFIX = "RECONCILER_VAR_"
 
+EVERY = "all"
+"""What `--env` takes for every environment, where a command can; no environment may be named so."""
 
-def choose_environment(project: ProjectSpec, document: Document | None) -> tuple[str, Environment]:
-    """Return the environment `--env` names. Raises `ManifestError` when it is missing, malformed or not declared."""
-    name, known = given("env"), project.environments
+
+def choose_environment(project: ProjectSpec, document: Document | None, name: str | None) -> tuple[str, Environment]:
+    """Return the environment that `name`, from `--env`, names.
+
+    Raises `ManifestError` when it is missing, malformed or not declared.
+    """
+    known = project.environments
+    if name == EVERY:
+        advice = f"name one of {', '.join(sorted(known)) or 'your environments'}; plan and validate take all at once"
+        raise ManifestError(Problem("every-env", "this command works on one environment", advice))
     if name is None:
         if len(known) > 1:
             raise ManifestError(
@@ -41,33 +50,64 @@ def choose_environment(project: ProjectSpec, document: Document | None) -> tuple
 
 
 def collect_variables(
-    project: ProjectSpec, settings: Environment, given_vars: tuple[str, ...], files_given: tuple[Path, ...]
+    project: ProjectSpec,
+    document: Document | None,
+    environment: str,
+    settings: Environment,
+    given_vars: tuple[str, ...],
+    files_given: tuple[Path, ...],
 ) -> dict[str, Tree]:
     """Return the variables; `--var` wins, then `--var-file`, RECONCILER_VAR_*, the environment's, the project's."""
-    found: dict[str, Tree] = {**project.variables, **settings.variables}
-    spoken: dict[str, Tree] = {}
+    declared = project.variables.keys() | settings.variables.keys()
+    told: list[Given] = []
     for key, value in os.environ.items():
         name = key.removeprefix(_PREFIX)
         if name != key:
             # as written, or in capitals with _ for a name that is declared or yet unknown
-            declared = [item for item in found if name in (item, item.upper().replace("-", "_"))]
-            guesses = declared or [name, name.lower(), name.lower().replace("_", "-")]
-            spoken.update(dict.fromkeys(guesses, _scalar(value, key)))
-    found.update(spoken)
+            known = [item for item in declared if name in (item, item.upper().replace("-", "_"))]
+            guesses = known or dict.fromkeys((name, name.lower(), name.lower().replace("_", "-")))
+            told += [Given(guess, key, text=value) for guess in guesses]
     for file in files_given:
-        found.update(_var_file(file))
+        told += [Given(name, f"--var-file {file}", value=value) for name, value in _var_file(file).items()]
     for item in given_vars:
         name, sign, value = item.partition("=")
         if not sign or not name:
             raise ManifestError(Problem("bad-var", f"--var {item!r} is not NAME=VALUE", "as in --var region=us-east-1"))
-        found[name] = _scalar(value, f"--var {name}")
+        told.append(Given(name, f"--var {name}", text=value))
+    return resolve(project.variables, settings.variables, told, environment, document)
+
+
+def unused_variables(
+    project: ProjectSpec,
+    document: Document | None,
+    environment: str,
+    settings: Environment,
+    given_vars: tuple[str, ...],
+    used: Collection[str],
+    spoken_of: Callable[[], Collection[str]],
+) -> list[Problem]:
+    """Return a warning for each variable that nothing uses, in this or any other environment.
+
+    `used` are those that were asked for; the rest is looked for by `spoken_of`, once and only if there is one.
+    """
+    places: dict[str, tuple[str, ...]] = {name: ("spec", "variables", name) for name in project.variables}
+    places |= {name: ("spec", "environments", environment, "variables", name) for name in settings.variables}
+    typed = {item.partition("=")[0] for item in given_vars}
+    left = (places.keys() | typed) - set(used)
+    if left:
+        left -= set(spoken_of())
+    found = []
+    for name in sorted(left):
+        known = nearest(name, set(used)) if name not in places else ""
+        if name in places and document is not None:
+            what = f"the variable {name!r} is used nowhere"
+            found.append(
+                document.problem(places[name], "unused-variable", what, "take it out", key=True, severity="warning")
+            )
+        else:
+            what = f"--var {name}: nothing uses a variable of that name"
+            found.append(Problem("unused-variable", what, known, severity="warning"))
     return found
-
-
-def _scalar(text: str, source: str) -> Tree:
-    values = read(Text(source, text))
-    value = values[0] if values else ""
-    return text if value is None and text.strip() == "" else value
 
 
 def _var_file(file: Path) -> Mapping[str, Tree]:

@@ -17,7 +17,7 @@ import click
 
 from reconciler.catalog import shipped
 from reconciler.cli.options import given
-from reconciler.cli.settings import choose_environment, collect_variables
+from reconciler.cli.settings import choose_environment, collect_variables, unused_variables
 from reconciler.core.fingerprint import Fingerprinter
 from reconciler.core.problems import ManifestError, Problem, StateError
 from reconciler.core.resource import Resource
@@ -25,6 +25,7 @@ from reconciler.core.state import Record, State, fold
 from reconciler.core.values import Tree, parse_pointer
 from reconciler.manifests.document import Document
 from reconciler.manifests.load import Project, load
+from reconciler.manifests.overlay import speak_of
 from reconciler.manifests.project import FILE, Environment, ProjectSpec, find_root, load_project
 from reconciler.secrets.providers import command, dotenv, environment, files, keyring
 from reconciler.secrets.redaction import redact
@@ -79,6 +80,7 @@ class Session:
     emulated: bool
     literal_secrets: bool = False
     variables: dict[str, Tree] = field(default_factory=dict)
+    told: tuple[str, ...] = ()
     notices: list[str] = field(default_factory=list)
 
     # -- manifests -------------------------------------------------------------------------------------------
@@ -91,7 +93,7 @@ class Session:
 
     def examine(self) -> Project:
         """Return the project's resources and findings."""
-        return load(
+        found = load(
             self.root,
             self.path,
             self.shown,
@@ -99,8 +101,15 @@ class Session:
             self.variables,
             os.environ,
             literal_secrets=self.literal_secrets,
+            environment=self.environment,
+            environments=self.project.environments,
             skip=[self.state_dir],
         )
+        found.problems += unused_variables(
+            self.project, self.project_document, self.environment, self.settings, self.told, found.used_variables,
+            lambda: speak_of(self.root, found.documents.values()),
+        )  # fmt: skip
+        return found
 
     def scope(self, project: Project, state: State) -> tuple[dict[str, Resource], list[str]]:
         """Return the resources PATH names, and the state entries this run may touch.
@@ -334,9 +343,33 @@ def _unset(names: str, what: str) -> ManifestError:
 
 
 def open_session(
-    path: Path, variables: tuple[str, ...] = (), var_file: tuple[Path, ...] = (), *, allow_literal_secrets: bool = False
+    path: Path,
+    variables: tuple[str, ...] = (),
+    var_file: tuple[Path, ...] = (),
+    *,
+    allow_literal_secrets: bool = False,
+    env: str | None = None,
 ) -> Session:
-    """Return the session for PATH and the options given. Raises `ManifestError`; nothing is sent or written."""
+    """Return the session for PATH and the options given; `env` is taken instead of `--env`.
+
+    Raises `ManifestError`; nothing is sent or written.
+    """
+    absolute, root, shown = _located(path)
+    project, document = load_project(root, shown, os.environ)
+    name, settings = choose_environment(project, document, env or given("env"))
+    state_dir = given("state_dir")
+    folder = Path(os.path.abspath(state_dir)) if state_dir else root / project.state.path  # noqa: PTH100
+    emulated = bool(given("emulator")) or _chosen_url(project, settings) == EMULATOR
+    session = Session(
+        absolute, root, shown, name, project, document, settings, folder, emulated, allow_literal_secrets or emulated
+    )
+    session.variables = collect_variables(project, document, name, settings, variables, var_file)
+    session.told = variables
+    return session
+
+
+def _located(path: Path) -> tuple[Path, Path, str]:
+    """Return PATH whole, the project root, and how the root is called in messages."""
     if not path.exists():
         raise ManifestError(Problem("no-path", f"{path} does not exist", "name a manifest or a folder of manifests"))
     absolute = Path(os.path.abspath(path))  # noqa: PTH100 - symbolic links stay as the user wrote them
@@ -344,17 +377,17 @@ def open_session(
         absolute = absolute.parent
     root = find_root(absolute)
     relative = os.path.relpath(root)
-    shown = "" if relative == "." else relative
-    project, document = load_project(root, shown, os.environ)
-    name, settings = choose_environment(project, document)
-    state_dir = given("state_dir")
-    folder = Path(os.path.abspath(state_dir)) if state_dir else root / project.state.path  # noqa: PTH100
-    emulated = bool(given("emulator")) or _chosen_url(project, settings) == EMULATOR
-    session = Session(
-        absolute, root, shown, name, project, document, settings, folder, emulated, allow_literal_secrets or emulated
-    )
-    session.variables = collect_variables(project, settings, variables, var_file)
-    return session
+    return absolute, root, "" if relative == "." else relative
+
+
+def environments(path: Path) -> list[str]:
+    """Return the declared environments of PATH's project. Raises `ManifestError` when there is none."""
+    _, root, shown = _located(path)
+    project, _ = load_project(root, shown, os.environ)
+    if not project.environments:
+        advice = "declare them under environments: in reconciler.yaml"
+        raise ManifestError(Problem("no-env", "this project declares no environments", advice))
+    return list(project.environments)
 
 
 def _chosen_url(project: ProjectSpec, settings: Environment) -> str:

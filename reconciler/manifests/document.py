@@ -19,7 +19,10 @@ ANNOTATIONS = ("reconciler/prevent-destroy", "reconciler/allow-data-loss", "reco
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """What an author wrote: `spec` is plain data, `file` is relative to the project root, with `/`."""
+    """What an author wrote: `spec` is plain data, `file` is relative to the project root, with `/`.
+
+    `overlays` are the documents merged into it, the last on top: a value's place is where it was written last.
+    """
 
     kind: str
     name: str
@@ -29,10 +32,26 @@ class Document:
     index: int
     labels: Mapping[str, str] = field(default_factory=dict)
     annotations: Mapping[str, str] = field(default_factory=dict)
+    overlays: tuple[Document, ...] = ()
 
     def span(self, path: Path, *, key: bool = False) -> Span:
         """Return where the value at `path` (from the document's root) stands in its file."""
+        for overlay in reversed(self.overlays):
+            if overlay.says(path):
+                return overlay.span(path, key=key)
         return self.text.span(self.index, path, key=key)
+
+    def says(self, path: Path) -> bool:
+        """Tell whether there is something at `path` (from the document's root)."""
+        here: Tree = {"spec": self.spec, "metadata": {"labels": self.labels, "annotations": self.annotations}}
+        for step in path:
+            if isinstance(here, Mapping) and step in here:
+                here = here[step]
+            elif isinstance(here, list) and step.isdigit() and int(step) < len(here):
+                here = here[int(step)]
+            else:
+                return False
+        return True
 
     def problem(
         self,
@@ -62,8 +81,13 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f"known here: {', '.join(words)}" if 0 < len(words) <= 25 else ""
 
 
-def envelope(data: Tree, text: Text, file: str, index: int, kinds: Collection[Any]) -> Document | list[Problem] | None:
-    """Return the document in `data`, the problems of its envelope, or None when it is not one of ours."""
+def envelope(
+    data: Tree, text: Text, file: str, index: int, kinds: Collection[Any], *, partial: bool = False
+) -> Document | list[Problem] | None:
+    """Return the document in `data`, the problems of its envelope, or None when it is not one of ours.
+
+    A `partial` one, to be merged into another, may go without a spec.
+    """
     if not isinstance(data, dict):
         return None
     ours = data.get("apiVersion") == API_VERSION
@@ -71,6 +95,8 @@ def envelope(data: Tree, text: Text, file: str, index: int, kinds: Collection[An
         return None
     metadata = data.get("metadata")
     draft = Document(str(data.get("kind")), "", data.get("spec"), file, text, index)
+    if partial and "spec" not in data:
+        data = {**data, "spec": {}}
     problems = list(_top(draft, data, ours, kinds))
     if not isinstance(metadata, dict):
         problems.append(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import pkgutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -21,6 +21,7 @@ from reconciler.core.values import Tree, parse_pointer
 from reconciler.manifests.document import API_VERSION, Document, envelope
 from reconciler.manifests.expand import Setting, Workshop
 from reconciler.manifests.interpolate import Scope, interpolate
+from reconciler.manifests.overlay import FOLDER, read_overlays
 from reconciler.manifests.project import FILE
 from reconciler.manifests.yaml import Text, read
 
@@ -77,9 +78,13 @@ def load(
     environ: Mapping[str, str],
     *,
     literal_secrets: bool,
+    environment: str = "default",
+    environments: Collection[str] = (),
     skip: Iterable[Path] = (),
 ) -> Project:
     """Return the project under `root`; `path` limits `inside`; `shown` is how `root` is called in messages.
+
+    The overlays of `environment`, one of the declared `environments` where there are any, are merged in.
 
     Nothing is raised for what is wrong in a manifest: all findings are in `problems`.
     """
@@ -105,6 +110,9 @@ def load(
                 "no-manifests", f"there is no manifest under {where}", "is it the right folder?", severity="warning"
             )
         )
+    overlays = read_overlays(root, shown, environment, environments, document_kinds())
+    project.documents, found = overlays.lay(project.documents)
+    project.problems += found
     setting = Setting(catalog, project.documents, literal_secrets)
     scope = Scope(variables, environ)
     for document in project.documents.values():
@@ -132,13 +140,16 @@ def _files(root: Path, path: Path, skip: set[Path]) -> Iterator[Path]:
             for name in folders
             if not name.startswith((".", "_"))
             and (here / name).resolve() not in skip
-            and not (here == root and name in ("state", "overlays"))
+            and not (here == root and name in ("state", FOLDER))
         )
         for name in sorted(names):
             if name.endswith((".yaml", ".yml")) and not name.startswith((".", "_")) and (here, name) != (root, FILE):
                 seen = seen or here / name == path
                 yield here / name
     if path.is_file() and not seen and path.name != FILE:
+        if root / FOLDER in path.parents:
+            what = f"{path} is an overlay: it is merged into the document it changes"
+            raise ManifestError(Problem("overlay", what, "name that document, and its environment with --env"))
         yield path
 
 

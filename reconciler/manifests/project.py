@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
 from reconciler.core.problems import ManifestError, Problem
@@ -98,6 +98,12 @@ class Provider(Block):
         return self
 
 
+def _no_environment_is_all(value: dict[str, Environment]) -> dict[str, Environment]:
+    if "all" in value:
+        raise PydanticCustomError("reserved", "no environment can be named all: --env all means every one of them")
+    return value
+
+
 class StateSettings(Block):
     """Where the state lives."""
 
@@ -123,7 +129,9 @@ class ProjectSpec(Block):
     """The `spec` of the project file."""
 
     platform: Platform = Field(default_factory=Platform)
-    environments: dict[str, Environment] = Field(default_factory=dict)
+    environments: Annotated[dict[str, Environment], AfterValidator(_no_environment_is_all)] = Field(
+        default_factory=dict
+    )
     variables: dict[str, Any] = Field(default_factory=dict)
     secrets: list[Provider] = Field(default_factory=lambda: [Provider(env=EnvProvider())])
     state: StateSettings = Field(default_factory=StateSettings)

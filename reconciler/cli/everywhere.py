@@ -1,0 +1,75 @@
+"""Every environment of a project side by side: planned at the same time, shown as one table."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from reconciler.cli.arguments import Files
+from reconciler.cli.execute import Want, planned, run
+from reconciler.core.plan import Plan
+from reconciler.core.problems import ReconcilerError
+from reconciler.render import json as as_json
+from reconciler.render.table import table
+
+_COUNTS = ("create", "update", "replace", "delete", "forget", "noop")
+
+
+def show_all(files: Files, want: Want, form: str, *, detailed_exitcode: bool) -> int:
+    """Plan every environment and show them; one that cannot be planned does not keep the others from it."""
+    found = run(_plans(files, want))
+    plans = {name: item for name, item in found.items() if isinstance(item, Plan)}
+    errors = {name: item for name, item in found.items() if isinstance(item, ReconcilerError)}
+    if form == "json":
+        click.echo(as_json.text(_document(found)), nl=False)
+    else:
+        click.echo(_table(found), nl=False)
+    for name, error in errors.items():
+        for problem in error.problems:
+            click.echo(f"{name}: {problem}", err=True)
+    for name, plan in plans.items():
+        for objection in plan.objections:
+            click.echo(f"{name}: {objection}", err=True)
+    if errors or any(plan.objections for plan in plans.values()):
+        return 1
+    return 2 if detailed_exitcode and any(plan.effective for plan in plans.values()) else 0
+
+
+async def _plans(files: Files, want: Want) -> dict[str, Plan | ReconcilerError]:
+    async def one(name: str) -> Plan | ReconcilerError:
+        try:
+            return (await planned(files.open(env=name), want)).plan
+        except ReconcilerError as error:
+            return error
+
+    names = files.everywhere()
+    return dict(zip(names, await asyncio.gather(*(one(name) for name in names)), strict=True))
+
+
+def _document(found: Mapping[str, Plan | ReconcilerError]) -> dict[str, Any]:
+    """Return what `--format json` prints: by environment the document of a single plan, or `errors`."""
+    return {
+        "formatVersion": as_json.FORMAT_VERSION,
+        "environments": {
+            name: as_json.plan_document(item)
+            if isinstance(item, Plan)
+            else {"errors": [str(problem) for problem in item.problems]}
+            for name, item in found.items()
+        },
+    }
+
+
+def _table(found: Mapping[str, Plan | ReconcilerError]) -> str:
+    rows = []
+    for name, item in found.items():
+        if isinstance(item, Plan):
+            counts = item.summary()
+            changed = sum(1 for drift in item.drift if drift.status in ("changed", "missing"))
+            verdict = "cannot be applied" if item.objections else "changes" if item.effective else "as declared"
+            rows.append([name, item.sandbox, *(str(counts.get(word, 0)) for word in _COUNTS), str(changed), verdict])
+        else:
+            rows.append([name, "", *("" for _ in _COUNTS), "", "error, see below"])
+    return table(["environment", "sandbox", *_COUNTS, "drift", ""], rows)
