@@ -17,6 +17,8 @@ from reconciler.emulator.wire import Caller, Refusal, flow_refusal, member, mess
 DATA_LAKE = "c604ff05-7f1a-43c0-8e18-33bf874cb11c"
 PROFILE_STORE = "8a9c3494-9708-43d7-ae3f-cda01e5030e1"
 MASK = "******"
+GIVEN, WRONG = "(given)", "wrong"
+
 ENDS = (("sourceConnectionIds", "sourceConnections"), ("targetConnectionIds", "targetConnections"))
 
 SERVER_SET = frozenset((
@@ -36,6 +38,11 @@ FIELDS = {
 }  # fmt: skip
 _FIXED = {"connectionSpec", "flowSpec", "providerId"}
 _MEDIA = re.compile(r"\s+|(?<=version=\d)\.0\b")
+
+
+def kept(secret: Any) -> str:
+    """Return all that is remembered of a secret, whose value must rest nowhere: whether it is the one that is bad."""
+    return WRONG if secret == WRONG else GIVEN
 
 
 @dataclass(slots=True)
@@ -119,11 +126,11 @@ class FlowRules:
         shown = {key: MASK if key in hidden else value for key, value in params.items()}
         if self._specs.connection[ident]["attributes"]["isDestination"]:
             shown["authorizedDate"] = datetime.now(UTC).strftime("%Y-%m-%d")
-        found.secret = {key: value for key, value in params.items() if key in hidden}
+        found.secret = {key: kept(value) for key, value in params.items() if key in hidden}
         found.extra["auth"] = {**auth, "specName": name, "params": shown}
 
     def with_secrets(self, body: Json, secret: Json) -> Json:
-        """Return `body` with its secrets in clear: what a patch is applied to."""
+        """Return `body` with what is kept of its secrets instead of masks: what a patch is applied to."""
         whole = copy.deepcopy(body)
         params = member(whole, "auth.params")
         if isinstance(params, dict):

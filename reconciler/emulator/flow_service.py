@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from reconciler.emulator import listing
 from reconciler.emulator.flow_life import GONE, INLET, RIPENS, FlowLife
-from reconciler.emulator.flow_rules import ENDS, FIELDS, SERVER_SET, FlowRules
+from reconciler.emulator.flow_rules import ENDS, FIELDS, SERVER_SET, WRONG, FlowRules
 from reconciler.emulator.options import Options
 from reconciler.emulator.patching import PatchError, patched
 from reconciler.emulator.runs import Runs
@@ -232,7 +232,7 @@ class FlowService(Service):
         """GET …/test: a bad credential is a 200 with false. The credential `wrong` is bad."""
         self._found(ask)
         secret = self.storage.secret(ask.who.tenant, "connections", ask.id)
-        return answer({"result": "wrong" not in secret.values()})
+        return answer({"result": WRONG not in secret.values()})
 
     def explore(self, ask: Ask) -> Response:
         """GET …/explore: a made-up shop: two folders, a file in each, and its columns."""

@@ -9,7 +9,7 @@ import yaml
 
 from reconciler.emulator.data_prep import row_of
 from reconciler.emulator.flow_life import RIPENS, FlowLife, inherited
-from reconciler.emulator.flow_rules import ENDS, MASK
+from reconciler.emulator.flow_rules import ENDS, MASK, kept
 from reconciler.emulator.options import Options
 from reconciler.emulator.specs import Specs
 from reconciler.emulator.storage import Json, Storage
@@ -120,7 +120,7 @@ class Seeds:
             spec = str(member(made, "connectionSpec.id"))
             hidden = self._specs.secret_parameters(spec, str(made["auth"].get("specName")))
             hidden |= {key for key in params if _TELLING.search(key)}
-            secret = {key: value for key, value in params.items() if key in hidden}
+            secret = {key: kept(value) for key, value in params.items() if key in hidden}
             shown = {key: MASK if key in hidden else value for key, value in params.items()}
             made["auth"] = {**made["auth"], "params": shown}
         if "x-inlet" in made:

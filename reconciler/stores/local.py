@@ -209,8 +209,12 @@ class LocalStore:
         lines = "".join(
             json.dumps(record_json(record), separators=(",", ":")) + "\n" for records, _ in batch for record in records
         )
+        writing = asyncio.ensure_future(asyncio.to_thread(self._append_now, lines))
         try:
-            await asyncio.to_thread(self._append_now, lines)
+            await asyncio.shield(writing)
+        except asyncio.CancelledError:
+            await asyncio.wait([writing])  # a thread goes on by itself: the journal is not let go before it is done
+            raise
         except OSError as error:
             for _, done in batch:
                 if not done.done():

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.conftest import ROOT, Cli
 
 TOOL = Path(sys.executable).parent
 
@@ -96,3 +96,34 @@ def test_the_demo_tells_the_whole_story() -> None:
         "8 deleted, 1 forgotten",
     ):
         assert chapter in done.stdout
+
+
+def blocks(page: str) -> list[str]:
+    """Return the YAML blocks of a page."""
+    return re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / page).read_text(encoding="utf-8"), re.DOTALL)
+
+
+def test_the_recipes_for_secrets_are_project_files(cli: Cli) -> None:
+    recipes = [block for block in blocks("secrets.md") if block.startswith("secrets:")]
+    assert len(recipes) == 3
+    table = re.findall(r"(?m)^\| `(\w+: \{.*?\})` \|", (ROOT / "docs" / "secrets.md").read_text(encoding="utf-8"))
+    assert len(table) == 5
+    cli.example("customer-io")
+    for recipe in [*recipes, *(f"secrets: [{line.replace('TOOL, …', 'tool')}]".replace("{secrets", "") for line in
+                               (f"{{{item}}}" for item in table))]:  # fmt: skip
+        head = "apiVersion: reconciler/v1\nkind: Project\nmetadata: {name: p}\nspec:\n"
+        cli.write("reconciler.yaml", head + "".join(f"  {line}\n" for line in recipe.splitlines()))
+        assert cli("validate").code == 0, cli("validate").out + cli("validate").err + recipe
+
+
+def test_the_page_on_environments_runs_as_written(live: Cli) -> None:
+    project, overlay = blocks("environments.md")
+    live.example("kinesis")
+    live.write("reconciler.yaml", project)
+    live.write("overlays/prod/kinesis.yaml", overlay)
+    live.ok("validate", "--env", "all")
+    live.ok("apply", "-y", "--env", "dev")
+    found = live.ok("plan", "--env", "all").out
+    shown = (ROOT / "docs" / "environments.md").read_text(encoding="utf-8")
+    assert found.splitlines()[1] in shown, "the table is a real one"
+    assert live("promote", "dev", "prod", "--detailed-exitcode").code == 2

@@ -241,3 +241,47 @@ def test_an_interrupt_while_planning(live: Cli, server: Server, number: signal.S
     assert "interrupted" in err
     assert live.state == before
     live.ok("plan")
+
+
+# -- the tool's own credentials -----------------------------------------------------------------------------------
+def test_a_token_is_asked_for_again_when_the_service_stumbles(live: Cli, server: Server) -> None:
+    live.example("customer-io")
+    server.before.append(Once("POST", "/ims/token", (503, [], {"error": "busy"}), times=2))
+    server.before.append(Once("POST", "/ims/token", "drop"))
+    live.ok("apply", "-y")
+    assert len([item for item in server.requests if item.path == "/ims/token/v3"]) == 4
+    server.before.append(Once("POST", "/ims/token", (500, [], {"error": "down"}), times=99))
+    failed = live("plan")
+    assert "500 down" in failed.err
+
+
+@pytest.mark.parametrize(
+    ("answered", "fresh_for", "old_after"), [(86400, 85000, 86000), (86_400_000, 85000, 86000), (600, 250, 350)]
+)
+def test_a_token_is_renewed_before_its_end_whatever_the_clocks_say(
+    monkeypatch: pytest.MonkeyPatch, answered: int, fresh_for: int, old_after: int
+) -> None:
+    """How long it lives is counted from when it came, on a clock that nobody sets: skew is no matter."""
+    import httpx
+
+    from reconciler.api import auth
+
+    now, asked, hidden = [1000.0], [0], []
+    monkeypatch.setattr(auth.time, "monotonic", lambda: now[0])
+
+    def ims(_request: httpx.Request) -> httpx.Response:
+        asked[0] += 1
+        return httpx.Response(200, json={"access_token": f"token-{asked[0]}", "expires_in": answered})
+
+    async def main() -> None:
+        async with httpx.AsyncClient(transport=httpx.MockTransport(ims)) as http:
+            own = auth.ClientCredentials(http, "https://ims", "id", "secret", ["a"], hide=hidden.append)
+            assert await asyncio.gather(*(own.token() for _ in range(20))) == ["token-1"] * 20
+            now[0] += fresh_for
+            assert await own.token() == "token-1"
+            now[0] += old_after - fresh_for
+            assert await asyncio.gather(*(own.token() for _ in range(20))) == ["token-2"] * 20
+            assert await asyncio.gather(*(own.token(stale="token-2") for _ in range(20))) == ["token-3"] * 20
+
+    asyncio.run(main())
+    assert hidden == ["token-1", "token-2", "token-3"]
