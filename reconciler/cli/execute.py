@@ -17,7 +17,8 @@ import click
 from reconciler.cli.arguments import Writing
 from reconciler.cli.options import given
 from reconciler.cli.output import Progress, confirm, painter, say
-from reconciler.cli.wiring import Place, Session, SystemClock, in_memory
+from reconciler.cli.platform import Place, SystemClock
+from reconciler.cli.wiring import Session, in_memory
 from reconciler.core import codec, graph, guards
 from reconciler.core.plan import Action, Plan
 from reconciler.core.problems import ApiError, GuardError, ManifestError, Problem, ReconcilerError, SecretError

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from reconciler.core.kind import Kind, Kinds
 from reconciler.core.plan import Change
-from reconciler.core.problems import AmbiguousError, ApiError, Problem, ReconcilerError
+from reconciler.core.problems import AmbiguousError, ApiError, Problem, ReconcilerError, StoppedError
 from reconciler.core.resource import Call, Live, Reply
 from reconciler.core.state import Pending, Record, State
 from reconciler.core.steps import Step
@@ -81,6 +81,9 @@ class Work:
         for last in (False, False, True):
             try:
                 return self._made(kind, call, await self.api.send(self.ledger.clear(call)))
+            except StoppedError:  # while it waited for its turn: it was not carried out
+                await self.ledger.note(Record("settled", change.address))
+                raise
             except AmbiguousError:
                 self.waiting.tell(change, "no answer to the create: looking whether the object is there")
                 taken = {entry.id for entry in self.ledger.entries.values()}

@@ -234,4 +234,4 @@ def test_arrows_go_one_way(path: Path) -> None:
             if parts[0] in HOMES:
                 assert room in HOMES[parts[0]], f"{room} may not import {name}"
             if parts[:2] == ["reconciler", "emulator"] and room != "emulator":
-                assert path.name in ("wiring.py", "emulator.py"), "only where the command line chooses the transport"
+                assert path.name in ("platform.py", "emulator.py"), "only where the command line chooses the transport"

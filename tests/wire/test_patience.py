@@ -209,6 +209,7 @@ def test_an_interrupt_does_not_sit_out_a_wait(live: Cli, server: Server, number:
     assert code == 130, err
     assert "Stopped before: kinesis-summer/flow" in err
     assert len(live.state["resources"]) == 4, "the rest was finished and written"
+    assert live.state["pending"] == {}, "what waited for its turn was not sent"
     live.ok("apply", "-y", "--settle", "0.1")
     one_of_each(server)
 
