@@ -72,6 +72,10 @@ class Client:
         self.offset: int | None = None
         """Milliseconds to add to our clock to get the server's, by its last `Date` header; None before there is one."""
 
+    async def login(self) -> None:
+        """Get a token, and nothing else. Raises `ApiError` when there is none to be had."""
+        await self._credentials.token()
+
     def stop(self) -> None:
         """Let calls that go through at once end, and end every wait with a `StoppedError`."""
         self._pace.stop()

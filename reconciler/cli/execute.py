@@ -7,7 +7,7 @@ import json
 import signal
 import sys
 import threading
-from collections.abc import Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -53,6 +53,7 @@ class Want:
     staged: bool = False
     checks: bool = True
     send_secrets: bool = False
+    listing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,7 @@ async def make_plan(
         warnings += (f"not checked whether they changed, {unchecked}",)
     plan, lives = await refresh(
         api, kinds(), FINDERS, state, {} if want.destroy else resources, scope, secrets,
-        now=SystemClock().now() // 1000, destroy=want.destroy, read=want.read, staged=want.staged,
+        now=SystemClock().now() // 1000, destroy=want.destroy, read=want.read, staged=want.staged, listing=want.listing,
     )  # fmt: skip
     if want.checks and want.read and not plan.objections:
         plan = await ask(api, kinds(), plan)
@@ -174,14 +175,25 @@ def _sent(calls: Collection[Any], secret: Secret) -> bool:
     return any(leaf == secret for call in calls for _, leaf in leaves(call.body))
 
 
-async def planned(session: Session, want: Want, project: Project | None = None) -> Prepared:
-    """Return a plan without writing anything: a left-over journal and unsettled intents are followed in memory."""
+async def planned(
+    session: Session,
+    want: Want,
+    project: Project | None = None,
+    *,
+    more: Callable[[Any, State], Awaitable[None]] | None = None,
+) -> Prepared:
+    """Return a plan without writing anything: a left-over journal and unsettled intents are followed in memory.
+
+    `more` is done with the platform and the state while the door is open.
+    """
     project = project or session.manifests()
     async with session.platform() as (api, place, _):
         state = session.check(session.store().read(), place)
         secrets = session.secret_store(state)
         _, state = await prepare(session, api, place, want, state)
         plan, lives = await make_plan(session, api, project, state, secrets, want)
+        if more is not None:
+            await more(api, state)
     return Prepared(plan, lives, state, secrets)
 
 

@@ -20,9 +20,12 @@ COMMANDS = {
     "drift": "Compare the platform with what was last applied.",
     "promote": "Show how two environments differ besides their variables.",
     "show": "Show a saved plan or the state.",
+    "status": "Show whether data flows, and why not.",
     "outputs": "Print endpoint URLs and ids.",
+    "adopt": "Bind existing objects that match the manifests.",
     "import": "Bind an object that exists to an address.",
     "state": "Look into the state, and put it right.",
+    "doctor": "Check credentials, sandbox, permissions, clock, state, catalog.",
     "connectors": "List and show the connectors of the catalog.",
     "emulator": "Serve the platform emulator over HTTP.",
 }

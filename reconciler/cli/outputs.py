@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
 
 @click.command("outputs")
 @project
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option("--format", "form", type=click.Choice(["text", "json", "env"]), default="text", show_default=True)
 @common
 def command(files: Files, form: str) -> None:
     """Print what others need to know: streaming endpoint URLs (inletUrl) and the ids of every object."""
@@ -27,6 +29,11 @@ def command(files: Files, form: str) -> None:
     if form == "json":
         click.echo(as_json.text(found), nl=False)
         return
+    if form == "env":
+        for name, item in found.items():
+            for key, value in _variables(name, item):
+                click.echo(f"{key}={shlex.quote(value)}")
+        return
     for name, item in found.items():
         click.echo(name)
         for key in ("flowId", "state", "inletUrl"):
@@ -34,6 +41,21 @@ def command(files: Files, form: str) -> None:
                 click.echo(f"  {key:<10}{item[key]}")
         for address, ident in item["ids"].items():
             click.echo(f"  {address}  {ident}")
+
+
+def _variables(name: str, item: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield what a shell can read: NAME_FLOW_ID, NAME_STATE, NAME_INLET_URL, and NAME_…_ID for each object."""
+
+    def word(text: str) -> str:
+        return "".join(letter if letter.isalnum() and letter.isascii() else "_" for letter in text).upper()
+
+    yield f"{word(name)}_FLOW_ID", str(item["flowId"])
+    yield f"{word(name)}_STATE", str(item["state"])
+    if "inletUrl" in item:
+        yield f"{word(name)}_INLET_URL", str(item["inletUrl"])
+    for address, ident in item["ids"].items():
+        if not address.endswith("/flow"):
+            yield f"{word(address)}_ID", str(ident)
 
 
 async def _collect(session: Session) -> dict[str, Any]:
@@ -47,11 +69,8 @@ async def _collect(session: Session) -> dict[str, Any]:
     async with session.platform() as (api, place, _):
         state = session.check(session.store().read(), place)
         state = in_memory(state, session.moves(state))
-        whole = session.path.resolve() == session.root.resolve()
         entries = {
-            address: entry
-            for address, entry in sorted(state.resources.items())
-            if entry.id and (whole or session.came_from_path(entry.file))
+            address: entry for address, entry in sorted(state.resources.items()) if entry.id and session.holds(entry)
         }
         flows = {address: entry for address, entry in entries.items() if entry.kind == "Flow"}
         # an inlet stands on the flow (webhooks) or on the base connection (HTTP API): api-facts 2.9

@@ -58,18 +58,18 @@ def command(
     if plan.objections:
         raise GuardError(plan.objections)
     if out is not None:
-        _save(out, json.dumps(plan_json(plan), indent=1, sort_keys=True))
+        save(out, json.dumps(plan_json(plan), indent=1, sort_keys=True) + "\n")
         click.echo(f"Saved. Apply exactly this with: reconciler apply {out}", err=True)
     return 2 if detailed_exitcode and plan.effective else 0
 
 
-def _save(out: Path, text: str) -> None:
-    """Write the plan whole or not at all."""
+def save(out: Path, text: str) -> None:
+    """Write a file whole or not at all."""
     from reconciler.core.problems import Problem, ReconcilerError
 
     temporary = out.with_name(out.name + ".tmp")
     try:
-        temporary.write_text(text + "\n", encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8")
         temporary.replace(out)
     except OSError as error:
         raise ReconcilerError(Problem("unwritable", f"{out} cannot be written: {error.strerror}")) from None

@@ -166,6 +166,8 @@ def rebuild(path: Path, auto_approve: bool, lock_timeout: float) -> int:
     """
     from reconciler.cli.execute import run
     from reconciler.cli.surgery import rebuilt
+    from reconciler.cli.wiring import open_session
 
-    done: int = run(rebuilt(path, lock_timeout, auto_approve=auto_approve))
+    session = open_session(path)
+    done: int = run(rebuilt(session, lock_timeout, verb="state rebuild", auto_approve=auto_approve))
     return done

@@ -131,14 +131,13 @@ def unlock(path: Path) -> None:
     click.echo("The state is not locked: the system released the lock when its holder ended.")
 
 
-async def rebuilt(path: Path, wait: float, *, auto_approve: bool) -> int:
-    """Bind what exists to the addresses of the manifests; ask first."""
-    session = open_session(path)
+async def rebuilt(session: Session, wait: float, *, verb: str, auto_approve: bool) -> int:
+    """Bind what exists to the addresses of the manifests; ask first. `verb` is the command that does it."""
     project = session.manifests()
     store = session.store()
     async with session.platform() as (api, place, _):
         session.check(store.read(), place)
-        store.lock("reconciler state rebuild", wait)
+        store.lock(f"reconciler {verb}", wait)
         try:
             state = store.read() or session.check(None, place)
             resources = {name: item for name, item in project.resources.items() if name in project.inside}

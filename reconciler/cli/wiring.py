@@ -15,7 +15,7 @@ from reconciler.cli.settings import choose_environment, collect_variables, unuse
 from reconciler.core.fingerprint import Fingerprinter
 from reconciler.core.problems import ManifestError, Problem, StateError
 from reconciler.core.resource import Resource
-from reconciler.core.state import Record, State, fold
+from reconciler.core.state import Entry, Record, State, fold
 from reconciler.core.values import Tree, parse_pointer
 from reconciler.manifests.document import Document
 from reconciler.manifests.load import Project, load
@@ -103,6 +103,10 @@ class Session:
         if problems:
             raise ManifestError(problems)
         return resources, entries
+
+    def holds(self, entry: Entry) -> bool:
+        """Tell whether a state entry is one of those PATH is about."""
+        return self.path.resolve() == self.root.resolve() or self.came_from_path(entry.file)
 
     def came_from_path(self, file: str) -> bool:
         """Tell whether a state entry came from a manifest in PATH."""

@@ -355,9 +355,12 @@ def _call_of(data: Json) -> Call:
     )
 
 
+_DRIFT = ("address", "kind", "ident", "status", "updated_by", "updated_at", "client", "reason")
+
+
 def _drift_json(drift: Drift) -> Json:
     return {
-        **{name: getattr(drift, name) for name in ("address", "kind", "ident", "status", "updated_by", "updated_at")},
+        **{name: getattr(drift, name) for name in _DRIFT},
         "fields": [
             [
                 list(field.path),
@@ -366,15 +369,18 @@ def _drift_json(drift: Drift) -> Json:
                     for side in (field.applied, field.live, field.desired)
                 ),
                 field.sensitive,
+                field.cause,
             ]
             for field in drift.fields
         ],
+        "unchecked": [list(path) for path in drift.unchecked],
     }
 
 
 def _drift_of(data: Mapping[str, Any]) -> Drift:
     fields = tuple(
-        DriftField(tuple(path), decode(applied), decode(live), decode(desired), sensitive)
-        for path, applied, live, desired, sensitive in data["fields"]
+        DriftField(tuple(path), decode(applied), decode(live), decode(desired), *rest)
+        for path, applied, live, desired, *rest in data["fields"]
     )
-    return Drift(**{**data, "fields": fields})
+    unchecked = tuple(tuple(path) for path in data.get("unchecked", ()))
+    return Drift(**{**data, "fields": fields, "unchecked": unchecked})

@@ -69,18 +69,27 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class DriftField:
-    """One field that is not as it was applied; MISSING where a side has none."""
+    """One field that is not as it was applied; MISSING where a side has none.
+
+    `cause`: changed `outside` alone; changed in the manifest to the very same (`agreed`) or to something else
+    (`conflict`); or no longer declared (`undeclared`).
+    """
 
     path: Path
     applied: Tree
     live: Tree
     desired: Tree
     sensitive: bool = False
+    cause: str = "outside"
 
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """One object that is not as it was applied: `changed`, `missing`, or holding only `unchecked` fields."""
+    """One object that is not as it was applied: `changed`, `missing`, `acknowledged`, or with `unchecked` fields alone.
+
+    `unchecked` are its fields that cannot be read back, whatever else is so. `client` is the client id of who changed
+    it, `reason` why somebody acknowledged it.
+    """
 
     address: str
     kind: str
@@ -89,6 +98,9 @@ class Drift:
     fields: tuple[DriftField, ...] = ()
     updated_by: str | None = None
     updated_at: int | None = None
+    client: str | None = None
+    unchecked: tuple[Path, ...] = ()
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,7 +61,7 @@ class Ims(Service):
 
 
 class Sandboxes(Service):
-    """Sandboxes of an organization: `prod`, those declared to the emulator, and those that hold something."""
+    """Sandboxes of an organization: `prod`, those declared to the emulator, those that are named or hold something."""
 
     base = "/data/foundation/sandbox-management"
     title = "Sandboxes"
@@ -106,7 +106,9 @@ class Sandboxes(Service):
     def _known(self, ask: Ask) -> list[Json]:
         organization = ask.who.organization
         declared = [body for _, body in self.storage.select(f"{organization}\x1f", "sandboxes", order="number")]
-        names = {"prod", *(body["name"] for body in declared), *self.storage.tenants(organization)} - {""}
+        # whoever names a sandbox here may use it
+        here = {ask.who.sandbox, *self.storage.tenants(organization)}
+        names = {"prod", *here, *(body["name"] for body in declared)} - {""}
         kinds = {body["name"]: body for body in declared}
         return [_sandbox(organization, name, kinds.get(name, {})) for name in sorted(names)]
 

@@ -32,8 +32,13 @@ def believed(entry: Entry) -> Live:
     return Live(entry.id, entry.applied, entry.etag, entry.outputs)
 
 
-async def observe(api: Api, kinds: Kinds, state: State, addresses: Iterable[str]) -> dict[str, Live | None]:
+async def observe(
+    api: Api, kinds: Kinds, state: State, addresses: Iterable[str], *, listing: bool = False
+) -> dict[str, Live | None]:
     """Return the live object of every entry among `addresses`, None for one that is gone.
+
+    With `listing` a kind of many entries is paged through first, and only what has another etag than the one we know
+    is read: lists may lag behind, so that a change of the last seconds may not be seen.
 
     A kind with versions is read after its users: while the version they are pinned to is the one we applied,
     nothing can have changed and nothing is read.
@@ -43,13 +48,12 @@ async def observe(api: Api, kinds: Kinds, state: State, addresses: Iterable[str]
     constant = {name: believed(entry) for name, entry in there.items() if name not in wanted}
     users = graph.reversed_edges({name: entry.dependencies for name, entry in state.resources.items()})
     plain = {name: entry for name, entry in wanted.items() if not _has_versions(kinds, entry)}
-    lives = dict(
-        zip(
-            plain,
-            await together(*(read(api, kinds[entry.kind], entry.id) for entry in plain.values())),
-            strict=True,
-        )
-    )
+    lives: dict[str, Live | None] = {}
+    if listing:
+        lives |= await _unchanged(api, kinds, plain)
+    left = {name: entry for name, entry in plain.items() if name not in lives}
+    there_now = await together(*(read(api, kinds[entry.kind], entry.id) for entry in left.values()))
+    lives |= dict(zip(left, there_now, strict=True))
 
     async def pinned(name: str, entry: Entry) -> Live | None:
         bodies = [found.body for user in users.get(name, ()) if (found := lives.get(user)) is not None]
@@ -61,6 +65,36 @@ async def observe(api: Api, kinds: Kinds, state: State, addresses: Iterable[str]
     rest = {name: entry for name, entry in wanted.items() if name not in plain}
     found = await together(*(pinned(name, entry) for name, entry in rest.items()))
     return {**constant, **lives, **dict(zip(rest, found, strict=True))}
+
+
+_MANY = 25
+"""Entries of one kind from which on lists are worth a try; a page holds a hundred."""
+
+
+async def _unchanged(api: Api, kinds: Kinds, entries: Mapping[str, Entry]) -> dict[str, Live | None]:
+    """Return those of `entries` that a list shows with the etag we know: they are as the list says."""
+    by_kind: dict[str, dict[str, str]] = {}
+    for name, entry in entries.items():
+        if entry.etag is not None:
+            by_kind.setdefault(entry.kind, {})[entry.id] = name
+
+    async def look(kind: Kind, wanted: dict[str, str]) -> dict[str, Live | None]:
+        found: dict[str, Live | None] = {}
+        call, pages = kind.browse(None), 0
+        # others may have many more objects: a list that costs more calls than it saves is given up
+        while call is not None and wanted and pages < max(1, len(wanted) // 2):
+            reply = await api.send(call)
+            pages += 1
+            for live in kind.found(reply):
+                name = wanted.pop(live.id, None)
+                if name is not None and live.etag == entries[name].etag:
+                    found[name] = live
+            call = kind.browse(reply)
+        return found
+
+    many = [(kinds[kind], names) for kind, names in by_kind.items() if len(names) >= _MANY]
+    parts = await together(*(look(kind, names) for kind, names in many if kind.browse(None) is not None))
+    return {name: live for part in parts for name, live in part.items()}
 
 
 def _has_versions(kinds: Kinds, entry: Entry) -> bool:

@@ -80,10 +80,11 @@ async def _find(search: _Search, resource: Resource) -> None:
     if hint is not None:
         live = await read(search.api, kind, hint)
         matches = [live] if live is not None else []
+        namesakes: list[Live] = []
     else:
-        matches = await _candidates(search, kind, body)
+        matches, namesakes = await _candidates(search, kind, body)
     if len(matches) != 1:
-        _doubt(search, resource, matches)
+        _doubt(search, resource, matches, namesakes)
         return
     entry = entry_of(kind, search.entries, resource, matches[0])
     search.entries[resource.address] = entry
@@ -93,26 +94,32 @@ async def _find(search: _Search, resource: Resource) -> None:
         search.hints[ref.address] = ident
 
 
-async def _candidates(search: _Search, kind: Kind, body: Tree) -> list[Live]:
+async def _candidates(search: _Search, kind: Kind, body: Tree) -> tuple[list[Live], list[Live]]:
+    """Return the objects of the body's name that are not bound: those that show all of it, and those that do not."""
     call = kind.search(body)
     if call is None:
-        return []
+        return [], []
     wanted = _known_part(kind.canonical(body))
     taken = {(entry.kind, entry.id) for entry in search.entries.values()}
-    found = kind.found(await search.api.send(call))
-    return [
-        live
-        for live in found
-        if (kind.name, live.id) not in taken and covers(_shown_part(kind.canonical(live.body), wanted), wanted)
-    ]
+    matches: list[Live] = []
+    others: list[Live] = []
+    for live in kind.found(await search.api.send(call)):
+        if (kind.name, live.id) not in taken:
+            fits = covers(_shown_part(kind.canonical(live.body), wanted), wanted)
+            (matches if fits else others).append(live)
+    return matches, others
 
 
-def _doubt(search: _Search, resource: Resource, matches: list[Live]) -> None:
+def _doubt(search: _Search, resource: Resource, matches: list[Live], namesakes: list[Live]) -> None:
+    found = matches or namesakes
+    ids = ", ".join(live.id for live in found)
+    advice = f"reconciler import '{resource.address}' ID" if found else "an apply makes it"
     if matches:
-        ids = ", ".join(live.id for live in matches)
-        what, advice = f"{len(matches)} objects could be it: {ids}", f"reconciler import '{resource.address}' ID"
+        what = f"{len(matches)} objects could be it: {ids}"
+    elif namesakes:
+        what = f"nothing of its name shows what is declared; of that name, but different: {ids}"
     else:
-        what, advice = "nothing of its name shows what is declared", "an apply makes it"
+        what = "nothing of its name shows what is declared"
     search.doubts.append(Problem("not-rebuilt", what, advice, address=resource.address, severity="warning"))
 
 

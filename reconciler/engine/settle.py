@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from reconciler.core.compare import covers
+from reconciler.core.compare import covers, same
 from reconciler.core.fingerprint import UNPROVEN
 from reconciler.core.kind import Kind, Kinds
 from reconciler.core.problems import ApiError, Problem, ReconcilerError
 from reconciler.core.resource import Live
 from reconciler.core.state import Deposed, Entry, Pending, Record, State
-from reconciler.core.values import Fingerprint, Tree, transform
+from reconciler.core.values import MISSING, Fingerprint, Path, Tree, leaves, transform
 from reconciler.engine.ports import Api, Clock
 
 SKEW = 2000
@@ -114,16 +114,20 @@ async def _edited_since(
 ) -> Live | None:
     """Return what an unanswered create made where somebody edited it before this run came, or None.
 
-    It has the name, is newer than the intent, was made with the credential that was about to make it, and has
-    changed since. Raises `ReconcilerError` when it cannot be told which one it is, or whose.
+    It has the name and all that cannot change in place, is newer than the intent, was made with the credential that
+    was about to make it, and has changed since. Raises `ReconcilerError` when it cannot be told which one it is.
     """
     if not pending.name or not pending.client or kind.search(pending.body) is None:
         return None
+    wanted = kind.canonical(_visible(pending.body))
+    rules = kind.rules(wanted)
+    fixed = [(path, leaf) for path, leaf in leaves(wanted) if rules.forces_replace(path)]
     found = [
         live
         for live in await _candidates(api, kind, pending)
         if live.id not in taken
         and live.body.get("name") == pending.name
+        and all(same(_at(kind.canonical(live.body), path), leaf) for path, leaf in fixed)
         and kind.created_at(live) >= _since(api, pending)
         and kind.edited_with(live) == pending.client
     ]
@@ -131,6 +135,18 @@ async def _edited_since(
     if len(found) > 1 or (found and len(rivals) > 1):
         raise _two_candidates(found, address)
     return found[0] if found else None
+
+
+def _at(tree: Tree, path: Path) -> Tree:
+    """Return the leaf at `path` as `leaves` names it, lists stepped into by index; MISSING where there is none."""
+    for step in path:
+        if isinstance(tree, dict):
+            tree = tree.get(step, MISSING)
+        elif isinstance(tree, list) and step.isdigit() and int(step) < len(tree):
+            tree = tree[int(step)]
+        else:
+            return MISSING
+    return tree
 
 
 def _since(api: Api, pending: Pending) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -125,6 +126,23 @@ class Move(Block):
     to: str
 
 
+def _is_date(value: str) -> str:
+    try:
+        date.fromisoformat(value)
+    except ValueError:
+        raise PydanticCustomError("bad_date", "this must be a date, as in 2026-12-31") from None
+    return value
+
+
+class Acknowledgement(Block):
+    """Drift that is known and waits for somebody: it is reported apart, and no failure, until a day."""
+
+    address: str
+    path: str = ""
+    reason: str = Field(min_length=1)
+    until: Annotated[str, AfterValidator(_is_date)]
+
+
 class ProjectSpec(Block):
     """The `spec` of the project file."""
 
@@ -137,6 +155,7 @@ class ProjectSpec(Block):
     state: StateSettings = Field(default_factory=StateSettings)
     guardrails: GuardrailSettings = Field(default_factory=GuardrailSettings)
     moved: list[Move] = Field(default_factory=list)
+    acknowledged: list[Acknowledgement] = Field(default_factory=list)
 
 
 def find_root(path: Path) -> Path:

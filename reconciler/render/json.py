@@ -9,6 +9,7 @@ from reconciler.core.codec import entry_json
 from reconciler.core.plan import Change, Drift, DriftField, Plan
 from reconciler.core.state import Entry
 from reconciler.core.values import MISSING, SENSITIVE, Tree, pointer, shown
+from reconciler.render.drift import STATUSES, Report
 
 FORMAT_VERSION = 1
 _KINDS = {"AdHocSchema": "Schema"}  # to whoever reads a plan, one sort of schema
@@ -45,17 +46,31 @@ def _change(change: Change) -> dict[str, Any]:
     }
 
 
-def drift_document(environment: str, drift: tuple[Drift, ...]) -> dict[str, Any]:
+def drift_document(report: Report) -> dict[str, Any]:
     """Return a drift report as `drift --format json` prints it."""
-    counts = dict.fromkeys(("changed", "missing", "unchecked", "acknowledged"), 0)
-    for item in drift:
+    counts = dict.fromkeys(STATUSES, 0)
+    for item in report.drift:
         counts[item.status] += 1
-    return {
+    document: dict[str, Any] = {
         "formatVersion": FORMAT_VERSION,
-        "environment": environment,
-        "drift": [_drift(item) for item in drift],
+        "environment": report.environment,
+        "drift": [_drift(item) for item in report.drift],
+        "pending": list(report.pending),
+        "notes": list(report.notes),
         "summary": counts,
     }
+    if report.unmanaged is not None:
+        document["unmanaged"] = [
+            {
+                "kind": item.kind,
+                "id": item.id,
+                "name": item.name,
+                "updatedBy": item.updated_by,
+                "updatedAt": item.updated_at,
+            }
+            for item in report.unmanaged
+        ]
+    return document
 
 
 def _drift(item: Drift) -> dict[str, Any]:
@@ -67,6 +82,9 @@ def _drift(item: Drift) -> dict[str, Any]:
         "fields": [_field(field) for field in item.fields],
         "updatedBy": item.updated_by,
         "updatedAt": item.updated_at,
+        "updatedClient": item.client,
+        "unchecked": [pointer(path) for path in item.unchecked],
+        **({"reason": item.reason} if item.reason else {}),
     }
 
 
@@ -81,6 +99,7 @@ def _field(field: DriftField) -> dict[str, Any]:
         "applied": side(field.applied),
         "live": side(field.live),
         "desired": side(field.desired),
+        "cause": field.cause,
     }
 
 

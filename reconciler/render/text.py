@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator
 from itertools import groupby
 
 from reconciler.core.diff import FieldChange
-from reconciler.core.plan import Action, Change, Drift, Plan
+from reconciler.core.plan import Action, Change, Plan
 from reconciler.core.state import State
 from reconciler.core.values import MISSING, pointer
+from reconciler.render.drift import drift_lines
 from reconciler.render.values import label, lines, list_changes, say
 
 Paint = Callable[[str, str], str]
@@ -43,7 +44,7 @@ def plan_text(plan: Plan, paint: Paint = plain, *, verbose: bool = False) -> str
     drifted = [item for item in plan.drift if item.status in ("changed", "missing")]
     if drifted:
         out += [paint("bold", "Changed outside since the last apply:"), ""]
-        out += [line for item in drifted for line in _drift_lines(item, paint)] + [""]
+        out += [line for item in drifted for line in drift_lines(item, paint)] + [""]
     for change in plan.effective:
         block = list(_change_lines(change, paint, verbose=verbose))
         out += block if len(block) == 1 else [*block, ""]
@@ -172,34 +173,6 @@ def _old_new(item: FieldChange, paint: Paint, *, from_member: bool = False) -> s
     if item.new is MISSING:
         return f"{paint('red', '-')} {name}: {say(item.old)}"
     return f"{paint('yellow', '~')} {name}: {say(item.old)} → {say(item.new)}"
-
-
-def drift_text(drift: tuple[Drift, ...], paint: Paint = plain, *, verbose: bool = False) -> str:
-    """Return a drift report: objects that changed or are gone, with applied → live."""
-    found = [item for item in drift if item.status in ("changed", "missing")]
-    out = [line for item in found for line in [*_drift_lines(item, paint), ""]]
-    unchecked = [item for item in drift if item.status == "unchecked"]
-    if not found:
-        out.append("No drift: everything that can be read back is as it was applied.")
-    else:
-        out.append(paint("bold", f"Drift: {len(found)} of the managed objects are not as they were applied."))
-    if unchecked:
-        names = f": {', '.join(item.address for item in unchecked)}" if verbose else ""
-        out.append(f"Not checked: secrets of {len(unchecked)} objects, which the platform never shows{names}.")
-    return "\n".join(out) + "\n"
-
-
-def _drift_lines(item: Drift, paint: Paint) -> Iterator[str]:
-    if item.status == "missing":
-        yield f"  {paint('red', f'! {item.address}')}  {item.kind}  {item.ident}  (deleted outside)"
-        return
-    who = f" by {say(item.updated_by)[1:-1]}" if item.updated_by else ""
-    yield f"  {paint('yellow', f'! {item.address}')}  {item.kind}  {paint('dim', f'{item.ident}{who}')}"
-    for field in item.fields:
-        if field.sensitive:
-            yield f"      {label(field.path)}: (sensitive)"
-        else:
-            yield f"      {label(field.path)}: {say(field.applied)} → {say(field.live)}"
 
 
 def state_text(state: State, paint: Paint = plain) -> str:

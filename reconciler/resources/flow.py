@@ -186,4 +186,10 @@ def _emptied(transformation: Tree) -> Tree:
     return {**transformation, "params": emptied}
 
 
+def runs_call(ident: str, limit: int) -> Call:
+    """Return the call that lists the last runs of a flow, newest first (api-facts 9)."""
+    query = (("property", f"flowId=={ident}"), ("orderby", "-createdAt"), ("limit", str(limit)))
+    return Call("GET", f"{BASE}/runs", query=query)
+
+
 KIND = Flow()

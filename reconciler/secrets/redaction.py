@@ -12,40 +12,40 @@ from contextlib import contextmanager
 from typing import Any
 
 SENSITIVE = "(sensitive)"
-_SHORTEST = 4
-"""Letters; shorter ones would blacken ordinary words."""
+MESSAGES, RESULTS = 4, 8
+"""Letters of the shortest secret that is taken out of messages, and of results. Shorter ones are ordinary words, and a
+result is made from values that are masked already: a word in it must not become another."""
 
 
 class Redactor:
     """Knows every secret in use, in each form in which it may turn up."""
 
     def __init__(self) -> None:
-        self._hidden: set[str] = set()
-        self._pattern: re.Pattern[str] | None = None
+        self._hidden: dict[str, int] = {}
+        self._patterns: dict[int, re.Pattern[str]] = {}
 
     def hide(self, value: str) -> None:
         """Take `value` out of every text from now on, also encoded, and each long line of it."""
-        if value in self._hidden:
+        if value in self._hidden or len(value) < MESSAGES:
             return
-        lines = [line for line in value.splitlines() if len(line) >= 16]
-        found = {form for text in (value, *lines) for form in _forms(text) if len(form) >= _SHORTEST}
-        if not found <= self._hidden:
-            self._hidden |= found
-            self._pattern = None
+        for text in (value, *(line for line in value.splitlines() if len(line) >= 16)):
+            self._hidden |= dict.fromkeys(_forms(text), len(text))
+        self._patterns.clear()
 
-    def __call__(self, text: str) -> str:
-        """Return `text` with `(sensitive)` in the place of every secret."""
+    def __call__(self, text: str, shortest: int = MESSAGES) -> str:
+        """Return `text` with `(sensitive)` in the place of every secret of at least `shortest` letters."""
         if not self._hidden:
             return text
-        if self._pattern is None:
-            longest_first = sorted(self._hidden, key=len, reverse=True)
-            self._pattern = re.compile("|".join(map(re.escape, longest_first)))
-        return self._pattern.sub(SENSITIVE, text)
+        if shortest not in self._patterns:
+            found = [form for form, length in self._hidden.items() if length >= shortest and len(form) >= MESSAGES]
+            longest_first = sorted(found, key=len, reverse=True)
+            self._patterns[shortest] = re.compile("|".join(map(re.escape, longest_first)) or r"(?!)")
+        return self._patterns[shortest].sub(SENSITIVE, text)
 
     def forget(self) -> None:
         """Forget everything: another command line begins."""
         self._hidden.clear()
-        self._pattern = None
+        self._patterns.clear()
 
 
 redact = Redactor()
@@ -66,8 +66,6 @@ def _forms(value: str) -> Iterator[str]:
         yield urllib.parse.quote(value, safe=safe)
         yield urllib.parse.quote_plus(value, safe=safe)
     raw = value.encode()
-    if len(raw) < _SHORTEST:
-        return
     for before in range(3):
         # the letters that depend on what stands before or after it are left off
         text = base64.b64encode(b"\0" * before + raw).decode().rstrip("=")
@@ -80,8 +78,9 @@ def _forms(value: str) -> Iterator[str]:
 class _Guarded:
     """A text stream that writes nothing it should not; click and rich take it for the stream itself."""
 
-    def __init__(self, stream: Any) -> None:
+    def __init__(self, stream: Any, shortest: int) -> None:
         self._stream = stream
+        self._shortest = shortest
 
     def write(self, text: str | bytes) -> int:
         """Write `text` without secrets. click writes completions as bytes, having seen that empty ones are refused."""
@@ -89,7 +88,7 @@ class _Guarded:
             if not text:
                 raise TypeError("a text stream")
             text = text.decode()
-        return int(self._stream.write(redact(text)) or 0)
+        return int(self._stream.write(redact(text, self._shortest)) or 0)
 
     def writelines(self, lines: Any) -> None:
         """Write each line without secrets."""
@@ -109,7 +108,7 @@ def guarded() -> Iterator[None]:
 
     redact.forget()
     before = sys.stdout, sys.stderr
-    sys.stdout, sys.stderr = _Guarded(sys.stdout), _Guarded(sys.stderr)
+    sys.stdout, sys.stderr = _Guarded(sys.stdout, RESULTS), _Guarded(sys.stderr, MESSAGES)
     try:
         yield
     finally:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 
-from tests.conftest import FLOW, PREP, Cli, Server
+from tests.conftest import FLOW, PREP, ROOT, Cli, Server
 
 REGISTRY = "/data/foundation/schemaregistry/tenant"
 FLOW_KINDS = {
@@ -104,3 +105,198 @@ def test_what_was_deleted_outside_is_missing_and_made_again(live: Cli, server: S
     live.ok("apply", "-y")
     assert live.changes() == {}
     assert len(server.items("flows")) == len(server.storage_items("dataSets")) == 1
+
+
+# -- what a report tells -----------------------------------------------------------------------------------------
+def drifted(live: Cli, *args: str) -> dict[str, dict[str, Any]]:
+    """Return the entries of a report by address."""
+    return {item["address"]: item for item in live("drift", "--format", "json", *args).json()["drift"]}
+
+
+def test_who_changed_what_where(live: Cli, server: Server) -> None:
+    """Changed outside, in the manifest to the same, in the manifest to something else, no longer declared."""
+    live.example("kinesis")
+    live.ok("apply", "-y")
+    flow, target = live.id("kinesis-summer/flow"), live.id("kinesis-summer/target")
+    server.edit(
+        "flows", flow,
+        {"op": "replace", "path": "/name", "value": "Theirs"},
+        {"op": "replace", "path": "/description", "value": "Both"},
+    )  # fmt: skip
+    server.edit("targetConnections", target, {"op": "replace", "path": "/description", "value": "Theirs"})
+    live.edit("kinesis.yaml", "    name: Summer campaign", "    name: Ours")
+    live.edit("kinesis.yaml", "    description: Summer campaign", "    description: Both")
+    live.edit("kinesis.yaml", "    description: Connection to Amazon Kinesis\n", "")
+    live.edit("kinesis.yaml", "      name: Connection for Amazon Kinesis", "      name: Another account")
+    found = drifted(live)
+    causes = {field["path"]: field["cause"] for field in found["kinesis-summer/flow"]["fields"]}
+    assert causes == {"/name": "conflict", "/description": "agreed"}
+    assert [field["cause"] for field in found["kinesis-summer/target"]["fields"]] == ["undeclared"]
+    assert found["kinesis-summer/flow"]["updatedBy"]
+    assert found["kinesis-summer/flow"]["updatedClient"] == "somebody"
+    text = live("drift").out
+    assert 'name: "Summer campaign" → "Theirs"  the manifest now says "Ours"' in text
+    assert '"Both"  the manifest says so, too' in text
+    assert "through somebody at " in text
+    assert "Changed in the manifests and not applied yet: kinesis-summer/target/connection." in text
+
+
+def test_what_cannot_be_checked_is_a_bucket_of_its_own(live: Cli, server: Server) -> None:
+    live.example("kinesis")
+    live.ok("apply", "-y")
+    account = live.id("kinesis-summer/target/connection")
+    assert drifted(live)["kinesis-summer/target/connection"]["status"] == "unchecked"
+    server.edit("connections", account, {"op": "replace", "path": "/name", "value": "Theirs"})
+    found = drifted(live)["kinesis-summer/target/connection"]
+    assert found["status"] == "changed"
+    assert found["unchecked"] == ["/auth/params/accessKeyId", "/auth/params/secretKey"]
+    assert "Not checked: secrets of 1 objects" in live("drift").out
+
+
+def acknowledged(cli: Cli, *lines: str) -> None:
+    """Write a project file that knows of drift."""
+    head = "apiVersion: reconciler/v1\nkind: Project\nmetadata: {name: p}\nspec:\n"
+    given = "  variables: {region: us-east-1, stream: clicks}\n  acknowledged:\n"
+    cli.write("reconciler.yaml", head + given + "".join(f"    - {line}\n" for line in lines))
+
+
+def test_known_drift_is_no_failure_until_a_day(live: Cli, server: Server) -> None:
+    live.example("kinesis")
+    live.ok("apply", "-y")
+    flow = live.id("kinesis-summer/flow")
+    acknowledged(live, "{address: kinesis-summer/flow, path: /description, reason: in talks, until: 2999-12-31}")
+    server.edit("flows", flow, {"op": "replace", "path": "/description", "value": "Theirs"})
+    known = live("drift")
+    assert known.code == 0
+    assert "Acknowledged: kinesis-summer/flow (in talks)" in known.out
+    found = drifted(live)["kinesis-summer/flow"]
+    assert (found["status"], found["reason"]) == ("acknowledged", "in talks")
+    server.edit("flows", flow, {"op": "replace", "path": "/name", "value": "Theirs"})
+    report = live("drift", "--format", "json")
+    assert report.code == 2
+    parts = [item for item in report.json()["drift"] if item["address"] == "kinesis-summer/flow"]
+    assert [(item["status"], [field["path"] for field in item["fields"]]) for item in parts] == [
+        ("changed", ["/name"]),
+        ("acknowledged", ["/description"]),
+    ]
+    assert report.json()["summary"] == {"changed": 1, "missing": 0, "unchecked": 1, "acknowledged": 1}
+    acknowledged(live, "{address: kinesis-summer, reason: all of it, until: 2999-12-31}")
+    assert live("drift").code == 0
+    acknowledged(live, "{address: kinesis-summer, reason: all of it, until: 2020-01-01}")
+    expired = live("drift")
+    assert expired.code == 2
+    assert "Note: kinesis-summer was acknowledged until 2020-01-01: all of it" in expired.out
+    acknowledged(live, "{address: kinesis-summer/flow, reason: gone, until: 2999-12-31}")
+    server.call("DELETE", f"{FLOW}/flows/{flow}")
+    assert drifted(live)["kinesis-summer/flow"]["status"] == "acknowledged"
+
+
+@pytest.mark.parametrize(
+    ("line", "place", "said"),
+    [
+        ("{address: a, reason: r}", ":7:7", "until is missing"),
+        ("{address: a, until: 2026-12-31}", ":7:7", "reason is missing"),
+        ("{address: a, reason: r, until: soon}", ":7:38", "this must be a date, as in 2026-12-31"),
+    ],
+)
+def test_an_acknowledgement_has_a_reason_and_an_end(cli: Cli, line: str, place: str, said: str) -> None:
+    acknowledged(cli, line)
+    found = cli("validate")
+    assert found.code == 1
+    assert f"reconciler.yaml{place}: error: " in found.err
+    assert said in found.err
+
+
+def test_what_nobody_manages(live: Cli, server: Server) -> None:
+    live.example("customer-io")
+    live.ok("apply", "-y")
+    spec = {"id": "8a9c3494-9708-43d7-ae3f-cda01e5030e1", "version": "1.0"}
+    made = [
+        server.call("POST", f"{FLOW}/connections", {"name": f"theirs {n}", "connectionSpec": spec})["id"]
+        for n in range(3)
+    ]
+    assert "unmanaged" not in live.ok("drift", "--format", "json").json()
+    server.clear()
+    found = live.ok("drift", "--unmanaged", "--format", "json").json()["unmanaged"]
+    assert [(item["kind"], item["id"], item["name"]) for item in found] == [
+        ("Connection", ident, f"theirs {n}") for n, ident in enumerate(made)
+    ]
+    text = live.ok("drift", "--unmanaged").out
+    assert "Unmanaged: 3 objects in this sandbox are bound to no address." in text
+    assert f'  Connection  {made[0]}  "theirs 0"' in text
+    assert [item for item in server.writes() if FLOW in item.path] == []
+
+
+# -- formats -----------------------------------------------------------------------------------------------------
+def test_markdown(live: Cli, server: Server) -> None:
+    live.example("kinesis")
+    live.ok("apply", "-y")
+    assert "None: 5 objects are as they were applied." in live.ok("drift", "--format", "markdown").out
+    flow = live.id("kinesis-summer/flow")
+    server.edit("flows", flow, {"op": "replace", "path": "/name", "value": "a | b ` c\nd"})
+    told = live("drift", "--format", "markdown", "--unmanaged")
+    assert told.code == 2
+    (row,) = [line for line in told.out.splitlines() if line.startswith("| `kinesis-summer/flow`")]
+    assert row.replace("\\|", "").count("|") == 6, "what somebody wrote does not break the table"
+    assert "### Drift in default (sandbox dev)" in told.out
+    assert "<details><summary>Not checked, for the platform never shows it (1)</summary>" in told.out
+
+
+def test_junit(live: Cli, server: Server) -> None:
+    from xml.etree import ElementTree
+
+    live.example("kinesis")
+    live.ok("apply", "-y")
+    flow, source = live.id("kinesis-summer/flow"), live.id("kinesis-summer/source")
+    server.edit("flows", flow, {"op": "replace", "path": "/name", "value": '<&> "x"'})
+    server.edit("sourceConnections", source, {"op": "replace", "path": "/name", "value": "y"})
+    told = live("drift", "--format", "junit")
+    assert told.code == 2
+    suite = ElementTree.fromstring(told.out)
+    assert (suite.get("tests"), suite.get("failures"), suite.get("skipped")) == ("4", "2", "1")
+    failures = {case.get("name"): case.findtext("failure") for case in suite if case.find("failure") is not None}
+    assert set(failures) == {"kinesis-summer/flow", "kinesis-summer/source"}
+    assert '<&> \\"x\\"' in str(failures["kinesis-summer/flow"])
+
+
+def test_metrics_for_prometheus(live: Cli, server: Server) -> None:
+    live.example("kinesis")
+    live.ok("apply", "-y")
+    server.edit("flows", live.id("kinesis-summer/flow"), {"op": "replace", "path": "/name", "value": "y"})
+    assert live("drift", "--metrics", "drift.prom", "--unmanaged").code == 2
+    text = (live.folder / "drift.prom").read_text(encoding="utf-8")
+    assert 'reconciler_drift_objects{environment="default",sandbox="dev",status="changed"} 1' in text
+    assert 'reconciler_drift_objects{environment="default",sandbox="dev",status="missing"} 0' in text
+    assert 'reconciler_managed_objects{environment="default",sandbox="dev"} 5' in text
+    assert 'reconciler_unmanaged_objects{environment="default",sandbox="dev"} 0' in text
+    for line in text.splitlines():
+        assert re.fullmatch(r'# (HELP|TYPE) \w+ .+|\w+\{(\w+="[^"]*",?)+\} \d+', line), line
+    unwritable = live("drift", "--metrics", "no/such/folder/x")
+    assert unwritable.code == 1
+    assert "cannot be written" in unwritable.err
+
+
+# -- cheap enough for cron ---------------------------------------------------------------------------------------
+def test_lists_instead_of_one_read_each(live: Cli, server: Server) -> None:
+    document = (ROOT / "examples" / "kinesis" / "kinesis.yaml").read_text(encoding="utf-8")
+    text = document.replace("${var.region}", "us-east-1").replace("${var.stream}", "s")
+    for number in range(30):
+        live.write(f"k{number}.yaml", text.replace("kinesis-summer", f"k{number}"))
+    live.ok("apply", "-y", "--parallelism", "20")
+    server.clear()
+    assert live("drift").code == 0
+    reads = [item for item in server.requests if item.path.startswith(FLOW)]
+    # 60 accounts and 30 of each other kind: a page each
+    assert len(reads) <= 4, [item.path for item in reads]
+    flow = live.id("k7/flow")
+    server.edit("flows", flow, {"op": "replace", "path": "/name", "value": "Theirs"})
+    server.call("DELETE", f"{FLOW}/flows/{live.id('k8/flow')}")
+    server.clear()
+    found = drifted(live)
+    assert found["k7/flow"]["status"] == "changed"
+    assert found["k8/flow"]["status"] == "missing"
+    assert len([item for item in server.requests if item.path.startswith(FLOW)]) <= 4 + 2
+    spec = {"id": "8a9c3494-9708-43d7-ae3f-cda01e5030e1", "version": "1.0"}
+    for number in range(30):
+        server.call("POST", f"{FLOW}/sourceConnections", {"name": f"other {number}", "connectionSpec": spec})
+    assert drifted(live)["k7/flow"]["status"] == "changed", "whatever else there is"

@@ -19,7 +19,7 @@ import pytest
 
 from reconciler.cli.main import COMMANDS
 from reconciler.core.values import Clear, Secret
-from reconciler.secrets.redaction import Redactor
+from reconciler.secrets.redaction import RESULTS, Redactor
 from tests.cli.test_project import project
 from tests.conftest import FLOW, Cli, Request, Result, Server
 from tests.wire.test_faults import Once
@@ -308,6 +308,9 @@ def test_what_is_taken_out() -> None:
     assert redact("nothing known yet") == "nothing known yet"
     redact.hide("abc")
     assert redact("abc is too short to hide") == "abc is too short to hide"
+    redact.hide("tiger")
+    assert redact("a tiger told") == "a (sensitive) told"
+    assert redact("a tiger asked for", RESULTS) == "a tiger asked for", "a result hides secrets by their place"
     redact.hide("-----BEGIN KEY-----\nMIIEvQIBADANBgkqhkiG9w0\n-----END KEY-----\n")
     assert redact("line MIIEvQIBADANBgkqhkiG9w0 of it") == "line (sensitive) of it"
     redact.hide(CANARY)

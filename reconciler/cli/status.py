@@ -1,0 +1,102 @@
+"""`reconciler status`: does data flow, and if not, why."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from reconciler.cli.arguments import Files, project
+from reconciler.cli.options import common
+
+if TYPE_CHECKING:
+    from reconciler.cli.wiring import Session
+    from reconciler.core.runs import Dataflow
+
+_SPAN = re.compile(r"(\d+)(s|m|h|d)")
+_MS = {"s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+
+
+class FailOn(click.ParamType[Any, Any]):
+    """`error`, or `stale=SPAN` with a span like 90m, 24h or 7d."""
+
+    name = "error|stale=SPAN"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return 0 for `error`, the span in ms for `stale`."""
+        if value == "error":
+            return 0
+        word, _, span = str(value).partition("=")
+        found = _SPAN.fullmatch(span)
+        if word != "stale" or not found or not int(found.group(1)):
+            self.fail(f"{value!r} is neither error nor stale=SPAN, as in stale=24h (s, m, h or d).", param, ctx)
+        return int(found.group(1)) * _MS[found.group(2)]
+
+
+@click.command("status")
+@project
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option("--runs", default=3, type=click.IntRange(1, 100), show_default=True, help="So many last runs of each.")
+@click.option("--fail-on", multiple=True, type=FailOn(),
+              help="Exit 2 when a dataflow fails, or is enabled and silent for so long. Repeatable.")  # fmt: skip
+@click.option("--watch", is_flag=True, help="Look again and again, until Ctrl-C.")
+@click.option("--interval", default=10.0, type=click.FloatRange(0, min_open=True), show_default=True,
+              help="Seconds between two looks of --watch.")  # fmt: skip
+@common
+def command(files: Files, form: str, runs: int, fail_on: tuple[int, ...], watch: bool, interval: float) -> int:
+    """Show how the dataflows of PATH fare: state, last operation, last runs with records and bytes, failures.
+
+    Exit code 0, 1 when the platform cannot be asked, or with --fail-on 2 when a dataflow is as it should not be.
+    """
+    import sys
+
+    from reconciler.cli.execute import run
+    from reconciler.cli.output import painter
+    from reconciler.cli.platform import SystemClock
+    from reconciler.render import json as as_json
+    from reconciler.render import status
+
+    session = files.open()
+    clock = SystemClock()
+
+    def show(found: list[Dataflow]) -> None:
+        if watch and sys.stdout.isatty():
+            click.clear()
+        paint = painter(sys.stdout)
+        text = as_json.text(status.document(found)) if form == "json" else status.text(found, clock.now(), paint)
+        click.echo(text, nl=False)
+        sys.stdout.flush()
+
+    found = run(_look(session, runs, show, interval if watch else None))
+    now = clock.now()
+    bad = {flow.name for flow in found for limit in fail_on if (flow.stale(now, limit) if limit else flow.failing())}
+    if bad:
+        click.echo(f"Not as it should be: {', '.join(sorted(bad))}", err=True)
+    return 2 if bad else 0
+
+
+async def _look(session: Session, runs: int, show: Any, interval: float | None) -> list[Dataflow]:
+    """Read and show the dataflows, once or every `interval` seconds."""
+    import asyncio
+
+    from reconciler.cli.wiring import in_memory
+    from reconciler.engine.watch import dataflows
+    from reconciler.resources import kinds
+    from reconciler.resources.flow import runs_call
+
+    async with session.platform() as (api, place, _):
+        while True:
+            state = session.check(session.store().read(), place)
+            state = in_memory(state, session.moves(state))
+            entries = {
+                address.partition("/")[0]: entry
+                for address, entry in sorted(state.resources.items())
+                if entry.kind == "Flow" and entry.id and session.holds(entry)
+            }
+            calls = {name: runs_call(entry.id, runs) for name, entry in entries.items()}
+            found = list((await dataflows(api, kinds()["Flow"], calls, entries)).values())
+            show(found)
+            if interval is None:
+                return found
+            await asyncio.sleep(interval)

@@ -1,0 +1,103 @@
+"""What the platform says of a dataflow's runs, in one shape (api-facts 9; flow-service.yaml, destinations.yaml)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Outcome = Literal["success", "partial", "failed", "running", "unknown"]
+
+_WORDS: Mapping[str, Outcome] = {
+    "success": "success",
+    "completed": "success",
+    "partialsuccess": "partial",
+    "partialfailure": "partial",
+    "failed": "failed",
+    **dict.fromkeys(("inprogress", "processing", "waiting", "queued", "scheduled", "pending"), "running"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class DataflowRun:
+    """One run: when (ms since the epoch, None where it is not said), how it went, how much went through it."""
+
+    id: str
+    outcome: Outcome
+    started: int | None = None
+    completed: int | None = None
+    records_in: int = 0
+    records_out: int = 0
+    records_failed: int = 0
+    bytes_in: int = 0
+    bytes_out: int = 0
+    errors: tuple[str, ...] = ()
+
+    @property
+    def at(self) -> int | None:
+        """When it last did something, in ms since the epoch."""
+        return self.completed or self.started
+
+
+def run_of(body: Mapping[str, Any]) -> DataflowRun:
+    """Return a run from its body; every member of its metrics may be missing (api-facts 9)."""
+    metrics = body.get("metrics") or {}
+    spans, sizes = metrics.get("durationSummary") or {}, metrics.get("sizeSummary") or {}
+    records, status = metrics.get("recordSummary") or {}, metrics.get("statusSummary") or {}
+    word = str(status.get("status", "")).lower().replace("_", "")
+    errors = [*(status.get("errors") or ()), *(records.get("failedInfo") or ())]
+    return DataflowRun(
+        id=str(body.get("id", "")),
+        outcome=_WORDS.get(word, "unknown"),
+        started=spans.get("startedAtUTC") or body.get("createdAt"),
+        completed=spans.get("completedAtUTC") or spans.get("stoppedAtUTC") or None,
+        records_in=int(records.get("inputRecordCount") or 0),
+        records_out=int(records.get("outputRecordCount") or 0),
+        records_failed=int(records.get("failedRecordCount") or 0),
+        bytes_in=int(sizes.get("inputBytes") or 0),
+        bytes_out=int(sizes.get("outputBytes") or 0),
+        errors=tuple(dict.fromkeys(_text(item) for item in errors)),
+    )
+
+
+def _text(error: Any) -> str:
+    if not isinstance(error, Mapping):
+        return str(error)
+    count = f" ({error['count']} times)" if error.get("count") else ""
+    return f"{error.get('code', '')} {error.get('message', '')}".strip() + count
+
+
+@dataclass(frozen=True, slots=True)
+class Dataflow:
+    """A dataflow as it stands: `state` is `missing` when it is gone; `runs` are the newest first."""
+
+    name: str
+    id: str
+    state: str
+    operation: Mapping[str, Any]
+    failure: str | None
+    created: int | None
+    runs: tuple[DataflowRun, ...] = ()
+
+    def last_data(self) -> int | None:
+        """Return when records last came out of it, in ms since the epoch, as far as `runs` go back."""
+        return next((run.at for run in self.runs if run.records_out and run.at), None)
+
+    def silent_since(self) -> int | None:
+        """Return since when no record came out, in ms since the epoch: since its creation where none ever did."""
+        return self.last_data() or self.created
+
+    def failing(self) -> bool:
+        """Tell whether the dataflow is gone, its last operation failed or its last finished run did."""
+        finished = next((run for run in self.runs if run.outcome != "running"), None)
+        return self.state == "missing" or self.failure is not None or bool(finished and finished.outcome == "failed")
+
+    def stale(self, now: int, limit: int) -> bool:
+        """Tell whether it is enabled and silent for more than `limit` ms at `now`, in ms since the epoch."""
+        since = self.silent_since()
+        return self.state == "enabled" and since is not None and now - since > limit
+
+
+def order(runs: Sequence[DataflowRun]) -> tuple[DataflowRun, ...]:
+    """Return `runs` newest first, whatever order the platform gave them in."""
+    return tuple(sorted(runs, key=lambda run: run.started or 0, reverse=True))

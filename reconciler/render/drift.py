@@ -1,0 +1,222 @@
+"""A drift report as text, Markdown, JUnit and Prometheus metrics; as JSON it is in `render/json.py`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from xml.etree import ElementTree
+
+from reconciler.core.plan import Drift, DriftField
+from reconciler.core.values import SENSITIVE, pointer
+from reconciler.render.values import label, say
+
+Paint = Callable[[str, str], str]
+
+STATUSES = ("changed", "missing", "unchecked", "acknowledged")
+_CAUSES = {
+    "outside": "",
+    "agreed": "  the manifest says so, too",
+    "conflict": "  the manifest now says {desired}",
+    "undeclared": "  no longer declared",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Unmanaged:
+    """A live object that no address is bound to."""
+
+    kind: str
+    id: str
+    name: str
+    updated_by: str | None = None
+    updated_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What `drift` found: `pending` are addresses that differ in the manifests alone; `unmanaged` None if not asked."""
+
+    environment: str
+    sandbox: str
+    checked: int
+    drift: tuple[Drift, ...]
+    pending: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    unmanaged: tuple[Unmanaged, ...] | None = None
+
+    def of(self, *statuses: str) -> list[Drift]:
+        """Return the entries of some statuses."""
+        return [item for item in self.drift if item.status in statuses]
+
+    @property
+    def drifted(self) -> bool:
+        """Whether something changed or went away that nobody acknowledged."""
+        return bool(self.of("changed", "missing"))
+
+
+def plain(_style: str, text: str) -> str:
+    """Colour nothing."""
+    return text
+
+
+# -- text ------------------------------------------------------------------------------------------------------------
+def text(report: Report, paint: Paint = plain, *, verbose: bool = False) -> str:
+    """Return the report for a terminal: objects that changed or are gone, with applied → live, then the buckets."""
+    found = report.of("changed", "missing")
+    out = [line for item in found for line in [*drift_lines(item, paint), ""]]
+    if not found:
+        out.append("No drift: everything that can be read back is as it was applied.")
+    else:
+        out.append(paint("bold", f"Drift: {len(found)} of the managed objects are not as they were applied."))
+    for item in report.of("acknowledged"):
+        out.append(f"Acknowledged: {item.address} ({item.reason})")
+    out += [paint("yellow", f"Note: {note}") for note in report.notes]
+    hidden = [item for item in report.drift if item.status == "unchecked" or item.unchecked]
+    if hidden:
+        names = f": {', '.join(dict.fromkeys(item.address for item in hidden))}" if verbose else ""
+        count = len({item.address for item in hidden})
+        out.append(f"Not checked: secrets of {count} objects, which the platform never shows{names}.")
+    if report.pending:
+        out.append(f"Changed in the manifests and not applied yet: {', '.join(report.pending)}.")
+    if report.unmanaged is not None:
+        out += list(_unmanaged_lines(report.unmanaged, paint))
+    return "\n".join(out) + "\n"
+
+
+def _unmanaged_lines(items: Sequence[Unmanaged], paint: Paint) -> Iterator[str]:
+    if not items:
+        yield "Unmanaged: nothing."
+        return
+    yield paint("bold", f"Unmanaged: {len(items)} objects in this sandbox are bound to no address.")
+    for item in items:
+        who = f" by {say(item.updated_by)[1:-1]}" if item.updated_by else ""
+        yield f"  {item.kind}  {item.id}  {say(item.name)}{paint('dim', who)}"
+
+
+def drift_lines(item: Drift, paint: Paint) -> Iterator[str]:
+    """Yield the lines of one object: who changed it when, and each field."""
+    if item.status == "missing":
+        yield f"  {paint('red', f'! {item.address}')}  {item.kind}  {item.ident}  (deleted outside)"
+        return
+    yield f"  {paint('yellow', f'! {item.address}')}  {item.kind}  {paint('dim', f'{item.ident}{_who(item)}')}"
+    for field in item.fields:
+        yield f"      {label(field.path)}: {_sides(field)}"
+
+
+def _who(item: Drift) -> str:
+    who = f" by {say(item.updated_by)[1:-1]}" if item.updated_by else ""
+    through = f" through {say(item.client)[1:-1]}" if item.client and item.client != item.updated_by else ""
+    when = f" at {_when(item.updated_at)}" if item.updated_at else ""
+    return f"{who}{through}{when}"
+
+
+def _sides(field: DriftField) -> str:
+    if field.sensitive:
+        return SENSITIVE
+    cause = _CAUSES[field.cause].format(desired=say(field.desired))
+    return f"{say(field.applied)} → {say(field.live)}{cause}"
+
+
+def _when(ms: int) -> str:
+    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+# -- Markdown --------------------------------------------------------------------------------------------------------
+def markdown(report: Report) -> str:
+    """Return the report for an issue or a chat: one table, values as code."""
+    found = report.of("changed", "missing")
+    head = f"### Drift in {report.environment} (sandbox {report.sandbox})"
+    if not found:
+        out = [head, "", f"None: {report.checked} objects are as they were applied."]
+    else:
+        out = [head, "", f"{len(found)} of {report.checked} objects are not as they were applied.", ""]
+        out += ["| address | field | applied | live | who |", "| --- | --- | --- | --- | --- |"]
+        out += [row for item in found for row in _rows(item)]
+    for title, lines in (
+        ("Acknowledged", [f"`{item.address}`: {_cell(item.reason)}" for item in report.of("acknowledged")]),
+        ("Notes", [_cell(note) for note in report.notes]),
+        ("Not checked, for the platform never shows it", [f"`{item.address}`" for item in _hidden(report)]),
+        ("Changed in the manifests, not applied yet", [f"`{address}`" for address in report.pending]),
+        ("Unmanaged", [f"{item.kind} `{item.id}` {_cell(item.name)}" for item in report.unmanaged or ()]),
+    ):
+        if lines:
+            out += ["", f"<details><summary>{title} ({len(lines)})</summary>", "", *(f"- {line}" for line in lines)]
+            out += ["", "</details>"]
+    return "\n".join(out) + "\n"
+
+
+def _hidden(report: Report) -> list[Drift]:
+    return [item for item in report.drift if item.status == "unchecked" or item.unchecked]
+
+
+def _rows(item: Drift) -> Iterator[str]:
+    who = _cell(_who(item).strip())
+    if item.status == "missing":
+        yield f"| `{item.address}` | | | deleted outside | {who} |"
+    for field in item.fields:
+        sides = (SENSITIVE, SENSITIVE) if field.sensitive else (say(field.applied), say(field.live))
+        cells = " | ".join(f"`{_cell(side)}`" for side in sides)
+        yield f"| `{item.address}` | `{_cell(pointer(field.path))}` | {cells} | {who} |"
+
+
+def _cell(value: str) -> str:
+    """Return a text that stays within its cell and its code span."""
+    return value.replace("|", "\\|").replace("`", "'").replace("\n", " ")
+
+
+# -- JUnit -----------------------------------------------------------------------------------------------------------
+def junit(report: Report) -> str:
+    """Return the report as one test suite: a failure for each object that drifted, skipped for what is known."""
+    suite = ElementTree.Element("testsuite", name=f"drift {report.environment}")
+    failed = skipped = 0
+    for item in report.drift:
+        case = ElementTree.SubElement(suite, "testcase", classname=item.kind, name=item.address)
+        said = "\n".join(line.strip() for line in drift_lines(item, plain))
+        if item.status in ("changed", "missing"):
+            failed += 1
+            word = "deleted outside" if item.status == "missing" else "changed outside"
+            ElementTree.SubElement(case, "failure", message=word, type=item.status).text = said
+        else:
+            skipped += 1
+            why = item.reason or "the platform never shows its secrets"
+            ElementTree.SubElement(case, "skipped", message=f"{item.status}: {why}")
+    names = {item.address for item in report.drift}
+    if report.checked > len(names):
+        ElementTree.SubElement(suite, "testcase", classname="drift", name="everything else is as it was applied")
+    count = len(suite)
+    suite.attrib.update(tests=str(count), failures=str(failed), skipped=str(skipped), errors="0")
+    ElementTree.indent(suite)
+    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(suite, encoding="unicode") + "\n"
+
+
+# -- Prometheus ------------------------------------------------------------------------------------------------------
+def metrics(report: Report, now: int) -> str:
+    """Return the report for node_exporter's textfile collector; `now` in s since the epoch."""
+    where = f'environment="{_label(report.environment)}",sandbox="{_label(report.sandbox)}"'
+    counts = Counter(item.status for item in report.drift)
+    out = [
+        "# HELP reconciler_drift_objects Managed objects that are not as they were applied, by status.",
+        "# TYPE reconciler_drift_objects gauge",
+        *(f'reconciler_drift_objects{{{where},status="{status}"}} {counts[status]}' for status in STATUSES),
+        "# HELP reconciler_managed_objects Managed objects that were looked at.",
+        "# TYPE reconciler_managed_objects gauge",
+        f"reconciler_managed_objects{{{where}}} {report.checked}",
+    ]
+    if report.unmanaged is not None:
+        out += [
+            "# HELP reconciler_unmanaged_objects Live objects that no address is bound to.",
+            "# TYPE reconciler_unmanaged_objects gauge",
+            f"reconciler_unmanaged_objects{{{where}}} {len(report.unmanaged)}",
+        ]
+    out += [
+        "# HELP reconciler_drift_checked_timestamp_seconds When drift was last looked for.",
+        "# TYPE reconciler_drift_checked_timestamp_seconds gauge",
+        f"reconciler_drift_checked_timestamp_seconds{{{where}}} {now}",
+    ]
+    return "\n".join(out) + "\n"
+
+
+def _label(value: str) -> str:
+    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

@@ -1,0 +1,98 @@
+"""How dataflows fare, for people and pipelines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from reconciler.core.runs import Dataflow, DataflowRun
+
+Paint = Callable[[str, str], str]
+
+_STYLES = {"success": "green", "partial": "yellow", "failed": "red", "running": "cyan", "unknown": "yellow"}
+_UNITS = ((86_400_000, "d"), (3_600_000, "h"), (60_000, "min"), (1000, "s"))
+
+
+def text(flows: Iterable[Dataflow], now: int, paint: Paint) -> str:
+    """Return what a terminal shows; `now` in ms since the epoch."""
+    lines: list[str] = []
+    for flow in flows:
+        state = paint({"enabled": "green", "missing": "red"}.get(flow.state, "yellow"), flow.state)
+        lines.append(f"{paint('bold', flow.name)}  {state}  {flow.id}")
+        if flow.state == "missing":
+            lines.append("  it was deleted outside: reconciler apply makes it again")
+            continue
+        if flow.operation.get("operation"):
+            lines.append(f"  last operation: {flow.operation['operation']}")
+        if flow.failure:
+            lines.append(paint("red", f"  {flow.failure}"))
+        lines += [line for run in flow.runs for line in _run(run, now, paint)]
+        if not flow.runs:
+            lines.append("  no run yet")
+        since = flow.silent_since()
+        if flow.state == "enabled" and since and not flow.last_data():
+            lines.append(f"  no record came out since {_when(since)} ({ago(now - since)})")
+    return "\n".join(lines) + "\n" if lines else "No dataflow has been applied.\n"
+
+
+def _run(run: DataflowRun, now: int, paint: Paint) -> list[str]:
+    when = f"{_when(run.at)} ({ago(now - run.at)} ago)" if run.at else "at an unknown time"
+    parts = [f"{run.records_in:,} in", f"{run.records_out:,} out"]
+    if run.records_failed:
+        parts.append(paint("red", f"{run.records_failed:,} failed"))
+    sizes = f"{size(run.bytes_in)} in, {size(run.bytes_out)} out"
+    line = f"  {paint(_STYLES[run.outcome], run.outcome)}  {when}  records: {', '.join(parts)}; {sizes}"
+    return [line, *(f"    {error}" for error in run.errors)]
+
+
+def document(flows: Iterable[Dataflow]) -> dict[str, Any]:
+    """Return what `--format json` prints; times in ms since the epoch, None where they are not known."""
+    return {flow.name: _document(flow) for flow in flows}
+
+
+def _document(flow: Dataflow) -> Mapping[str, Any]:
+    return {
+        "flowId": flow.id,
+        "state": flow.state,
+        "lastOperation": dict(flow.operation),
+        "failure": flow.failure,
+        "silentSince": flow.silent_since() if flow.state == "enabled" else None,
+        "runs": [
+            {
+                "id": run.id,
+                "status": run.outcome,
+                "startedAt": run.started,
+                "completedAt": run.completed,
+                "records": {"in": run.records_in, "out": run.records_out, "failed": run.records_failed},
+                "bytes": {"in": run.bytes_in, "out": run.bytes_out},
+                "errors": list(run.errors),
+            }
+            for run in flow.runs
+        ],
+    }
+
+
+def _when(ms: int) -> str:
+    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def ago(ms: int) -> str:
+    """Return a span of `ms` milliseconds in its two largest units."""
+    parts = []
+    left = max(ms, 0)
+    for unit, word in _UNITS:
+        count, left = divmod(left, unit)
+        if count:
+            parts.append(f"{count} {word}")
+    return " ".join(parts[:2]) or "0 s"
+
+
+def size(count: int) -> str:
+    """Return a number of bytes as people read it."""
+    value = float(count)
+    for unit in ("B", "kB", "MB", "GB"):
+        if value < 1000:
+            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+        value /= 1000
+    return f"{value:.1f} TB"
