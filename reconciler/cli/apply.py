@@ -14,13 +14,18 @@ from reconciler.cli.options import assume, common
 @project
 @planner
 @click.option("--send-secrets", is_flag=True, help="Send secrets of imported objects, which nobody can compare.")
+@click.option("--refresh-only", is_flag=True,
+              help="Take drift that the manifests agree with into the state; change nothing else.")  # fmt: skip
 @writer
 @common
-def command(files: Files, planning: Planning, send_secrets: bool, writing: Writing) -> int:
+def command(files: Files, planning: Planning, send_secrets: bool, refresh_only: bool, writing: Writing) -> int:
     """Make the platform as the manifests in PATH say; PATH may also be a file saved by plan --out.
 
-    A saved plan is applied exactly as it was shown, or refused when the state or a live object moved on.
+    A saved plan is applied exactly as it was shown, or refused when the state or a live object moved on. With
+    --refresh-only drift is accepted into the state where the manifests say the same, or nothing any more.
     """
+    from dataclasses import replace
+
     from reconciler.cli.execute import Want, applied, parse_plan, run
     from reconciler.core.problems import Problem, StaleError
 
@@ -35,5 +40,12 @@ def command(files: Files, planning: Planning, send_secrets: bool, writing: Writi
         targets=planning.targets, settle=writing.settle, staged=planning.staged, checks=planning.checks,
         send_secrets=send_secrets,
     )  # fmt: skip
+    if refresh_only:
+        from reconciler.cli.refresh_only import refreshed
+
+        if saved is not None:
+            raise click.UsageError("--refresh-only reads the platform; it does not go with a saved plan.")
+        accepted: int = run(refreshed(session, replace(want, checks=False), writing))
+        return accepted
     done: int = run(applied(session, want, writing, verb="apply", saved=saved))
     return done

@@ -300,3 +300,59 @@ def test_lists_instead_of_one_read_each(live: Cli, server: Server) -> None:
     for number in range(30):
         server.call("POST", f"{FLOW}/sourceConnections", {"name": f"other {number}", "connectionSpec": spec})
     assert drifted(live)["k7/flow"]["status"] == "changed", "whatever else there is"
+
+
+# -- accepting ---------------------------------------------------------------------------------------------------
+def test_what_the_manifests_agree_with_is_accepted(live: Cli, server: Server) -> None:
+    live.example("kinesis")
+    live.ok("apply", "-y")
+    flow, target = live.id("kinesis-summer/flow"), live.id("kinesis-summer/target")
+    selector = "/transformations/0/params/profileSelectors/selectors"
+    path = {"type": "JSON_PATH", "value": {"operator": "EXISTS", "path": "homeAddress.city"}}
+    server.edit(
+        "flows", flow,
+        {"op": "replace", "path": "/name", "value": "Both"},
+        {"op": "replace", "path": "/description", "value": "Theirs"},
+        {"op": "remove", "path": f"{selector}/0"},
+        {"op": "add", "path": f"{selector}/-", "value": path},
+    )  # fmt: skip
+    server.edit("targetConnections", target, {"op": "replace", "path": "/description", "value": "Theirs"})
+    live.edit("kinesis.yaml", "    name: Summer campaign", "    name: Both")
+    live.edit("kinesis.yaml", "    - personalEmail.address\n", "    - homeAddress.city\n")
+    live.edit("kinesis.yaml", "    description: Connection to Amazon Kinesis\n", "")
+    server.clear()
+    accepted = live("apply", "--refresh-only", "-y")
+    assert accepted.code == 0, accepted.err
+    assert "what is live of 2 objects" in accepted.out
+    assert [item for item in server.writes() if FLOW in item.path] == []
+    applied = live.state["resources"]["kinesis-summer/flow"]["applied"]
+    assert (applied["name"], applied["description"]) == ("Both", "Summer campaign")
+    assert "description" not in live.state["resources"]["kinesis-summer/target"]["applied"]
+    left = drifted(live)
+    assert [field["path"] for field in left["kinesis-summer/flow"]["fields"]] == ["/description"]
+    assert left["kinesis-summer/flow"]["fields"][0]["cause"] == "outside"
+    assert "kinesis-summer/target" not in left, "what nobody declares is nobody's drift"
+    assert live.changes() == {"kinesis-summer/flow": "update"}
+    live.ok("apply", "-y")
+    assert server.get("targetConnections", target)["description"] == "Theirs"
+    assert "Nothing to accept." in live.ok("apply", "--refresh-only", "-y").out
+
+
+def test_what_is_gone_from_everywhere_is_dropped(live: Cli, server: Server) -> None:
+    live.example("kinesis")
+    live.example("customer-io")
+    live.ok("apply", "-y")
+    flow = live.id("kinesis-summer/flow")
+    (live.folder / "kinesis.yaml").unlink()
+    server.call("DELETE", f"{FLOW}/flows/{flow}")
+    told = live.ok("apply", "--refresh-only", "-y")
+    assert "kinesis-summer/flow  Flow  " in told.out
+    assert "(gone everywhere)" in told.out
+    assert "kinesis-summer/flow" not in live.state["resources"]
+    assert "kinesis-summer/target" in live.state["resources"]
+    server.call("DELETE", f"{FLOW}/flows/{live.id('customer-io/flow')}")
+    assert "Nothing to accept." in live.ok("apply", "--refresh-only", "-y").out, "this one shall be made again"
+    live.ok("plan", "--out", "p.plan")
+    refused = live("apply", "p.plan", "--refresh-only", "-y")
+    assert refused.code == 1
+    assert "does not go with a saved plan" in refused.err
