@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler.cli.options import given
+from reconciler.secrets.redaction import redact
 
 if TYPE_CHECKING:
     from reconciler.engine.ports import Event
@@ -42,8 +43,8 @@ def painter(stream: object) -> Callable[[str, str], str]:
 
 
 def say(text: str) -> None:
-    """Print a message on stderr."""
-    click.echo(text, err=True)
+    """Print a message on stderr; secrets are taken out before a moving line wraps it, for no pattern spans lines."""
+    click.echo(redact(text), err=True)
 
 
 class Progress:

@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from reconciler.cli.options import given
+from reconciler.cli.output import say
 from reconciler.core.fingerprint import Fingerprinter
 from reconciler.core.problems import ManifestError, Problem, StateError
 from reconciler.manifests.document import Document
@@ -91,8 +90,8 @@ class Platform:
                 sandbox=sandbox,
                 api_key=api_key,
                 pace=Pace(parallelism),
-                trace=(lambda line: click.echo(line, err=True)) if given("verbose") else None,
-                notice=lambda line: click.echo(line, err=True),
+                trace=say if given("verbose") else None,
+                notice=say,
             )
             try:
                 yield client, Place(url, identity, organization, sandbox), own

@@ -161,6 +161,43 @@ def test_a_platform_that_repeats_what_it_was_sent(watch: Watch, server: Server) 
     assert watch("apply", "-y", "--env", "dev", "--verbose", *COMMON).code == 1
 
 
+def test_on_a_narrow_terminal(watch: Watch, server: Server) -> None:
+    """Lines are broken to fit the terminal: a secret in them is taken out before that."""
+    import fcntl
+    import os
+    import pty
+    import struct
+    import termios
+
+    def refused(seen: Request) -> Any:
+        if seen.method != "POST" or seen.path != f"{FLOW}/connections" or "auth" not in seen.body:
+            return None
+        said = " ".join(f"{'.' * width} {CANARY}" for width in range(30))
+        return 400, [], {"message": f"{said} {base64.b64encode(CANARY.encode()).decode()}"}
+
+    server.before.append(refused)
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 37, 0, 0))
+    command = [sys.executable, "-m", "reconciler", "apply", "-y", "--env", "dev", "--verbose"]
+    printed = b""
+    with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, cwd=watch.cli.folder) as process:
+        os.close(theirs)
+        while True:
+            try:
+                part = os.read(ours, 65536)
+            except OSError:  # the other side is closed
+                break
+            if not part:
+                break
+            printed += part
+    os.close(ours)
+    assert process.returncode == 1
+    flat = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]|[\r\n]", "", printed.decode())
+    assert "connection: create" in flat
+    assert flat.count("(sensitive)") > 30
+    watch.look("a terminal", flat)
+
+
 def test_a_connection_that_cannot_log_in_and_a_conflict(watch: Watch, server: Server) -> None:
     told = (200, [], {"result": False, "message": CANARY})
     server.before.append(lambda seen: told if seen.path.endswith("/test") else None)
