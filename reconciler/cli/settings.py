@@ -83,6 +83,7 @@ def unused_variables(
     environment: str,
     settings: Environment,
     given_vars: tuple[str, ...],
+    files_given: tuple[Path, ...],
     used: Collection[str],
     spoken_of: Callable[[], Collection[str]],
 ) -> list[Problem]:
@@ -93,7 +94,8 @@ def unused_variables(
     places: dict[str, tuple[str, ...]] = {name: ("spec", "variables", name) for name in project.variables}
     places |= {name: ("spec", "environments", environment, "variables", name) for name in settings.variables}
     typed = {item.partition("=")[0] for item in given_vars}
-    left = (places.keys() | typed) - set(used)
+    listed = {name: file for file in files_given for name in _var_file(file)}
+    left = (places.keys() | typed | listed.keys()) - set(used)
     if left:
         left -= set(spoken_of())
     found = []
@@ -104,6 +106,10 @@ def unused_variables(
             found.append(
                 document.problem(places[name], "unused-variable", what, "take it out", key=True, severity="warning")
             )
+        elif name in listed:
+            span = Text(str(listed[name]), listed[name].read_text(encoding="utf-8")).span(0, (name,), key=True)
+            what = f"nothing uses a variable named {name!r}"
+            found.append(Problem("unused-variable", what, known, span, severity="warning"))
         else:
             what = f"--var {name}: nothing uses a variable of that name"
             found.append(Problem("unused-variable", what, known, severity="warning"))

@@ -47,6 +47,7 @@ class Session:
     literal_secrets: bool = False
     variables: dict[str, Tree] = field(default_factory=dict)
     told: tuple[str, ...] = ()
+    told_in: tuple[Path, ...] = ()
     notices: list[str] = field(default_factory=list)
 
     # -- manifests -------------------------------------------------------------------------------------------
@@ -72,7 +73,8 @@ class Session:
             skip=[self.state_dir],
         )
         found.problems += unused_variables(
-            self.project, self.project_document, self.environment, self.settings, self.told, found.used_variables,
+            self.project, self.project_document, self.environment, self.settings, self.told, self.told_in,
+            found.used_variables,
             lambda: speak_of(self.root, found.documents.values()),
         )  # fmt: skip
         return found
@@ -200,7 +202,7 @@ def open_session(
         absolute, root, shown, name, project, document, settings, folder, emulated, allow_literal_secrets or emulated
     )
     session.variables = collect_variables(project, document, name, settings, variables, var_file)
-    session.told = variables
+    session.told, session.told_in = variables, var_file
     return session
 
 

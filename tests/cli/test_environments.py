@@ -100,6 +100,9 @@ def test_what_nothing_uses_is_told(three: Cli) -> None:
     found = three.ok("validate", "--env", "dev", "--var", "reegion=x").out
     assert "reconciler.yaml:8:5: warning: the variable 'strem' is used nowhere" in found
     assert "warning: --var reegion: nothing uses a variable of that name (did you mean 'region'?)" in found
+    three.write("more.vars", "region: x\nstraem: y\n")
+    filed = three.ok("validate", "--env", "dev", "--var-file", "more.vars").out
+    assert "more.vars:2:1: warning: nothing uses a variable named 'straem' (did you mean 'stream'?)" in filed
     assert "'later'" not in found, "another environment uses it"
     assert "'stream'" not in found
 
