@@ -101,7 +101,7 @@ class Client:
                 continue
             status = answer.status_code
             reply, broken = _reply(answer)
-            if self._wants_token(reply) and renewed is None:
+            if self._wants_token(reply) and renewed is None and attempt < retry.ATTEMPTS - 1:
                 renewed = token
                 continue
             again = retry.of_status(call, status)

@@ -38,7 +38,7 @@ class Editing:
         """
         start = live
         fields = change.fields if change.action is Action.UPDATE else todo.fields if isinstance(todo, Delta) else ()
-        only = {item.path for item in fields} if change.action is Action.UPDATE else None
+        only = planned(change)
         if not kind.settled(live):  # no change is taken in the middle of a transition (1420, 1421, 1422)
             live = start = await self.waiting.settled(kind, change, live.id)  # what it went through is nobody's edit
             todo = self.compare(kind, change, desired, applied, live, only)
@@ -110,6 +110,11 @@ class Editing:
             secret_changed=self.ledger.secrets.changed,
             only=only,
         )
+
+
+def planned(change: Change) -> Collection[Path] | None:
+    """Return the places an update may touch, those its plan showed; None for what is being made: all of it."""
+    return {item.path for item in change.fields} if change.action is Action.UPDATE else None
 
 
 def _conflict(found: Sequence[Overlap], change: Change, live: Live) -> ConflictError:

@@ -12,7 +12,7 @@ from reconciler.core.resource import Call, Live, Reply
 from reconciler.core.state import Pending, Record, State
 from reconciler.core.steps import Step
 from reconciler.core.values import Tree
-from reconciler.engine.editing import Editing
+from reconciler.engine.editing import Editing, planned
 from reconciler.engine.ledger import Ledger
 from reconciler.engine.ports import Api, Clock, Journal, Listener, Secrets
 from reconciler.engine.settle import bound, find
@@ -141,7 +141,7 @@ class Work:
         desired = self.ledger.known(change.desired)
         live = await self.waiting.again(kind, change, entry.id)
         await self.ledger.intend(change, "update", None, live.id)
-        delta = self.editing.compare(kind, change, desired, entry.applied, live)
+        delta = self.editing.compare(kind, change, desired, entry.applied, live, planned(change))
         if delta:
             live = await self.editing.update(kind, change, desired, entry.applied, live, delta)
         await self._bind(kind, change, desired, live, probe=True)
