@@ -22,6 +22,7 @@ COMMANDS = {
     "show": "Show a saved plan or the state.",
     "status": "Show whether data flows, and why not.",
     "outputs": "Print endpoint URLs and ids.",
+    "export": "Write what is live as manifests.",
     "adopt": "Bind existing objects that match the manifests.",
     "import": "Bind an object that exists to an address.",
     "state": "Look into the state, and put it right.",

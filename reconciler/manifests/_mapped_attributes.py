@@ -69,7 +69,12 @@ def _rows(shop: Workshop, items: Tree) -> list[Tree]:
 def _written_out(item: Tree) -> Tree:
     if isinstance(item, dict) and set(item) <= {"path", "operator"} and isinstance(item.get("path"), str):
         item = item["path"]
-    return {"source": item, "destination": item.replace(".", "_")} if isinstance(item, str) else item
+    return {"source": item, "destination": flat_name(item)} if isinstance(item, str) else item
+
+
+def flat_name(path: str) -> str:
+    """Return the column a bare path goes out under."""
+    return path.replace(".", "_")
 
 
 def _nested(rows: list[Tree]) -> dict[str, Any]:

@@ -1,0 +1,203 @@
+"""What `export` does: read, write documents, see that they plan to nothing, and bind them if asked to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+import click
+import yaml
+
+from reconciler.catalog import shipped
+from reconciler.cli.output import say
+from reconciler.cli.platform import SystemClock
+from reconciler.cli.surgery import write
+from reconciler.cli.wiring import open_session
+from reconciler.core.plan import Action
+from reconciler.core.planner import plan
+from reconciler.core.problems import ManifestError, Problem
+from reconciler.core.resource import Live, Resource
+from reconciler.core.state import Entry, Record, State
+from reconciler.core.world import World
+from reconciler.engine.binding import entry_of
+from reconciler.engine.survey import Survey, survey
+from reconciler.manifests.export import Exported, Sandbox, export
+from reconciler.resources import kinds
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which flows: of some kinds, names (globs) or ids; all where nothing is said."""
+
+    kinds: tuple[str, ...]
+    names: tuple[str, ...]
+    flows: tuple[str, ...]
+
+    def wants(self, live: Live) -> bool:
+        """Tell whether a flow is one of those."""
+        name = str(live.body.get("name", ""))
+        if self.flows and live.id not in self.flows:
+            return False
+        return not self.names or any(fnmatchcase(name, pattern) for pattern in self.names)
+
+
+async def exported(choice: Choice, out: Path | None, *, adopt: bool) -> int:
+    """Export what is chosen; return the exit code."""
+    here = next(
+        folder for folder in ((out or Path()).absolute(), *(out or Path()).absolute().parents) if folder.exists()
+    )
+    session = open_session(here)
+    table = kinds()
+    async with session.platform() as (api, place, _):
+        state = session.check(session.store().read(), place)
+        managed = {entry.id for entry in state.resources.values()}
+        found, flows = await survey(api, table, lambda live: choice.wants(live) and live.id not in managed)
+        missing = set(choice.flows) - {live.id for live in flows} - managed
+        if missing:
+            what = f"there is no flow {', '.join(sorted(missing))} in this sandbox"
+            raise ManifestError(Problem("not-found", what, "check the id, and --env"))
+        made = export(_sandbox(found), shipped(), [live.body for live in flows])
+        _keep_kinds(made, choice.kinds)
+        if out is None:
+            click.echo("---\n".join(_text(document) for document in made.documents.values()), nl=False)
+        else:
+            _write(out, made)
+    _tell(made, out, sum(1 for live in found.lives["Flow"].values() if choice.wants(live) and live.id in managed))
+    if out is None or not made.documents:
+        return 0
+    inside = open_session(out)
+    resources = {name: item for name, item in inside.manifests().resources.items() if item.document in made.documents}
+    base = inside.check(inside.store().read(), place)
+    entries = bound(resources, made.bindings, found, base)
+    differing = _differing(resources, entries, found, base)
+    for name, fields in differing.items():
+        say(f"{name} would still change: {', '.join(fields)}")
+    if adopt:
+        await _adopt(inside, place, entries)
+    return 1 if differing else 0
+
+
+def _sandbox(found: Survey) -> Sandbox:
+    return Sandbox(
+        list(found.bodies("Flow").values()), found.bodies("SourceConnection"), found.bodies("TargetConnection"),
+        found.bodies("Connection"), found.bodies("MappingSet"),
+    )  # fmt: skip
+
+
+def _keep_kinds(made: Exported, wanted: tuple[str, ...]) -> None:
+    """Leave out documents of other kinds; accounts stay, for others refer to them."""
+    if wanted:
+        for name in [name for name, item in made.documents.items() if item["kind"] not in (*wanted, "Connection")]:
+            del made.documents[name]
+            for address in [key for key in made.bindings if key.partition("/")[0] == name]:
+                del made.bindings[address]
+
+
+class _Dumper(yaml.SafeDumper):
+    """Block style, small leaves in one line, no aliases."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
+        del indentless
+        super().increase_indent(flow, False)
+
+
+def _text(document: Mapping[str, Any]) -> str:
+    text: str = yaml.dump(
+        document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110, default_flow_style=None
+    )
+    return text
+
+
+def _write(out: Path, made: Exported) -> None:
+    """Write a file a document. Raises `ManifestError`, before any is written, when one is there already."""
+    there = [out / f"{name}.yaml" for name in made.documents if (out / f"{name}.yaml").exists()]
+    if there:
+        what = f"{there[0]} exists, and {len(there) - 1} more" if there[1:] else f"{there[0]} exists"
+        raise ManifestError(Problem("exists", what, "export into an empty folder"))
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for name, document in made.documents.items():
+            (out / f"{name}.yaml").write_text(_text(document), encoding="utf-8")
+    except OSError as error:
+        raise ManifestError(Problem("unwritable", f"{out} cannot be written: {error.strerror}")) from None
+
+
+def _tell(made: Exported, out: Path | None, managed: int) -> None:
+    where = f" in {out}" if out is not None else ""
+    say(f"{len(made.documents)} documents{where}.")
+    if managed:
+        say(f"Left out: {managed} flows that are managed already.")
+    for line in made.skipped:
+        say(f"Not exported: {line}")
+    if made.secrets:
+        say("Secrets to provide, which the platform never shows:")
+        for name in made.secrets:
+            say(f"  {name}")
+
+
+def bound(
+    resources: Mapping[str, Resource], bindings: Mapping[str, str], found: Survey, state: State
+) -> dict[str, Entry]:
+    """Return the entries that bind the exported resources to what was read."""
+    table = kinds()
+    entries = dict(state.resources)
+    fresh: dict[str, Entry] = {}
+    for address, resource in _needs_first(resources):
+        ident = bindings.get(address)
+        if ident is None or address in state.resources:
+            continue
+        kind = table[resource.kind]
+        live = found.lives.get(resource.kind, {}).get(ident)
+        if live is None and kind.constant:
+            live = Live(ident, resource.body, None, {"version": 0})
+        if live is not None:
+            entries[address] = fresh[address] = entry_of(kind, entries, resource, live)
+    return fresh
+
+
+def _needs_first(resources: Mapping[str, Resource]) -> list[tuple[str, Resource]]:
+    from reconciler.core import graph
+
+    edges = {name: [need for need in item.dependencies if need in resources] for name, item in resources.items()}
+    return [(name, resources[name]) for name in graph.order(edges)]
+
+
+def _differing(
+    resources: Mapping[str, Resource], entries: Mapping[str, Entry], found: Survey, state: State
+) -> dict[str, list[str]]:
+    """Return what a plan would still change of what was just read: nothing, or there is something we cannot say."""
+    from dataclasses import replace
+
+    from reconciler.core.values import pointer
+
+    lives: dict[str, Live | None] = {}
+    for address, entry in entries.items():
+        live = found.lives.get(entry.kind, {}).get(entry.id)
+        lives[address] = live or Live(entry.id, entry.applied, entry.etag, entry.outputs)
+    world = World(
+        dict(resources), replace(state, resources=dict(entries)), lives, kinds(), lambda *_: None,
+        tuple(entries), False, SystemClock().now() // 1000, False,
+    )  # fmt: skip
+    return {
+        change.address: [pointer(item.path) for item in change.fields] or [str(change.action)]
+        for change in plan(world).changes
+        if change.action is not Action.NOOP
+    }
+
+
+async def _adopt(session: Any, place: Any, entries: Mapping[str, Entry]) -> None:
+    store = session.store()
+    store.lock("reconciler export --adopt", 0)
+    try:
+        store.begin(session.check(store.read(), place))
+        if entries:
+            await write(store, [Record("bound", address, entry=entry) for address, entry in entries.items()])
+    finally:
+        store.unlock()
+    say(f"{len(entries)} objects are bound in {store.path}.")

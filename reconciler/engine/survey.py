@@ -1,0 +1,43 @@
+"""Reads a whole sandbox: every list side by side, then the mapping sets that flows are pinned to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from reconciler.core.kind import Kinds
+from reconciler.core.resource import Live
+from reconciler.engine.observe import read
+from reconciler.engine.ports import Api
+from reconciler.engine.together import together
+from reconciler.engine.unmanaged import listed
+
+_KINDS = ("Flow", "SourceConnection", "TargetConnection", "Connection")
+
+
+@dataclass(slots=True)
+class Survey:
+    """Live objects by kind and id; mapping sets are the versions that flows are pinned to."""
+
+    lives: dict[str, dict[str, Live]] = field(default_factory=dict)
+
+    def bodies(self, kind: str) -> Mapping[str, Mapping[str, object]]:
+        """Return the bodies of one kind by id."""
+        return {ident: live.body for ident, live in self.lives.get(kind, {}).items()}
+
+
+async def survey(api: Api, kinds: Kinds, wanted: Callable[[Live], bool]) -> tuple[Survey, Sequence[Live]]:
+    """Return what is there, and the flows that are `wanted`: only their mapping sets are read."""
+    pages = await together(*(listed(api, kinds[name]) for name in _KINDS))
+    found = Survey({name: {live.id: live for live in lives} for name, lives in zip(_KINDS, pages, strict=True)})
+    flows = [live for live in found.lives["Flow"].values() if wanted(live)]
+    pins: dict[str, object] = {}
+    for live in flows:
+        for item in live.body.get("transformations") or ():
+            params = item.get("params") or {}
+            for pin in (params, params.get("profileMapping") or {}):
+                if pin.get("mappingId"):
+                    pins[str(pin["mappingId"])] = kinds["MappingSet"].pinned(str(pin["mappingId"]), [live.body])
+    sets = await together(*(read(api, kinds["MappingSet"], ident, version) for ident, version in pins.items()))
+    found.lives["MappingSet"] = {live.id: live for live in sets if live is not None}
+    return found, flows

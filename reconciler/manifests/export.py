@@ -1,0 +1,376 @@
+"""Live objects -> documents a person would have written: the way back from what `expand` makes. Pure."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from reconciler.catalog import Catalog, Connector, Direction
+from reconciler.core.values import Tree
+from reconciler.manifests._mapped_attributes import flat_name
+from reconciler.manifests.document import API_VERSION, NAME
+
+Body = Mapping[str, Any]
+
+_ROW = ("source", "destination", "identity", "primaryIdentity", "identityGroup", "namespaceCode", "name", "description")
+_AUDIENCE = ("id", "name", "description", "exportMode", "schedule", "filenameTemplate")
+_OURS = re.compile(r"\$\{secret\.[a-z0-9-]+\}")
+_XED = "application/vnd.adobe.xed-full+json;version=1"
+
+
+@dataclass(frozen=True, slots=True)
+class Sandbox:
+    """What was read: flows, and by id what they refer to; `mappings` are the versions the flows are pinned to."""
+
+    flows: Sequence[Body]
+    sources: Mapping[str, Body]
+    targets: Mapping[str, Body]
+    bases: Mapping[str, Body]
+    mappings: Mapping[str, Body]
+
+
+@dataclass(slots=True)
+class Exported:
+    """Documents by name, in order; the id that stands behind each address; and what people must know."""
+
+    documents: dict[str, dict[str, Any]] = field(default_factory=dict)
+    bindings: dict[str, str] = field(default_factory=dict)
+    secrets: list[str] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+
+
+class CannotExportError(Exception):
+    """A dataflow has something that no manifest can say; the message tells what."""
+
+
+def export(sandbox: Sandbox, catalog: Catalog, chosen: Sequence[Body]) -> Exported:
+    """Return the documents for the `chosen` flows of `sandbox`; those that cannot be written are told in `skipped`."""
+    work = _Export(sandbox, catalog)
+    for flow in sorted(chosen, key=_order):
+        work.add(flow)
+    work.made.documents = dict(sorted(work.made.documents.items()))
+    return work.made
+
+
+def _order(body: Body) -> tuple[str, int, str]:
+    """The older of two namesakes comes first, so that a later export gives it the same name."""
+    return slug(str(body.get("name", ""))), int(body.get("createdAt") or 0), str(body["id"])
+
+
+def slug(text: str) -> str:
+    """Return `text` as the name of a document: lower-case ASCII letters, digits and inner hyphens."""
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    found = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:60].strip("-")
+    return found if NAME.fullmatch(found) else "dataflow"
+
+
+@dataclass(slots=True)
+class _Export:
+    sandbox: Sandbox
+    catalog: Catalog
+    made: Exported = field(default_factory=Exported)
+    accounts: dict[str, str] = field(default_factory=dict)
+    users: Counter[str] = field(default_factory=Counter)
+    taken: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        """Count who uses what: what several use is a document of its own, or nobody's to own."""
+        for flow in self.sandbox.flows:
+            self.users.update([*flow.get("sourceConnectionIds", ()), *flow.get("targetConnectionIds", ())])
+        for body in (*self.sandbox.sources.values(), *self.sandbox.targets.values()):
+            self.users.update(filter(None, [_base(body)]))
+
+    def free(self, name: str) -> str:
+        """Return `name`, or with a number after it when it is taken; it is taken from then on."""
+        count, found = 1, name
+        while found in self.taken:
+            count += 1
+            found = f"{name}-{count}"
+        self.taken.add(found)
+        return found
+
+    def add(self, flow: Body) -> None:
+        """Add the documents of one flow, or none of them and the reason."""
+        accounts, secrets = len(self.accounts), len(self.made.secrets)
+        name = self.free(slug(str(flow.get("name", ""))))
+        try:
+            document, bindings = self.dataflow(name, flow)
+        except CannotExportError as error:
+            self.made.skipped.append(f"flow {flow['id']} {str(flow.get('name', ''))!r}: {error}")
+            del self.made.secrets[secrets:]
+            for ident in list(self.accounts)[accounts:]:
+                account = self.accounts.pop(ident)
+                self.taken.discard(account)
+                del self.made.documents[account], self.made.bindings[account]
+            self.taken.discard(name)
+            return
+        self.made.documents[name] = escaped(document)
+        self.made.bindings |= bindings
+
+    # -- dataflows -------------------------------------------------------------------------------------------
+    def dataflow(self, name: str, flow: Body) -> tuple[dict[str, Any], dict[str, str]]:
+        source, target = self.end(flow, "source"), self.end(flow, "target")
+        lake, profile = (self.catalog.fixed_spec(word)["id"] for word in ("data-lake", "profile-store"))
+        export = self.catalog.fixed_spec("dataset-export")["id"]
+        bindings = {f"{name}/flow": flow["id"], f"{name}/source": source["id"], f"{name}/target": target["id"]}
+        if target["connectionSpec"]["id"] == lake:
+            kind = "SourceDataflow"
+            spec = self.incoming(name, flow, source, target, bindings)
+        elif source["connectionSpec"]["id"] in (profile, export):
+            kind = "DestinationDataflow"
+            spec = self.outgoing(
+                name, flow, source, target, bindings, datasets=source["connectionSpec"]["id"] == export
+            )
+        else:
+            raise CannotExportError("it neither ends in the data lake nor begins at the Profile Service or a dataset")
+        return {"apiVersion": API_VERSION, "kind": kind, "metadata": {"name": name}, "spec": spec}, bindings
+
+    def end(self, flow: Body, side: str) -> Body:
+        idents: list[str] = list(flow.get(f"{side}ConnectionIds") or [])
+        if len(idents) != 1:
+            raise CannotExportError(f"it has {len(idents)} {side} connections")
+        known = self.sandbox.sources if side == "source" else self.sandbox.targets
+        if idents[0] not in known:
+            raise CannotExportError(f"its {side} connection {idents[0]} is not to be seen")
+        if self.users[idents[0]] > 1:
+            raise CannotExportError(f"it shares its {side} connection {idents[0]} with another flow")
+        return known[idents[0]]
+
+    def incoming(self, name: str, flow: Body, source: Body, target: Body, bindings: dict[str, str]) -> dict[str, Any]:
+        connector = self.catalog.by_spec("source", source["connectionSpec"]["id"])
+        begin = self.block(source, connector, "source")
+        usual = connector.facts.get("providerId") if connector else None
+        if source.get("providerId") and source["providerId"] != usual:
+            begin["providerId"] = source["providerId"]
+        elif usual and not source.get("providerId"):
+            begin["overrides"] = {"providerId": None}  # the connector's would be added
+        self.account(name, "source", source, connector, begin, bindings)
+        begin |= _some(source, "data", "params")
+        data, params = dict(target.get("data") or {}), dict(target.get("params") or {})
+        schema, dataset = data.pop("schema", None), params.pop("dataSetId", None)
+        if not isinstance(schema, dict) or not isinstance(dataset, str):
+            raise CannotExportError("its target names no schema and dataset")
+        end: dict[str, Any] = {**_words(target), "schema": dict(schema), "dataset": {"id": dataset}}
+        if data != {"format": "json"}:
+            end["data"] = data
+        if params:
+            end["params"] = params
+        rest, rows = self.transformations(name, flow, schema, bindings)
+        spec: dict[str, Any] = {"source": begin, "target": end}
+        if rows is not None:
+            spec["mapping"] = rows
+        spec["flow"] = self.flow(flow, connector, "audiences")
+        if rest:
+            spec["flow"]["transformations"] = rest
+        return spec
+
+    def transformations(self, name: str, flow: Body, schema: Body, bindings: dict[str, str]) -> tuple[list[Any], Tree]:
+        """Return the transformations besides the mapping, and the mapping."""
+        items = list(flow.get("transformations") or ())
+        rows: Tree = None
+        for index, item in enumerate(items):
+            if item.get("name") != "Mapping":
+                continue
+            body = self.mapping(item.get("params") or {})
+            bindings[f"{name}/mapping"] = str(body["id"])
+            rows = [_row(row) for row in body.get("mappings", ())]
+            there = (body.get("outputSchema") or {}).get("schemaRef") or {}
+            if there.get("id") != schema.get("id") or there.get("contentType") != schema.get("version", _XED):
+                reference = {"id": there.get("id"), "version": there.get("contentType", _XED)}
+                rows = {"schema": reference, "mappings": rows}
+            items[index] = {"name": "Mapping"}
+        if rows is not None and items and items[-1] == {"name": "Mapping"}:
+            items.pop()  # that is where it goes by itself
+        return items, rows
+
+    def mapping(self, pin: Body) -> Body:
+        found = self.sandbox.mappings.get(str(pin.get("mappingId")))
+        if found is None:
+            raise CannotExportError(f"its mapping set {pin.get('mappingId')} is not to be seen")
+        return found
+
+    def outgoing(
+        self, name: str, flow: Body, source: Body, target: Body, bindings: dict[str, str], *, datasets: bool
+    ) -> dict[str, Any]:
+        connector = self.catalog.by_spec("destination", target["connectionSpec"]["id"])
+        begin: dict[str, Any] = _words(source)
+        if not datasets:
+            self.account(name, "source", source, None, begin, bindings)
+        begin |= _some(source, "data", "params")
+        end = self.block(target, connector, "destination")
+        self.account(name, "target", target, connector, end, bindings)
+        end |= _some(target, "data", "params")
+        spec = {"source": begin, "target": end}
+        spec["flow"] = self.flow(flow, connector, "datasets" if datasets else "audiences")
+        if not datasets:
+            spec |= self.selections(name, flow, bindings)
+        return spec
+
+    def selections(self, name: str, flow: Body, bindings: dict[str, str]) -> dict[str, Any]:
+        items = flow.get("transformations") or ()
+        names = [str(item.get("name")) for item in items]
+        if names not in ([], ["GeneralTransform"]):
+            raise CannotExportError(f"its transformations are {', '.join(names)}")
+        params = (items[0].get("params") or {}) if items else {}
+        unknown = params.keys() - {
+            "segmentSelectors", "profileSelectors", "profileMapping", "primaryFields", "mandatoryFields",
+        }  # fmt: skip
+        if unknown:
+            raise CannotExportError(f"its transformation has {', '.join(sorted(unknown))}")
+        spec: dict[str, Any] = {}
+        audiences = _members(params, "segmentSelectors")
+        spec["audiences"] = [_some(item["value"], *_AUDIENCE) for item in audiences]
+        pin = params.get("profileMapping") or {}
+        if pin.get("mappingId"):
+            body = self.mapping(pin)
+            bindings[f"{name}/mapping"] = str(body["id"])
+            for side in ("input", "output"):
+                bindings[f"{name}/mapping/{side}"] = str((body.get(f"{side}Schema") or {}).get("id", ""))
+            spec["attributes"] = [_column(row) for row in body.get("mappings", ())]
+        elif "profileMapping" in params:
+            spec["attributes"] = []
+        else:
+            spec["attributes"] = [item["value"]["path"] for item in _members(params, "profileSelectors")]
+        for key in ("primaryFields", "mandatoryFields"):
+            if params.get(key):
+                spec[key] = params[key]
+        return spec
+
+    # -- blocks ----------------------------------------------------------------------------------------------
+    def block(self, body: Body, connector: Connector | None, direction: Direction) -> dict[str, Any]:
+        """Return name, description and what says which connector it is."""
+        del direction
+        if connector is not None and connector.end_spec == _spec(body["connectionSpec"]):
+            return {**_words(body), "connector": connector.key}
+        return {**_words(body), "connectionSpec": _spec(body["connectionSpec"])}
+
+    def account(
+        self,
+        name: str,
+        side: str,
+        body: Body,
+        connector: Connector | None,
+        block: dict[str, Any],
+        bindings: dict[str, str],
+    ) -> None:
+        """Put the base connection into `block`: inline when it is this one's alone, else as a document of its own."""
+        ident = _base(body)
+        if not ident:
+            return
+        base = self.sandbox.bases.get(ident)
+        if base is None or (connector and connector.auth_specs and not (base.get("auth") or {}).get("specName")):
+            block["connection"] = {"id": ident}  # used, not owned: nobody could make it again
+            return
+        direction: Direction = "source" if side == "source" and connector else "destination"
+        if self.users[ident] > 1 or (connector and connector.connection_spec != _spec(base["connectionSpec"])):
+            block["connection"] = {"ref": self.shared(base, connector, direction)}
+            return
+        block["connection"] = {**_words(base), **self.auth(base, connector, name)}
+        bindings[f"{name}/{side}/connection"] = ident
+
+    def shared(self, base: Body, connector: Connector | None, direction: Direction) -> str:
+        ident = str(base["id"])
+        if ident not in self.accounts:
+            name = self.free(slug(str(base.get("name", ""))))
+            self.accounts[ident] = name
+            spec: dict[str, Any] = _words(base)
+            if connector is not None and connector.connection_spec == _spec(base["connectionSpec"]):
+                other: Direction = "destination" if direction == "source" else "source"
+                both = connector.key in self.catalog.keys(other)
+                spec["connector"] = f"{direction}/{connector.key}" if both else connector.key
+            else:
+                spec["connectionSpec"] = _spec(base["connectionSpec"])
+            if base.get("providerId"):
+                spec["providerId"] = base["providerId"]
+            spec |= self.auth(base, connector, name)
+            document = {"apiVersion": API_VERSION, "kind": "Connection", "metadata": {"name": name}, "spec": spec}
+            self.made.documents[name] = escaped(document)
+            self.made.bindings[name] = ident
+        return self.accounts[ident]
+
+    def auth(self, base: Body, connector: Connector | None, name: str) -> dict[str, Any]:
+        """Return the credentials: what the platform shows, and a placeholder for what it does not."""
+        auth = base.get("auth")
+        if not isinstance(auth, dict) or not auth.get("specName"):
+            return {}
+        known = connector.auth_specs.get(auth["specName"], ()) if connector else ()
+        hidden = {item.name for item in known if item.secret}
+        params: dict[str, Any] = {}
+        for key, value in (auth.get("params") or {}).items():
+            if key == "authorizedDate":
+                continue  # the platform's own
+            if key in hidden or (isinstance(value, str) and value and set(value) == {"*"}):
+                secret = f"{name}-{slug(re.sub(r'(?<=[a-z0-9])(?=[A-Z])', '-', key))}"
+                params[key] = f"${{secret.{secret}}}"
+                self.made.secrets.append(secret)
+            else:
+                params[key] = value
+        return {"auth": {"specName": auth["specName"], "params": params}}
+
+    def flow(self, flow: Body, connector: Connector | None, export: str) -> dict[str, Any]:
+        block: dict[str, Any] = _words(flow)
+        usual = connector.flow_spec(export) if connector else None
+        if usual != _spec(flow["flowSpec"]):
+            block["flowSpec"] = _spec(flow["flowSpec"])
+        state = flow.get("state", "enabled")
+        if state in ("disabled", "draft"):
+            block["state"] = state
+        elif state != "enabled":
+            raise CannotExportError(f"its state is {state}")
+        if flow.get("scheduleParams"):
+            block["scheduleParams"] = flow["scheduleParams"]
+        return block
+
+
+def escaped(tree: Tree, key: str = "") -> Tree:
+    """Return a document in which a text of the platform's is never taken for one of our `${…}`."""
+    if isinstance(tree, dict):
+        return {name: escaped(value, name) for name, value in tree.items()}
+    if isinstance(tree, list):
+        return [escaped(item, key) for item in tree]
+    if isinstance(tree, str) and "${" in tree and not _OURS.fullmatch(tree) and key != "source":
+        return tree.replace("${", "$${")
+    return tree
+
+
+def _words(body: Body) -> dict[str, Any]:
+    return {"name": body.get("name", ""), **({"description": body["description"]} if body.get("description") else {})}
+
+
+def _some(body: Body, *names: str) -> dict[str, Any]:
+    return {name: body[name] for name in names if body.get(name) not in (None, "", {}, [])}
+
+
+def _base(body: Body) -> str | None:
+    """Return the base connection's id: of a Profile Store source it stands under inheritedAttributes alone."""
+    inherited = ((body.get("inheritedAttributes") or {}).get("baseConnection") or {}).get("id")
+    found = body.get("baseConnectionId") or inherited
+    return str(found) if found else None
+
+
+def _spec(body: Body) -> dict[str, str]:
+    return {"id": str(body["id"]), "version": str(body.get("version", "1.0"))}
+
+
+def _members(params: Body, name: str) -> list[Any]:
+    return list((params.get(name) or {}).get("selectors") or ())
+
+
+def _row(row: Body) -> dict[str, Any]:
+    """Return a mapping's line in the current vocabulary; a plain attribute needs no type, `false` is the default."""
+    kinds = {"text/x.aep-xl": "EXPRESSION", "EXPRESSION": "EXPRESSION", "text/plain": "STATIC", "STATIC": "STATIC"}
+    kind = kinds.get(str(row.get("sourceType")))
+    words = {"source": row.get("source", row.get("sourceAttribute"))}
+    words["destination"] = row.get("destination", row.get("destinationXdmPath"))
+    more = {key: row[key] for key in _ROW[2:] if row.get(key) not in (None, "", False)}
+    return {**({"sourceType": kind} if kind else {}), **words, **more}
+
+
+def _column(row: Body) -> Tree:
+    """Return a row of a file export; one that goes out under its own name is just its path."""
+    full = _row(row)
+    return full["source"] if full == {"source": full["source"], "destination": flat_name(full["source"])} else full

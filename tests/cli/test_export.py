@@ -1,0 +1,234 @@
+"""What is live, as manifests: they validate, plan to nothing, and can be bound at once."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from typing import Any
+
+import pytest
+
+from reconciler.manifests.export import slug
+from tests.cli.test_every_field import EXAMPLES
+from tests.conftest import FLOW, PREP, Cli, Server
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_every_example_comes_back(live: Cli, server: Server, example: str) -> None:
+    live.example(example)
+    live.ok("apply", "-y")
+    os.chdir(live.folder.parent)
+    shutil.rmtree(live.folder)
+    live.folder.mkdir()
+    os.chdir(live.folder)
+    server.clear()
+    done = live("export", "--out", "found", "--adopt")
+    assert done.code == 0, done.err
+    assert [item for item in server.writes() if FLOW in item.path] == []
+    assert "Not exported" not in done.err, done.err
+    live.ok("validate", "found")
+    assert (live.folder / "found" / "state" / "default.json").exists()
+    plan = live.ok("plan", "found", "--format", "json").json()
+    assert plan["changes"] == [], plan
+    assert live("drift", "found").code == 0
+
+
+# -- as people and the UI leave it --------------------------------------------------------------------------------
+PROFILE = {"id": "8a9c3494-9708-43d7-ae3f-cda01e5030e1", "version": "1.0"}
+KINESIS = {"id": "86043421-563b-46ec-8e6c-e23184711bf6", "version": "1.0"}
+KINESIS_FLOW = {"id": "71471eba-b620-49e4-90fd-23f1fa0174d8", "version": "1.0"}
+LAKE = {"id": "c604ff05-7f1a-43c0-8e18-33bf874cb11c", "version": "1.0"}
+CUSTOMER_IO = {"id": "96479064-7b8a-4d69-b9ed-21c5683837ea", "version": "1.0"}
+CUSTOMER_IO_FLOW = {"id": "e77fde5a-22a8-11ed-861d-0242ac120002", "version": "1.0"}
+SCHEMA = {"id": "https://ns.adobe.com/t/schemas/1", "version": "application/vnd.adobe.xed-full+json;version=1"}
+NAMES = [
+    "Sommeraktion Zürich",
+    "Sommeraktion Zürich",
+    "夏のキャンペーン",
+    "x ${full.name}",
+    "A/B: test #1",
+    "",
+    "no",
+    "Ünï – 2",
+]
+SEEDS = int(os.environ.get("RECONCILER_EXPORTS", "24"))
+
+
+class Sandbox:
+    """Fills a sandbox through the API, as somebody without this tool would."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        self.shared = self.made("connections", {"name": "Platform", "connectionSpec": PROFILE})
+        self.account = self.made("connections", self.login("One account for all"))
+
+    def made(self, kind: str, body: dict[str, Any]) -> str:
+        """Create an object and return its id."""
+        return str(self.server.call("POST", f"{FLOW}/{kind}", body)["id"])
+
+    @staticmethod
+    def login(name: str) -> dict[str, Any]:
+        params = {"accessKeyId": "AKIA", "secretKey": "s3cr3t-value", "region": "eu-west-1"}
+        auth = {"specName": "Aws Kinesis authentication credentials", "params": params}
+        return {"name": name, "connectionSpec": KINESIS, "auth": auth}
+
+    def outgoing(self, number: int) -> str:
+        """Make a destination dataflow; every third shares its accounts with others."""
+        name = NAMES[number % len(NAMES)] or "x"
+        own = number % 3 != 0
+        profile = self.made("connections", {"name": name, "connectionSpec": PROFILE}) if own else self.shared
+        source = {"name": name, "connectionSpec": PROFILE, "baseConnectionId": profile, "data": {"format": "json"}}
+        account = self.made("connections", self.login(name)) if own else self.account
+        target = {"name": f"to {name}", "connectionSpec": KINESIS, "baseConnectionId": account,
+                  "params": {"stream": f"s{number}", "region": "eu-west-1"}}  # fmt: skip
+        selectors = [
+            {"type": "PLATFORM_SEGMENT", "value": {"id": f"a{n}", "name": f"A {n}"}} for n in range(number % 4)
+        ]
+        paths = [{"type": "JSON_PATH", "value": {"operator": "EXISTS", "path": "person.lastName"}}]
+        params = {"segmentSelectors": {"selectors": selectors}, "profileSelectors": {"selectors": paths}}
+        return self.flow(name, KINESIS_FLOW, source, target, [{"name": "GeneralTransform", "params": params}], number)
+
+    def incoming(self, number: int) -> str:
+        """Make a source dataflow with a mapping, sometimes with rows that are more than attributes."""
+        name = NAMES[number % len(NAMES)] or "y"
+        rows: list[dict[str, Any]] = [{"sourceType": "ATTRIBUTE", "source": "a", "destination": "_t.a"}]
+        if number % 2:
+            rows.append({"sourceType": "EXPRESSION", "source": "concat(${first.name}, a)", "destination": "_t.b"})
+        reference = {"id": SCHEMA["id"], "contentType": SCHEMA["version"]}
+        body = {"outputSchema": {"schemaRef": reference}, "mappings": rows}
+        mapping = self.server.call("POST", f"{PREP}/mappingSets", body)
+        pin = {"mappingId": mapping["id"], "mappingVersion": mapping.get("version", 0)}
+        source = {"name": name, "connectionSpec": CUSTOMER_IO, "data": {"format": "json"}}
+        params = {"dataSetId": f"d{number}"}
+        target = {"name": name, "connectionSpec": LAKE, "data": {"format": "json", "schema": SCHEMA}, "params": params}
+        return self.flow(name, CUSTOMER_IO_FLOW, source, target, [{"name": "Mapping", "params": pin}], number)
+
+    def flow(
+        self, name: str, spec: dict[str, str], source: Any, target: Any, transformations: list[Any], number: int
+    ) -> str:
+        """Make a flow and its ends; some get disabled, some have a description."""
+        ends = {"sourceConnectionIds": [self.made("sourceConnections", source)],
+                "targetConnectionIds": [self.made("targetConnections", target)]}  # fmt: skip
+        body = {"name": name, "flowSpec": spec, **ends, "transformations": transformations}
+        if number % 5 == 0:
+            body["description"] = f"made by hand: {name}"
+        ident = self.made("flows", body)
+        if number % 7 == 6:
+            self.server.call("POST", f"{FLOW}/flows/{ident}/action?op=disable")
+        return ident
+
+
+def test_a_sandbox_as_the_ui_leaves_it(live: Cli, server: Server) -> None:
+    sandbox = Sandbox(server)
+    flows = [sandbox.outgoing(number) if number % 2 else sandbox.incoming(number) for number in range(SEEDS)]
+    server.clear()
+    done = live("export", "--out", "found", "--adopt")
+    assert done.code == 0, done.err
+    assert [item for item in server.writes() if FLOW in item.path or PREP in item.path] == []
+    assert len([item for item in server.requests if "mappingSets" in item.path]) == (SEEDS + 1) // 2
+    plan = live.ok("plan", "found", "--format", "json").json()
+    assert plan["changes"] == []
+    assert plan["summary"]["noop"] == len(
+        json.loads((live.folder / "found/state/default.json").read_text())["resources"]
+    )
+    state = json.loads((live.folder / "found" / "state" / "default.json").read_text())["resources"]
+    assert plan["summary"]["noop"] == len(state)
+    assert {entry["id"] for name, entry in state.items() if name.endswith("/flow")} == set(flows)
+    names = sorted(path.stem for path in (live.folder / "found").glob("*.yaml"))
+    assert "one-account-for-all" in names, "what several use is a document of its own"
+    assert {"sommeraktion-zurich", "sommeraktion-zurich-2", "dataflow", "a-b-test-1", "no"} <= set(names)
+    text = (live.folder / "found" / "sommeraktion-zurich.yaml").read_text(encoding="utf-8")
+    assert "Sommeraktion Zürich" in text
+    assert "connector: " in text
+    assert "s3cr3t" not in "".join(path.read_text(encoding="utf-8") for path in (live.folder / "found").rglob("*.yaml"))
+    again = live("export", "--out", "found")
+    assert "0 documents" in again.err
+    assert f"Left out: {SEEDS} flows that are managed already." in again.err
+
+
+def test_what_no_manifest_can_say_is_listed(live: Cli, server: Server) -> None:
+    sandbox = Sandbox(server)
+    good = sandbox.outgoing(1)
+    one, other = sandbox.incoming(2), sandbox.incoming(4)
+    tenant = "ORG@AdobeOrg\x1fdev"
+
+    def change(ident: str, **more: Any) -> None:
+        body = {**server.storage.get(tenant, "flows", ident), "state": "enabled", **more}
+        with server.storage.transaction():
+            server.storage.put(tenant, "flows", body)
+
+    change(one, sourceConnectionIds=server.get("flows", other)["sourceConnectionIds"])
+    strange = sandbox.outgoing(5)
+    change(strange, transformations=[{"name": "Enrich", "params": {}}])
+    failed = sandbox.outgoing(7)
+    change(failed, state="failed")
+    inner = sandbox.outgoing(11)
+    change(inner, sourceConnectionIds=[], targetConnectionIds=[])
+    gone = sandbox.incoming(8)
+    change(gone, transformations=[{"name": "Mapping", "params": {"mappingId": "nowhere", "mappingVersion": 0}}])
+    done = live("export", "--out", "found")
+    assert done.code == 0, done.err
+    reasons = {line.split()[3]: line for line in done.err.splitlines() if line.startswith("Not exported: flow ")}
+    assert set(reasons) == {one, other, strange, failed, inner, gone}
+    for ident, said in (
+        (one, "shares its source connection"), (other, "shares its source connection"), (strange, "are Enrich"),
+        (failed, "its state is failed"), (inner, "has 0 source connections"), (gone, "nowhere is not to be seen"),
+    ):  # fmt: skip
+        assert said in reasons[ident]
+    flow = server.get("flows", good)["name"]
+    assert flow in "".join(path.read_text(encoding="utf-8") for path in (live.folder / "found").glob("*.yaml"))
+    assert not list((live.folder / "found").glob("enrich*"))
+    live.ok("validate", "found")
+
+
+def test_what_is_chosen(live: Cli, server: Server) -> None:
+    sandbox = Sandbox(server)
+    out, into = sandbox.outgoing(1), sandbox.incoming(4)
+    assert "kind: SourceDataflow" not in live.ok("export", "--kind", "DestinationDataflow").out
+    by_name = live.ok("export", "--name", "A/B*").out
+    assert by_name.count("kind: ") == 1
+    assert "A/B: test #1" in by_name
+    by_id = live.ok("export", "--flow", out).out
+    assert "Sommeraktion" in by_id
+    assert by_id.count("---") == 0
+    both = live.ok("export", "--flow", out, "--flow", into).out
+    live.write("all.yaml", both)
+    live.ok("validate")
+    unknown = live("export", "--flow", "nobody")
+    assert unknown.code == 1
+    assert "there is no flow nobody in this sandbox" in unknown.err
+    assert "--adopt needs --out DIR" in live("export", "--adopt").err
+
+
+def test_nothing_is_overwritten(live: Cli, server: Server) -> None:
+    sandbox = Sandbox(server)
+    sandbox.outgoing(1)
+    live.write("found/sommeraktion-zurich.yaml", "mine: yes\n")
+    refused = live("export", "--out", "found", "--adopt")
+    assert refused.code == 1
+    assert "exists (export into an empty folder)" in refused.err
+    assert (live.folder / "found" / "sommeraktion-zurich.yaml").read_text() == "mine: yes\n"
+    assert [path.name for path in (live.folder / "found").iterdir()] == ["sommeraktion-zurich.yaml"]
+
+
+def test_secrets_are_named_and_asked_for(live: Cli, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    Sandbox(server).outgoing(1)
+    done = live.ok("export", "--out", "found", "--adopt")
+    assert "  sommeraktion-zurich-secret-key" in done.err
+    text = (live.folder / "found" / "sommeraktion-zurich.yaml").read_text(encoding="utf-8")
+    assert "${secret.sommeraktion-zurich-secret-key}" in text
+    monkeypatch.setenv("RECONCILER_SECRET_SOMMERAKTION_ZURICH_SECRET_KEY", "n3w-value")
+    live.ok("apply", "found", "-y", "--send-secrets")
+    (patch,) = [item for item in server.writes() if item.method == "PATCH"]
+    assert patch.body[0]["value"]["secretKey"] == "n3w-value"
+    assert live.changes("found") == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("Summer  2024!", "summer-2024"), ("Zürich", "zurich"), ("夏", "dataflow"), ("", "dataflow"), ("-a-", "a"),
+     ("x" * 100, "x" * 60), ("UPPER_case", "upper-case")],
+)  # fmt: skip
+def test_names_of_documents(name: str, expected: str) -> None:
+    assert slug(name) == expected
