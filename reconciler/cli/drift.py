@@ -23,17 +23,20 @@ _FORMATS = ("text", "json", "markdown", "junit")
 @click.option("--unmanaged", is_flag=True, help="List the live objects that no address is bound to, too.")
 @click.option("--metrics", type=click.Path(path_type=Path), metavar="FILE",
               help="Write counts for Prometheus' textfile collector.")  # fmt: skip
+@click.option("--patch", is_flag=True, help="Print the change of the manifests that accepts it, as a unified diff.")
 @common
-def command(files: Files, form: str, unmanaged: bool, metrics: Path | None) -> int:
+def command(files: Files, form: str, unmanaged: bool, metrics: Path | None, patch: bool) -> int:
     """Compare the platform with what was last applied and change nothing.
 
     Exit code 0 without drift, 2 when an object was changed or deleted outside and nobody acknowledged it in the project
-    file. Secrets cannot be read back: objects that hold some are listed as not checked.
+    file. Secrets cannot be read back: objects that hold some are listed as not checked. --patch prints a diff instead
+    of the report: with it applied, and `apply --refresh-only`, the drift is accepted.
     """
     import sys
 
     from reconciler.cli.execute import Want, planned, run
     from reconciler.cli.output import painter
+    from reconciler.cli.patching import show_patch
     from reconciler.cli.plan import save
     from reconciler.cli.platform import SystemClock
     from reconciler.render import drift as rendered
@@ -47,11 +50,14 @@ def command(files: Files, form: str, unmanaged: bool, metrics: Path | None) -> i
             others.extend(await _others(api, state))
 
     now = SystemClock().now() // 1000
-    plan = run(planned(session, Want(checks=False, listing=True), more=more)).plan
+    project = session.manifests()
+    plan = run(planned(session, Want(checks=False, listing=True), project, more=more)).plan
     report = _report(plan, session.project.acknowledged, now, tuple(others) if unmanaged else None)
     if metrics is not None:
         save(metrics, rendered.metrics(report, now))
-    if form == "json":
+    if patch:
+        show_patch(report, project)
+    elif form == "json":
         click.echo(as_json.text(as_json.drift_document(report)), nl=False)
     elif form == "text":
         click.echo(rendered.text(report, painter(sys.stdout), verbose=bool(given("verbose"))), nl=False)

@@ -51,7 +51,7 @@ def accept(plan: Plan, state: State, lives: Mapping[str, Live | None], kinds: Ki
 
 
 def _value(field: DriftField) -> Tree:
-    return field.live if field.cause == "agreed" else MISSING
+    return field.desired if field.cause == "agreed" else MISSING  # the manifest's words: what is live may hold more
 
 
 def _put(rules: Rules, tree: Tree, path: Path, value: Tree, depth: int = 0) -> Tree:

@@ -177,7 +177,7 @@ class _Export:
                 continue
             body = self.mapping(item.get("params") or {})
             bindings[f"{name}/mapping"] = str(body["id"])
-            rows = [_row(row) for row in body.get("mappings", ())]
+            rows = [row_words(row) for row in body.get("mappings", ())]
             there = (body.get("outputSchema") or {}).get("schemaRef") or {}
             if there.get("id") != schema.get("id") or there.get("contentType") != schema.get("version", _XED):
                 reference = {"id": there.get("id"), "version": there.get("contentType", _XED)}
@@ -223,14 +223,14 @@ class _Export:
             raise CannotExportError(f"its transformation has {', '.join(sorted(unknown))}")
         spec: dict[str, Any] = {}
         audiences = _members(params, "segmentSelectors")
-        spec["audiences"] = [_some(item["value"], *_AUDIENCE) for item in audiences]
+        spec["audiences"] = [audience_words(item["value"]) for item in audiences]
         pin = params.get("profileMapping") or {}
         if pin.get("mappingId"):
             body = self.mapping(pin)
             bindings[f"{name}/mapping"] = str(body["id"])
             for side in ("input", "output"):
                 bindings[f"{name}/mapping/{side}"] = str((body.get(f"{side}Schema") or {}).get("id", ""))
-            spec["attributes"] = [_column(row) for row in body.get("mappings", ())]
+            spec["attributes"] = [column(row) for row in body.get("mappings", ())]
         elif "profileMapping" in params:
             spec["attributes"] = []
         else:
@@ -360,7 +360,12 @@ def _members(params: Body, name: str) -> list[Any]:
     return list((params.get(name) or {}).get("selectors") or ())
 
 
-def _row(row: Body) -> dict[str, Any]:
+def audience_words(value: Body) -> dict[str, Any]:
+    """Return what a manifest says of an audience: without what the platform adds."""
+    return _some(value, *_AUDIENCE)
+
+
+def row_words(row: Body) -> dict[str, Any]:
     """Return a mapping's line in the current vocabulary; a plain attribute needs no type, `false` is the default."""
     kinds = {"text/x.aep-xl": "EXPRESSION", "EXPRESSION": "EXPRESSION", "text/plain": "STATIC", "STATIC": "STATIC"}
     kind = kinds.get(str(row.get("sourceType")))
@@ -370,7 +375,7 @@ def _row(row: Body) -> dict[str, Any]:
     return {**({"sourceType": kind} if kind else {}), **words, **more}
 
 
-def _column(row: Body) -> Tree:
+def column(row: Body) -> Tree:
     """Return a row of a file export; one that goes out under its own name is just its path."""
-    full = _row(row)
+    full = row_words(row)
     return full["source"] if full == {"source": full["source"], "destination": flat_name(full["source"])} else full

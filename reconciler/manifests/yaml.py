@@ -72,7 +72,7 @@ class Text:
 
         Where the path leads nowhere (a missing field) it is the place of the nearest thing that is there.
         """
-        node = list(_compose(self))[index]
+        node = list(compose(self))[index]
         mark = node.start_mark if node else None
         for step in path:
             found = _step(node, step)
@@ -90,7 +90,7 @@ def read(text: Text) -> list[Tree]:
     nesting beyond `MAX_DEPTH`, aliases that grow beyond `MAX_NODES`.
     """
     try:
-        nodes = list(_compose(text))
+        nodes = list(compose(text))
     except yaml.YAMLError as error:
         raise ManifestError(_syntax(text.file, error)) from None
     except RecursionError:
@@ -102,7 +102,8 @@ def read(text: Text) -> list[Tree]:
     return documents
 
 
-def _compose(text: Text) -> Iterator[Node | None]:
+def compose(text: Text) -> Iterator[Node | None]:
+    """Yield the node of each document of a text, with its places."""
     loader = _Loader(text.content)
     try:
         while loader.check_node():

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
+import subprocess
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -356,3 +359,67 @@ def test_what_is_gone_from_everywhere_is_dropped(live: Cli, server: Server) -> N
     refused = live("apply", "p.plan", "--refresh-only", "-y")
     assert refused.code == 1
     assert "does not go with a saved plan" in refused.err
+
+
+# -- the change that accepts it ----------------------------------------------------------------------------------
+def test_a_patch_that_accepts_what_was_changed(live: Cli, server: Server, tmp_path: Path) -> None:
+    live.example("kinesis")
+    live.example("customer-io")
+    live.ok("apply", "-y")
+    flow, target = live.id("kinesis-summer/flow"), live.id("kinesis-summer/target")
+    attributes = "/transformations/0/params/profileSelectors/selectors"
+    audiences = "/transformations/0/params/segmentSelectors/selectors"
+    city = {"type": "JSON_PATH", "value": {"operator": "EXISTS", "path": "homeAddress.city"}}
+    women = {"type": "PLATFORM_SEGMENT", "value": {"id": "a-2", "name": "Women ${x}", "createTime": "1"}}
+    server.edit(
+        "flows", flow,
+        {"op": "replace", "path": "/name", "value": "Theirs: a campaign"},
+        {"op": "remove", "path": "/description"},
+        {"op": "remove", "path": f"{attributes}/0"},
+        {"op": "add", "path": f"{attributes}/-", "value": city},
+        {"op": "add", "path": f"{audiences}/-", "value": women},
+    )  # fmt: skip
+    server.call("POST", f"{FLOW}/flows/{flow}/action?op=disable")
+    server.edit("targetConnections", target, {"op": "replace", "path": "/params/stream", "value": "theirs"})
+    server.edit("flows", live.id("customer-io/flow"), {"op": "replace", "path": "/description", "value": "ours now"})
+    found = live("drift", "--patch")
+    assert found.code == 2
+    assert "kinesis-summer/target/params/stream: it is written as ${var.stream}" in found.err
+    diff = tmp_path / "accept.diff"
+    diff.write_text(found.out, encoding="utf-8")
+    assert "-    name: Summer campaign\n" in found.out
+    assert "+    name: 'Theirs: a campaign'\n" in found.out
+    assert " # " not in "".join(line for line in found.out.splitlines() if line[:1] in "+-"), "comments stay"
+    subprocess.run(["git", "apply", "-p1", str(diff)], cwd=live.folder, check=True)
+    assert "$${x}" in (live.folder / "kinesis.yaml").read_text(encoding="utf-8")
+    live.ok("apply", "--refresh-only", "-y")
+    left = drifted(live)
+    assert {name for name, item in left.items() if item["status"] == "changed"} == {"kinesis-summer/target"}
+    assert live.changes() == {"kinesis-summer/target": "update"}, live.ok("plan").out
+
+
+def test_a_patch_of_mappings_and_overlays(live: Cli, server: Server) -> None:
+    live.example("sftp-orders")
+    project = (
+        "apiVersion: reconciler/v1\nkind: Project\nmetadata: {name: p}\nspec:\n  environments: {dev: {sandbox: dev}}\n"
+    )
+    live.write("reconciler.yaml", project)
+    overlay = "apiVersion: reconciler/v1\nkind: SourceDataflow\nmetadata: {name: orders}\n"
+    live.write("overlays/dev/o.yaml", overlay + "spec:\n  flow: {description: of dev}   # here\n")
+    live.ok("apply", "-y", "--env", "dev")
+    state = json.loads((live.folder / "state" / "dev.json").read_text())["resources"]
+    server.edit("flows", state["orders/flow"]["id"], {"op": "add", "path": "/description", "value": "theirs"})
+    found = live("drift", "--patch", "--env", "dev")
+    assert found.code == 2
+    assert "--- a/overlays/dev/o.yaml" in found.out
+    assert "+  flow: {description: theirs}   # here\n" in found.out
+
+
+def test_what_no_patch_can_accept(live: Cli, server: Server) -> None:
+    live.example("kinesis")
+    live.ok("apply", "-y")
+    server.call("DELETE", f"{FLOW}/flows/{live.id('kinesis-summer/flow')}")
+    found = live("drift", "--patch")
+    assert found.code == 2
+    assert found.out == ""
+    assert "kinesis-summer/flow: deleted outside; take it out of the manifest" in found.err
