@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -59,7 +59,8 @@ async def exported(choice: Choice, out: Path | None, *, adopt: bool) -> int:
         if missing:
             what = f"there is no flow {', '.join(sorted(missing))} in this sandbox"
             raise ManifestError(Problem("not-found", what, "check the id, and --env"))
-        made = export(_sandbox(found), shipped(), [live.body for live in flows])
+        unmanaged = _sandbox(found, managed)
+        made = export(unmanaged, shipped(), [live.body for live in flows], whole=choice == Choice((), (), ()))
         _keep_kinds(made, choice.kinds)
         if out is None:
             click.echo("---\n".join(_text(document) for document in made.documents.values()), nl=False)
@@ -80,10 +81,15 @@ async def exported(choice: Choice, out: Path | None, *, adopt: bool) -> int:
     return 1 if differing else 0
 
 
-def _sandbox(found: Survey) -> Sandbox:
+def _sandbox(found: Survey, managed: Collection[str]) -> Sandbox:
+    """Return what was read, without the connections that are managed already."""
+
+    def of(kind: str) -> dict[str, Any]:
+        return {ident: body for ident, body in found.bodies(kind).items() if ident not in managed}
+
     return Sandbox(
-        list(found.bodies("Flow").values()), found.bodies("SourceConnection"), found.bodies("TargetConnection"),
-        found.bodies("Connection"), found.bodies("MappingSet"),
+        list(found.bodies("Flow").values()), of("SourceConnection"), of("TargetConnection"), of("Connection"),
+        found.bodies("MappingSet"),
     )  # fmt: skip
 
 

@@ -18,6 +18,7 @@ Body = Mapping[str, Any]
 
 _ROW = ("source", "destination", "identity", "primaryIdentity", "identityGroup", "namespaceCode", "name", "description")
 _AUDIENCE = ("id", "name", "description", "exportMode", "schedule", "filenameTemplate")
+_WAYS: tuple[Direction, Direction] = ("source", "destination")
 _OURS = re.compile(r"\$\{secret\.[a-z0-9-]+\}")
 _XED = "application/vnd.adobe.xed-full+json;version=1"
 
@@ -47,11 +48,16 @@ class CannotExportError(Exception):
     """A dataflow has something that no manifest can say; the message tells what."""
 
 
-def export(sandbox: Sandbox, catalog: Catalog, chosen: Sequence[Body]) -> Exported:
-    """Return the documents for the `chosen` flows of `sandbox`; those that cannot be written are told in `skipped`."""
+def export(sandbox: Sandbox, catalog: Catalog, chosen: Sequence[Body], *, whole: bool = False) -> Exported:
+    """Return the documents for the `chosen` flows of `sandbox`; those that cannot be written are told in `skipped`.
+
+    With `whole` accounts that nothing uses are written, too, and connections without a flow are told.
+    """
     work = _Export(sandbox, catalog)
     for flow in sorted(chosen, key=_order):
         work.add(flow)
+    if whole:
+        work.rest()
     work.made.documents = dict(sorted(work.made.documents.items()))
     return work.made
 
@@ -110,6 +116,20 @@ class _Export:
             return
         self.made.documents[name] = escaped(document)
         self.made.bindings |= bindings
+
+    def rest(self) -> None:
+        """Add the accounts that nothing uses, and tell of connections that belong to no flow."""
+        for ident, base in sorted(self.sandbox.bases.items(), key=lambda item: _order(item[1])):
+            if not self.users[ident]:
+                spec = base["connectionSpec"]["id"]
+                found = [(way, self.catalog.by_spec(way, spec)) for way in _WAYS]
+                way, connector = next((pair for pair in found if pair[1]), found[-1])
+                self.shared(base, connector, way)
+        for word, bodies in (("source", self.sandbox.sources), ("target", self.sandbox.targets)):
+            for ident, body in sorted(bodies.items(), key=lambda item: _order(item[1])):
+                if not self.users[ident]:
+                    name = str(body.get("name", ""))
+                    self.made.skipped.append(f"{word} connection {ident} {name!r}: no flow uses it")
 
     # -- dataflows -------------------------------------------------------------------------------------------
     def dataflow(self, name: str, flow: Body) -> tuple[dict[str, Any], dict[str, str]]:
@@ -266,7 +286,8 @@ class _Export:
             block["connection"] = {"id": ident}  # used, not owned: nobody could make it again
             return
         direction: Direction = "source" if side == "source" and connector else "destination"
-        if self.users[ident] > 1 or (connector and connector.connection_spec != _spec(base["connectionSpec"])):
+        usual = connector.connection_spec if connector else _spec(body["connectionSpec"])
+        if self.users[ident] > 1 or usual != _spec(base["connectionSpec"]):
             block["connection"] = {"ref": self.shared(base, connector, direction)}
             return
         block["connection"] = {**_words(base), **self.auth(base, connector, name)}
