@@ -7,7 +7,8 @@ import difflib
 import click
 
 from reconciler.cli.output import say
-from reconciler.manifests.acceptance import NoPlaceError, accepting, reason
+from reconciler.core.values import pointer
+from reconciler.manifests.acceptance import NoPlaceError, accepting
 from reconciler.manifests.load import Project
 from reconciler.manifests.rewrite import CannotEditError, Edit, rewritten
 from reconciler.manifests.yaml import Text
@@ -18,7 +19,7 @@ _OURS_TO_ACCEPT = ("outside", "conflict")
 
 def show_patch(report: Report, project: Project) -> None:
     """Print the diff on stdout, and on stderr what no diff can accept."""
-    edits: dict[str, tuple[Text, list[Edit]]] = {}
+    wanted: dict[str, tuple[Text, list[tuple[Edit, str]]]] = {}
     for item in report.of("changed", "missing"):
         resource = project.resources.get(item.address)
         if item.status == "missing":
@@ -31,13 +32,30 @@ def show_patch(report: Report, project: Project) -> None:
                 continue
             try:
                 place = accepting(document, resource, field)
-                wanted = [*edits.get(place.document.text.file, (place.document.text, []))[1], place.edit]
-                rewritten(place.document.text, wanted)  # one that cannot be made does not spoil the others
-            except (NoPlaceError, CannotEditError) as error:
-                say(reason(item, field, error))
+            except NoPlaceError as error:
+                say(f"{item.address}{pointer(field.path)}: {error}")
                 continue
-            edits[place.document.text.file] = (place.document.text, wanted)
-    for file, (text, wanted) in edits.items():
-        before, after = (part.splitlines(keepends=True) for part in (text.content, rewritten(text, wanted)))
+            text = place.document.text
+            name = f"{item.address}{pointer(field.path)}"
+            wanted.setdefault(text.file, (text, []))[1].append((place.edit, name))
+    for file, (text, edits) in wanted.items():
+        before, after = (part.splitlines(keepends=True) for part in (text.content, _after(text, edits)))
         diff = "".join(difflib.unified_diff(before, after, f"a/{file}", f"b/{file}"))
         click.echo(diff, nl=bool(diff) and not diff.endswith("\n"))
+
+
+def _after(text: Text, edits: list[tuple[Edit, str]]) -> str:
+    """Return the text after all edits; one that cannot be made is told and does not spoil the others."""
+    try:
+        return rewritten(text, [edit for edit, _ in edits])
+    except CannotEditError:
+        pass
+    good: list[Edit] = []
+    for edit, name in edits:
+        try:
+            rewritten(text, [edit])
+        except CannotEditError as error:
+            say(f"{name}: {error}")
+        else:
+            good.append(edit)
+    return rewritten(text, good)

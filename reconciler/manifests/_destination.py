@@ -28,6 +28,8 @@ class DestinationDataflowSpec(Block):
 def destination_target(shop: Workshop, block: End, connector: Connector | None, export: str = "audiences") -> Ref:
     """Add the target connection and its account, and return a reference to it."""
     document = shop.document.name
+    if block.id is not None:
+        shop.say(("target", "id"), "unknown-key", "a target connection is this dataflow's own", "write it out")
     spec = shop.end_spec(block.connection_spec, block.connector, connector, ("target",))
     body: dict[str, Tree] = {
         "name": block.name or default_name(document, ("target",)),

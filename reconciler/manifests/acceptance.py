@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from reconciler.core.plan import Drift, DriftField
+from reconciler.core.plan import DriftField
 from reconciler.core.resource import Resource
-from reconciler.core.values import MISSING, Path, Tree, parse_pointer, pointer
+from reconciler.core.values import MISSING, Path, Tree, parse_pointer
 from reconciler.manifests.document import Document
 from reconciler.manifests.export import audience_words, column, escaped, row_words
 from reconciler.manifests.rewrite import Edit
@@ -111,8 +111,3 @@ def _at(document: Document, path: Path) -> Tree:
         else:
             return None
     return here
-
-
-def reason(drift: Drift, field: DriftField, error: Exception) -> str:
-    """Return what to say of a field that no edit can accept."""
-    return f"{drift.address}{pointer(field.path)}: {error}"

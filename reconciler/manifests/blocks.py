@@ -82,8 +82,9 @@ class Account(Block):
 
 
 class End(Block):
-    """What a source and a target block have in common."""
+    """What a source and a target block have in common; a source by `id` is shared with others and nobody's own."""
 
+    id: str | None = None
     name: str | None = None
     description: str | None = None
     connector: str | None = None
@@ -92,6 +93,12 @@ class End(Block):
     data: Mapping | None = None
     params: Mapping | None = None
     overrides: Mapping | None = None
+
+    @model_validator(mode="after")
+    def _whole_or_borrowed(self) -> End:
+        if self.id is not None and self.model_fields_set - {"id", "connector", "connection_spec"}:
+            raise PydanticCustomError("borrowed", "what is used by its id is not changed here: leave the rest out")
+        return self
 
 
 class SourceEnd(End):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import ValidationError
 
 from reconciler.catalog import Connector
-from reconciler.core.values import Lookup, Ref, Tree, pointer
+from reconciler.core.values import Lookup, Tree, pointer
 from reconciler.manifests import _dataset_export as dataset_export
 from reconciler.manifests import _schedules
 from reconciler.manifests._destination import DestinationDataflowSpec, destination_target
@@ -103,8 +103,10 @@ def _flow(shop: Workshop, spec: DestinationDataflowSpec, connector: Connector | 
     )
 
 
-def _source(shop: Workshop, block: End, connector: Connector | None, *, whole: bool) -> Ref:
-    """The Profile Service: a base connection of its own, and the source connection on it."""
+def _source(shop: Workshop, block: End, connector: Connector | None, *, whole: bool) -> Tree:
+    """The Profile Service: a base connection of its own, and the source connection on it; or one that others share."""
+    if block.id is not None:
+        return block.id
     document, catalog = shop.document.name, shop.setting.catalog
     profile = catalog.fixed_spec("profile-store")
     if block.connector is not None:

@@ -81,7 +81,7 @@ class _Export:
     made: Exported = field(default_factory=Exported)
     accounts: dict[str, str] = field(default_factory=dict)
     users: Counter[str] = field(default_factory=Counter)
-    taken: set[str] = field(default_factory=set)
+    taken: set[str] = field(default_factory=lambda: {"reconciler"})  # reconciler.yaml is the project file
 
     def __post_init__(self) -> None:
         """Count who uses what: what several use is a document of its own, or nobody's to own."""
@@ -136,7 +136,9 @@ class _Export:
         source, target = self.end(flow, "source"), self.end(flow, "target")
         lake, profile = (self.catalog.fixed_spec(word)["id"] for word in ("data-lake", "profile-store"))
         export = self.catalog.fixed_spec("dataset-export")["id"]
-        bindings = {f"{name}/flow": flow["id"], f"{name}/source": source["id"], f"{name}/target": target["id"]}
+        bindings = {f"{name}/flow": flow["id"], f"{name}/target": target["id"]}
+        if self.users[source["id"]] == 1:
+            bindings[f"{name}/source"] = source["id"]
         if target["connectionSpec"]["id"] == lake:
             kind = "SourceDataflow"
             spec = self.incoming(name, flow, source, target, bindings)
@@ -155,21 +157,24 @@ class _Export:
             raise CannotExportError(f"it has {len(idents)} {side} connections")
         known = self.sandbox.sources if side == "source" else self.sandbox.targets
         if idents[0] not in known:
-            raise CannotExportError(f"its {side} connection {idents[0]} is not to be seen")
-        if self.users[idents[0]] > 1:
-            raise CannotExportError(f"it shares its {side} connection {idents[0]} with another flow")
+            raise CannotExportError(f"its {side} connection {idents[0]} is not to be seen, or managed already")
+        if side == "target" and self.users[idents[0]] > 1:
+            raise CannotExportError(f"it shares its target connection {idents[0]} with another flow")
         return known[idents[0]]
 
     def incoming(self, name: str, flow: Body, source: Body, target: Body, bindings: dict[str, str]) -> dict[str, Any]:
         connector = self.catalog.by_spec("source", source["connectionSpec"]["id"])
-        begin = self.block(source, connector, "source")
+        begin = self.block(source, connector)
         usual = connector.facts.get("providerId") if connector else None
         if source.get("providerId") and source["providerId"] != usual:
             begin["providerId"] = source["providerId"]
         elif usual and not source.get("providerId"):
             begin["overrides"] = {"providerId": None}  # the connector's would be added
-        self.account(name, "source", source, connector, begin, bindings)
-        begin |= _some(source, "data", "params")
+        if self.users[source["id"]] > 1:
+            begin = self.borrowed(source, begin)
+        else:
+            self.account(name, "source", source, connector, begin, bindings)
+            begin |= _some(source, "data", "params")
         data, params = dict(target.get("data") or {}), dict(target.get("params") or {})
         schema, dataset = data.pop("schema", None), params.pop("dataSetId", None)
         if not isinstance(schema, dict) or not isinstance(dataset, str):
@@ -218,10 +223,15 @@ class _Export:
     ) -> dict[str, Any]:
         connector = self.catalog.by_spec("destination", target["connectionSpec"]["id"])
         begin: dict[str, Any] = _words(source)
-        if not datasets:
-            self.account(name, "source", source, None, begin, bindings)
-        begin |= _some(source, "data", "params")
-        end = self.block(target, connector, "destination")
+        if self.users[source["id"]] > 1:
+            if datasets:
+                raise CannotExportError(f"it shares its source connection {source['id']} with another flow")
+            begin = self.borrowed(source, {})
+        else:
+            if not datasets:
+                self.account(name, "source", source, None, begin, bindings)
+            begin |= _some(source, "data", "params")
+        end = self.block(target, connector)
         self.account(name, "target", target, connector, end, bindings)
         end |= _some(target, "data", "params")
         spec = {"source": begin, "target": end}
@@ -261,9 +271,12 @@ class _Export:
         return spec
 
     # -- blocks ----------------------------------------------------------------------------------------------
-    def block(self, body: Body, connector: Connector | None, direction: Direction) -> dict[str, Any]:
+    def borrowed(self, body: Body, block: Body) -> dict[str, Any]:
+        """Return a source that several flows share: used by its id, nobody's to change or delete."""
+        return {"id": body["id"], **_some(block, "connector", "connectionSpec")}
+
+    def block(self, body: Body, connector: Connector | None) -> dict[str, Any]:
         """Return name, description and what says which connector it is."""
-        del direction
         if connector is not None and connector.end_spec == _spec(body["connectionSpec"]):
             return {**_words(body), "connector": connector.key}
         return {**_words(body), "connectionSpec": _spec(body["connectionSpec"])}

@@ -113,7 +113,9 @@ def _rows(shop: Workshop, rows: list[Tree]) -> MappingBlock | None:
     return MappingBlock.model_construct(_fields_set={"mappings"}, mappings=parsed) if len(parsed) == len(rows) else None
 
 
-def _source(shop: Workshop, block: SourceEnd, connector: Connector | None) -> Ref:
+def _source(shop: Workshop, block: SourceEnd, connector: Connector | None) -> Tree:
+    if block.id is not None:
+        return block.id
     document = shop.document.name
     spec = shop.end_spec(block.connection_spec, block.connector, connector, ("source",))
     body: dict[str, Tree] = {

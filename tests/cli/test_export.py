@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from typing import Any
 
@@ -63,10 +64,20 @@ class Sandbox:
         self.server = server
         self.shared = self.made("connections", {"name": "Platform", "connectionSpec": PROFILE})
         self.account = self.made("connections", self.login("One account for all"))
+        source = {"name": "Profile", "connectionSpec": PROFILE, "baseConnectionId": self.shared}
+        self.everyones = self.made("sourceConnections", {**source, "data": {"format": "json"}})
 
     def made(self, kind: str, body: dict[str, Any]) -> str:
         """Create an object and return its id."""
         return str(self.server.call("POST", f"{FLOW}/{kind}", body)["id"])
+
+    def profile(self, name: str, number: int) -> str:
+        """Return a Profile source connection: one that many use, or one of its own on an account of either sort."""
+        if number % 4 == 1:
+            return self.everyones
+        base = self.shared if number % 3 == 0 else self.made("connections", {"name": name, "connectionSpec": PROFILE})
+        body = {"name": name, "connectionSpec": PROFILE, "baseConnectionId": base, "data": {"format": "json"}}
+        return self.made("sourceConnections", body)
 
     @staticmethod
     def login(name: str) -> dict[str, Any]:
@@ -78,8 +89,7 @@ class Sandbox:
         """Make a destination dataflow; every third shares its accounts with others."""
         name = NAMES[number % len(NAMES)] or "x"
         own = number % 3 != 0
-        profile = self.made("connections", {"name": name, "connectionSpec": PROFILE}) if own else self.shared
-        source = {"name": name, "connectionSpec": PROFILE, "baseConnectionId": profile, "data": {"format": "json"}}
+        source = self.profile(name, number)
         account = self.made("connections", self.login(name)) if own else self.account
         target = {"name": f"to {name}", "connectionSpec": KINESIS, "baseConnectionId": account,
                   "params": {"stream": f"s{number}", "region": "eu-west-1"}}  # fmt: skip
@@ -124,7 +134,7 @@ class Sandbox:
         self, name: str, spec: dict[str, str], source: Any, target: Any, transformations: list[Any], number: int
     ) -> str:
         """Make a flow and its ends; some get disabled, some have a description."""
-        ends = {"sourceConnectionIds": [self.made("sourceConnections", source)],
+        ends = {"sourceConnectionIds": [source if isinstance(source, str) else self.made("sourceConnections", source)],
                 "targetConnectionIds": [self.made("targetConnections", target)]}  # fmt: skip
         body = {"name": name, "flowSpec": spec, **ends, "transformations": transformations}
         if number % 5 == 0:
@@ -169,6 +179,10 @@ def test_a_sandbox_as_the_ui_leaves_it(live: Cli, server: Server) -> None:
     assert "Sommeraktion Zürich" in text
     assert "connector: " in text
     assert "s3cr3t" not in "".join(path.read_text(encoding="utf-8") for path in (live.folder / "found").rglob("*.yaml"))
+    texts = {path.stem: path.read_text(encoding="utf-8") for path in (live.folder / "found").glob("*.yaml")}
+    borrowed = [name for name, text in texts.items() if f"source: {{id: {sandbox.everyones}}}" in text]
+    assert len(borrowed) == len([number for number in range(SEEDS) if number % 4 == 1])
+    assert sandbox.everyones not in {entry["id"] for entry in state.values()}, "what several share is nobody's own"
     assert state["nobody-s-account"]["id"] == unused, "an account that nothing uses is not dropped silently"
     again = live("export", "--out", "found")
     assert "0 documents" in again.err
@@ -185,7 +199,7 @@ def test_what_no_manifest_can_say_is_listed(live: Cli, server: Server) -> None:
         with server.storage.transaction():
             server.storage.put(TENANT, "flows", body)
 
-    change(one, sourceConnectionIds=server.get("flows", other)["sourceConnectionIds"])
+    change(one, targetConnectionIds=server.get("flows", other)["targetConnectionIds"])
     strange = sandbox.outgoing(5)
     change(strange, transformations=[{"name": "Enrich", "params": {}}])
     failed = sandbox.outgoing(7)
@@ -199,7 +213,7 @@ def test_what_no_manifest_can_say_is_listed(live: Cli, server: Server) -> None:
     reasons = {line.split()[3]: line for line in done.err.splitlines() if line.startswith("Not exported: flow ")}
     assert set(reasons) == {one, other, strange, failed, inner, gone}
     for ident, said in (
-        (one, "shares its source connection"), (other, "shares its source connection"), (strange, "are Enrich"),
+        (one, "shares its target connection"), (other, "shares its target connection"), (strange, "are Enrich"),
         (failed, "its state is failed"), (inner, "has 0 source connections"), (gone, "nowhere is not to be seen"),
     ):  # fmt: skip
         assert said in reasons[ident]
@@ -259,3 +273,25 @@ def test_secrets_are_named_and_asked_for(live: Cli, server: Server, monkeypatch:
 )  # fmt: skip
 def test_names_of_documents(name: str, expected: str) -> None:
     assert slug(name) == expected
+
+
+def test_no_document_takes_the_name_of_the_project_file(live: Cli, server: Server) -> None:
+    sandbox = Sandbox(server)
+    server.edit("flows", sandbox.incoming(2), {"op": "replace", "path": "/name", "value": "Reconciler"})
+    live.ok("export", "--name", "Reconciler", "--out", "found")
+    assert [path.name for path in (live.folder / "found").iterdir()] == ["reconciler-2.yaml"]
+
+
+def test_a_source_by_its_id_is_used_and_not_owned(live: Cli, server: Server) -> None:
+    sandbox = Sandbox(server)
+    live.example("kinesis")
+    text = (live.folder / "kinesis.yaml").read_text(encoding="utf-8")
+    borrowed = f"  source: {{id: {sandbox.everyones}}}\n  target:"
+    live.write("kinesis.yaml", re.sub(r"(?ms)^  source:.*?^  target:", borrowed, text))
+    live.ok("apply", "-y")
+    assert server.get("flows", live.id("kinesis-summer/flow"))["sourceConnectionIds"] == [sandbox.everyones]
+    assert live.changes() == {}
+    live.ok("destroy", "-y")
+    assert server.get("sourceConnections", sandbox.everyones)["name"] == "Profile"
+    live.edit("kinesis.yaml", f"{{id: {sandbox.everyones}}}", f"{{id: {sandbox.everyones}, name: x}}")
+    assert "what is used by its id is not changed here" in live("plan").err
