@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-import yaml
 
 from reconciler.catalog import shipped
 from reconciler.cli.output import say
@@ -24,6 +23,7 @@ from reconciler.core.state import Entry, Record, State
 from reconciler.core.world import World
 from reconciler.engine.binding import entry_of
 from reconciler.engine.survey import Survey, survey
+from reconciler.manifests.dump import yaml_text
 from reconciler.manifests.export import Exported, Sandbox, export
 from reconciler.resources import kinds
 
@@ -63,7 +63,7 @@ async def exported(choice: Choice, out: Path | None, *, adopt: bool) -> int:
         made = export(unmanaged, shipped(), [live.body for live in flows], whole=choice == Choice((), (), ()))
         _keep_kinds(made, choice.kinds)
         if out is None:
-            click.echo("---\n".join(_text(document) for document in made.documents.values()), nl=False)
+            click.echo("---\n".join(yaml_text(document) for document in made.documents.values()), nl=False)
         else:
             _write(out, made)
     _tell(made, out, sum(1 for live in found.lives["Flow"].values() if choice.wants(live) and live.id in managed))
@@ -102,24 +102,6 @@ def _keep_kinds(made: Exported, wanted: tuple[str, ...]) -> None:
                 del made.bindings[address]
 
 
-class _Dumper(yaml.SafeDumper):
-    """Block style, small leaves in one line, no aliases."""
-
-    def ignore_aliases(self, data: Any) -> bool:
-        return True
-
-    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
-        del indentless
-        super().increase_indent(flow, False)
-
-
-def _text(document: Mapping[str, Any]) -> str:
-    text: str = yaml.dump(
-        document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110, default_flow_style=None
-    )
-    return text
-
-
 def _write(out: Path, made: Exported) -> None:
     """Write a file a document. Raises `ManifestError`, before any is written, when one is there already."""
     there = [out / f"{name}.yaml" for name in made.documents if (out / f"{name}.yaml").exists()]
@@ -129,7 +111,7 @@ def _write(out: Path, made: Exported) -> None:
     try:
         out.mkdir(parents=True, exist_ok=True)
         for name, document in made.documents.items():
-            (out / f"{name}.yaml").write_text(_text(document), encoding="utf-8")
+            (out / f"{name}.yaml").write_text(yaml_text(document), encoding="utf-8")
     except OSError as error:
         raise ManifestError(Problem("unwritable", f"{out} cannot be written: {error.strerror}")) from None
 

@@ -83,6 +83,7 @@ def _drift(item: Drift) -> dict[str, Any]:
         "updatedBy": item.updated_by,
         "updatedAt": item.updated_at,
         "updatedClient": item.client,
+        "causes": {pointer(field.path): field.cause for field in item.fields if item.status != "unchecked"},
         "unchecked": [pointer(path) for path in item.unchecked],
         **({"reason": item.reason} if item.reason else {}),
     }
@@ -99,7 +100,6 @@ def _field(field: DriftField) -> dict[str, Any]:
         "applied": side(field.applied),
         "live": side(field.live),
         "desired": side(field.desired),
-        "cause": field.cause,
     }
 
 

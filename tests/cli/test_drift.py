@@ -132,9 +132,8 @@ def test_who_changed_what_where(live: Cli, server: Server) -> None:
     live.edit("kinesis.yaml", "    description: Connection to Amazon Kinesis\n", "")
     live.edit("kinesis.yaml", "      name: Connection for Amazon Kinesis", "      name: Another account")
     found = drifted(live)
-    causes = {field["path"]: field["cause"] for field in found["kinesis-summer/flow"]["fields"]}
-    assert causes == {"/name": "conflict", "/description": "agreed"}
-    assert [field["cause"] for field in found["kinesis-summer/target"]["fields"]] == ["undeclared"]
+    assert found["kinesis-summer/flow"]["causes"] == {"/name": "conflict", "/description": "agreed"}
+    assert found["kinesis-summer/target"]["causes"] == {"/description": "undeclared"}
     assert found["kinesis-summer/flow"]["updatedBy"]
     assert found["kinesis-summer/flow"]["updatedClient"] == "somebody"
     text = live("drift").out
@@ -333,7 +332,7 @@ def test_what_the_manifests_agree_with_is_accepted(live: Cli, server: Server) ->
     assert "description" not in live.state["resources"]["kinesis-summer/target"]["applied"]
     left = drifted(live)
     assert [field["path"] for field in left["kinesis-summer/flow"]["fields"]] == ["/description"]
-    assert left["kinesis-summer/flow"]["fields"][0]["cause"] == "outside"
+    assert left["kinesis-summer/flow"]["causes"] == {"/description": "outside"}
     assert "kinesis-summer/target" not in left, "what nobody declares is nobody's drift"
     assert live.changes() == {"kinesis-summer/flow": "update"}
     live.ok("apply", "-y")

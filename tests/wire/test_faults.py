@@ -128,7 +128,7 @@ def test_a_namesake_made_and_edited_by_somebody_else_is_not_ours(live: Cli, serv
     made = interrupted_create(live, server)
     body = {
         key: server.get("targetConnections", made)[key]
-        for key in ("name", "connectionSpec", "baseConnectionId", "params")
+        for key in ("name", "connectionSpec", "baseConnectionId", "data", "params")
     }
     server.call("DELETE", f"{FLOW}/targetConnections/{made}")
     theirs = server.call("POST", f"{FLOW}/targetConnections", body)["id"]
@@ -142,7 +142,7 @@ def test_which_one_came_of_it_is_asked_when_it_cannot_be_told(live: Cli, server:
     made = interrupted_create(live, server)
     body = {
         key: server.get("targetConnections", made)[key]
-        for key in ("name", "connectionSpec", "baseConnectionId", "params")
+        for key in ("name", "connectionSpec", "baseConnectionId", "data", "params")
     }
     mine = {"x-api-key": "client"}
     other = server.call("POST", f"{FLOW}/targetConnections", body, **mine)["id"]
