@@ -157,7 +157,9 @@ class Life(RuleBasedStateMachine):
             rows = spec["mapping"]
             choice = random.randrange(3)
             if choice == 0:
-                rows.append({"source": "n", "destination": f"_t.n{random.randrange(10**6)}"})
+                taken = {row["destination"] for row in rows}
+                free = next(name for n in range(100) if (name := f"_t.n{n}") not in taken)
+                rows.append({"source": "n", "destination": free})
             elif choice == 1 and len(rows) > 1:
                 rows.pop(random.randrange(len(rows)))
             else:
