@@ -92,7 +92,8 @@ async def _sandbox(api: Any, name: str) -> Finding:
     except ApiError as error:
         what = f"the list of sandboxes cannot be read: {error.problems[0].what}"
         return Finding(check, "warning", what, "the services below tell whether it can be used")
-    known = {item.get("name"): item for item in reply.body.get("sandboxes") or ()}
+    body = reply.body if isinstance(reply.body, dict) else {}
+    known = {item.get("name"): item for item in body.get("sandboxes") or ()}
     if name not in known:
         names = ", ".join(sorted(map(str, known))) or "none"
         return Finding(check, "wrong", f"{name!r} is not one of yours", f"active ones: {names}; see AEP_SANDBOX, --env")

@@ -51,13 +51,21 @@ def run_of(body: Mapping[str, Any]) -> DataflowRun:
         outcome=_WORDS.get(word, "unknown"),
         started=spans.get("startedAtUTC") or body.get("createdAt"),
         completed=spans.get("completedAtUTC") or spans.get("stoppedAtUTC") or None,
-        records_in=int(records.get("inputRecordCount") or 0),
-        records_out=int(records.get("outputRecordCount") or 0),
-        records_failed=int(records.get("failedRecordCount") or 0),
-        bytes_in=int(sizes.get("inputBytes") or 0),
-        bytes_out=int(sizes.get("outputBytes") or 0),
+        records_in=_count(records.get("inputRecordCount")),
+        records_out=_count(records.get("outputRecordCount")),
+        records_failed=_count(records.get("failedRecordCount")),
+        bytes_in=_count(sizes.get("inputBytes")),
+        bytes_out=_count(sizes.get("outputBytes")),
         errors=tuple(dict.fromkeys(_text(item) for item in errors)),
     )
+
+
+def _count(value: Any) -> int:
+    """Return a count that may come as a number, as its text, or not at all."""
+    try:
+        return int(value or 0)
+    except (TypeError, ValueError):
+        return 0
 
 
 def _text(error: Any) -> str:

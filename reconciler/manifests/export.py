@@ -86,7 +86,7 @@ class _Export:
     def __post_init__(self) -> None:
         """Count who uses what: what several use is a document of its own, or nobody's to own."""
         for flow in self.sandbox.flows:
-            self.users.update([*flow.get("sourceConnectionIds", ()), *flow.get("targetConnectionIds", ())])
+            self.users.update([*(flow.get("sourceConnectionIds") or ()), *(flow.get("targetConnectionIds") or ())])
         for body in (*self.sandbox.sources.values(), *self.sandbox.targets.values()):
             self.users.update(filter(None, [_base(body)]))
 
@@ -105,7 +105,9 @@ class _Export:
         name = self.free(slug(str(flow.get("name", ""))))
         try:
             document, bindings = self.dataflow(name, flow)
-        except CannotExportError as error:
+        except (CannotExportError, LookupError, TypeError, AttributeError) as failure:
+            known = isinstance(failure, CannotExportError)
+            error = failure if known else f"it is not of the documented shape ({type(failure).__name__}: {failure})"
             self.made.skipped.append(f"flow {flow['id']} {str(flow.get('name', ''))!r}: {error}")
             del self.made.secrets[secrets:]
             for ident in list(self.accounts)[accounts:]:
@@ -121,7 +123,10 @@ class _Export:
         """Add the accounts that nothing uses, and tell of connections that belong to no flow."""
         for ident, base in sorted(self.sandbox.bases.items(), key=lambda item: _order(item[1])):
             if not self.users[ident]:
-                spec = base["connectionSpec"]["id"]
+                spec = (base.get("connectionSpec") or {}).get("id")
+                if not spec:
+                    self.made.skipped.append(f"connection {ident} {str(base.get('name', ''))!r}: it names no spec")
+                    continue
                 found = [(way, self.catalog.by_spec(way, spec)) for way in _WAYS]
                 way, connector = next((pair for pair in found if pair[1]), found[-1])
                 self.shared(base, connector, way)

@@ -128,10 +128,9 @@ class Move(Block):
 
 def _is_date(value: str) -> str:
     try:
-        date.fromisoformat(value)
+        return date.fromisoformat(value).isoformat()  # other spellings of a date would not compare as texts
     except ValueError:
         raise PydanticCustomError("bad_date", "this must be a date, as in 2026-12-31") from None
-    return value
 
 
 class Acknowledgement(Block):

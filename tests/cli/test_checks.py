@@ -146,7 +146,9 @@ def test_an_odd_answer_to_a_question_is_no_bug(live: Cli, server: Server, odd: A
     server.before.append(
         lambda request: (200, [], odd) if "validate" in request.path or "schemas" in request.path else None
     )
-    live.ok("plan")
+    plan = live.ok("plan")
+    assert "4 to create" in plan.out, "what cannot be read is no objection"
+    assert any("validate" in request.path for request in server.requests), "it was asked"
 
 
 def test_a_refusal_for_reasons_of_data_governance_is_told_as_one(live: Cli, server: Server) -> None:

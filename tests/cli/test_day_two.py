@@ -160,6 +160,10 @@ def test_words_for_success(word: str) -> None:
             {"createdAt": 3, "metrics": {"recordSummary": {"failedInfo": [{"code": "A", "message": "b", "count": 2}]}}},
             DataflowRun("", "unknown", 3, errors=("A b (2 times)",)),
         ),
+        (
+            {"metrics": {"recordSummary": {"inputRecordCount": "7", "outputRecordCount": "many"}}},
+            DataflowRun("", "unknown", records_in=7),
+        ),
         ({"metrics": {"statusSummary": {"errors": ["plain"]}}}, DataflowRun("", "unknown", errors=("plain",))),
     ],
 )

@@ -185,6 +185,9 @@ def test_known_drift_is_no_failure_until_a_day(live: Cli, server: Server) -> Non
     acknowledged(live, "{address: kinesis-summer, reason: all of it, until: 2999-12-31}")
     assert live("drift").code == 0
     acknowledged(live, "{address: kinesis-summer, reason: all of it, until: 2020-01-01}")
+    acknowledged(live, '{address: kinesis-summer, reason: all of it, until: "20200101"}')
+    assert live("drift").code == 2, "another spelling of a day long past"
+    acknowledged(live, "{address: kinesis-summer, reason: all of it, until: 2020-01-01}")
     expired = live("drift")
     assert expired.code == 2
     assert "Note: kinesis-summer was acknowledged until 2020-01-01: all of it" in expired.out
@@ -198,6 +201,7 @@ def test_known_drift_is_no_failure_until_a_day(live: Cli, server: Server) -> Non
     [
         ("{address: a, reason: r}", ":7:7", "until is missing"),
         ("{address: a, until: 2026-12-31}", ":7:7", "reason is missing"),
+        ("{address: a, reason: r, until: 2026-13-01}", ":7:38", "this must be a date, as in 2026-12-31"),
         ("{address: a, reason: r, until: soon}", ":7:38", "this must be a date, as in 2026-12-31"),
     ],
 )

@@ -196,6 +196,7 @@ def test_what_no_manifest_can_say_is_listed(live: Cli, server: Server) -> None:
 
     def change(ident: str, **more: Any) -> None:
         body = {**server.storage.get(TENANT, "flows", ident), "state": "enabled", **more}
+        body = {key: value for key, value in body.items() if value is not None}
         with server.storage.transaction():
             server.storage.put(TENANT, "flows", body)
 
@@ -206,15 +207,18 @@ def test_what_no_manifest_can_say_is_listed(live: Cli, server: Server) -> None:
     change(failed, state="failed")
     inner = sandbox.outgoing(11)
     change(inner, sourceConnectionIds=[], targetConnectionIds=[])
+    bare = sandbox.incoming(10)
+    change(bare, flowSpec=None)
     gone = sandbox.incoming(8)
     change(gone, transformations=[{"name": "Mapping", "params": {"mappingId": "nowhere", "mappingVersion": 0}}])
     done = live("export", "--out", "found")
     assert done.code == 0, done.err
     reasons = {line.split()[3]: line for line in done.err.splitlines() if line.startswith("Not exported: flow ")}
-    assert set(reasons) == {one, other, strange, failed, inner, gone}
+    assert set(reasons) == {one, other, strange, failed, inner, gone, bare}
     for ident, said in (
         (one, "shares its target connection"), (other, "shares its target connection"), (strange, "are Enrich"),
         (failed, "its state is failed"), (inner, "has 0 source connections"), (gone, "nowhere is not to be seen"),
+        (bare, "not of the documented shape"),
     ):  # fmt: skip
         assert said in reasons[ident]
     flow = server.get("flows", good)["name"]

@@ -137,6 +137,9 @@ def test_on_the_embedded_emulator(watch: Watch, monkeypatch: pytest.MonkeyPatch)
     for name in ("AEP_PLATFORM_URL", "AEP_CLIENT_ID", "AEP_CLIENT_SECRET"):
         monkeypatch.delenv(name)
     everything(watch, "--emulator")
+    assert watch("apply", "-y", "--env", "dev", "--emulator").code == 0
+    held = b"".join(path.read_bytes() for path in (watch.cli.folder / "state").glob("emulator.db*"))
+    assert b"Amazon Kinesis target connection" in held, "what was searched is where the emulator keeps its objects"
 
 
 def test_with_a_token_from_outside(watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -88,10 +88,14 @@ def test_backoff_has_full_jitter(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_answer_that_never_comes(live: Cli, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client, "REQUEST_LIMIT", 0.3)
     live.example("kinesis")
-    server.before.append(Once("GET", FLOW, "hang"))
-    server.after.append(Once("POST", f"{FLOW}/targetConnections", "hang"))
-    server.before.append(Once("POST", f"{FLOW}/sourceConnections", "hang"))
+    read, made = Once("GET", FLOW, "hang"), Once("POST", f"{FLOW}/targetConnections", "hang")
+    lost = Once("POST", f"{FLOW}/sourceConnections", "hang")
+    server.before.extend([read, lost])
+    server.after.append(made)
     live.ok("apply", "-y", "--settle", "0.1")
+    assert [fault.left for fault in (read, made, lost)] == [0, 0, 0], "each was met"
+    assert len(server.bodies("POST", f"{FLOW}/targetConnections")) == 1, "what was made is found, not made again"
+    assert len(server.bodies("POST", f"{FLOW}/sourceConnections")) == 2
     one_of_each(server)
 
 
@@ -137,13 +141,15 @@ def test_a_pause_holds_everybody_and_a_stop_lets_them_go() -> None:
 
 def test_after_a_stop_what_needs_no_wait_still_goes() -> None:
     pace = Pace(1)
+    went = []
 
     async def main() -> None:
         pace.stop()
         async with pace.slot():
-            pass
+            went.append(1)
 
     asyncio.run(main())
+    assert went == [1]
 
 
 def test_a_clock_that_is_stopped() -> None:
