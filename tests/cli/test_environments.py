@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from reconciler.manifests.overlay import merge
 from tests.cli.test_project import project
 from tests.conftest import FLOW, Cli, Server
 
@@ -270,3 +271,24 @@ def test_secrets_differ_by_name_and_are_not_shown(three: Cli) -> None:
     unknown = three("promote", "dev", "pord")
     assert unknown.code == 1
     assert "did you mean 'prod'?" in unknown.err
+
+
+@pytest.mark.parametrize(
+    ("target", "patch", "expected"),
+    [  # RFC 7386, appendix A
+        ({"a": "b"}, {"a": "c"}, {"a": "c"}),
+        ({"a": "b"}, {"b": "c"}, {"a": "b", "b": "c"}),
+        ({"a": "b"}, {"a": None}, {}),
+        ({"a": "b", "b": "c"}, {"a": None}, {"b": "c"}),
+        ({"a": ["b"]}, {"a": "c"}, {"a": "c"}),
+        ({"a": "c"}, {"a": ["b"]}, {"a": ["b"]}),
+        ({"a": {"b": "c"}}, {"a": {"b": "d", "c": None}}, {"a": {"b": "d"}}),
+        ({"a": [{"b": "c"}]}, {"a": [1]}, {"a": [1]}),
+        (["a", "b"], ["c", "d"], ["c", "d"]),
+        ({"e": None}, {"a": 1}, {"e": None, "a": 1}),
+        ([1, 2], {"a": "b", "c": None}, {"a": "b"}),
+        ({}, {"a": {"bb": {"ccc": None}}}, {"a": {"bb": {}}}),
+    ],
+)
+def test_overlays_merge_as_the_standard_says(target: Any, patch: Any, expected: Any) -> None:
+    assert merge(target, patch) == expected

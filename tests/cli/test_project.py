@@ -319,3 +319,17 @@ def test_a_part_that_moves_is_suggested_by_its_address(live: Cli) -> None:
     assert "moved: [{from: customer-io, to" not in plan
     assert "moved: [{from: customer-io/flow, to: other/flow}]" in plan
     assert "kinesis" not in plan.partition("Warning")[2]
+
+
+def test_two_that_are_alike_are_not_guessed_at(live: Cli) -> None:
+    live.example("customer-io")
+    text = (live.folder / "customer-io.yaml").read_text(encoding="utf-8")
+    (live.folder / "customer-io.yaml").unlink()
+    for name in ("one", "two"):
+        live.write(f"{name}.yaml", text.replace("name: customer-io", f"name: {name}"))
+    live.ok("apply", "-y")
+    for old, new in (("one", "three"), ("two", "four")):
+        live.edit(f"{old}.yaml", f"name: {old}", f"name: {new}")
+    plan = live.ok("plan").out
+    assert "8 to create" in plan
+    assert "moved:" not in plan, "which of them became which nobody can tell"
