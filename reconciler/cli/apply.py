@@ -6,19 +6,22 @@ from pathlib import Path
 
 import click
 
-from reconciler.cli.arguments import Files, Planning, Writing, planner, project, writer
+from reconciler.cli.arguments import Choice, Files, Planning, Writing, planner, project, selecting, writer
 from reconciler.cli.options import assume, common
 
 
 @click.command("apply")
 @project
+@selecting
 @planner
 @click.option("--send-secrets", is_flag=True, help="Send secrets of imported objects, which nobody can compare.")
 @click.option("--refresh-only", is_flag=True,
               help="Take drift that the manifests agree with into the state; change nothing else.")  # fmt: skip
 @writer
 @common
-def command(files: Files, planning: Planning, send_secrets: bool, refresh_only: bool, writing: Writing) -> int:
+def command(
+    files: Files, choice: Choice, planning: Planning, send_secrets: bool, refresh_only: bool, writing: Writing
+) -> int:
     """Make the platform as the manifests in PATH say; PATH may also be a file saved by plan --out.
 
     A saved plan is applied exactly as it was shown, or refused when the state or a live object moved on. With
@@ -28,6 +31,7 @@ def command(files: Files, planning: Planning, send_secrets: bool, refresh_only: 
 
     from reconciler.cli.execute import Want, applied, parse_plan, run
     from reconciler.core.problems import Problem, StaleError
+    from reconciler.manifests.load import changed_since
 
     saved = parse_plan(files.path)
     if saved is not None and saved.environment != "default":
@@ -36,9 +40,12 @@ def command(files: Files, planning: Planning, send_secrets: bool, refresh_only: 
     if saved is not None and saved.environment != session.environment:
         what = f"the plan was made for environment {saved.environment!r}, not {session.environment!r}"
         raise StaleError(Problem("stale-plan", what, f"pass --env {saved.environment}"))
+    if saved is not None and (changed := changed_since(session.root, saved.manifests)):
+        what = f"the plan was made from other manifests: {', '.join(changed[:5])} changed since"
+        raise StaleError(Problem("stale-plan", what, "plan again, and review what it shows"))
     want = Want(
-        targets=planning.targets, settle=writing.settle, staged=planning.staged, checks=planning.checks,
-        send_secrets=send_secrets,
+        selection=choice.selection(), policies=planning.policy, settle=writing.settle, staged=planning.staged,
+        checks=planning.checks, send_secrets=send_secrets,
     )  # fmt: skip
     if refresh_only:
         from reconciler.cli.refresh_only import refreshed

@@ -13,6 +13,7 @@ from reconciler.cli.options import F
 
 if TYPE_CHECKING:
     from reconciler.cli.wiring import Session
+    from reconciler.core.selection import Selection
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +47,24 @@ class Files:
 class Planning:
     """How a plan is made."""
 
-    targets: tuple[str, ...]
+    policy: tuple[Path, ...]
     staged: bool
     checks: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which part of the project a run is about."""
+
+    targets: tuple[str, ...]
+    select: tuple[str, ...]
+    exclude: tuple[str, ...]
+
+    def selection(self) -> Selection:
+        """Return it as the core knows it."""
+        from reconciler.core.selection import Selection
+
+        return Selection(self.targets, self.select, self.exclude)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +105,27 @@ def project(function: F) -> F:
     return function
 
 
+def selecting(function: F) -> F:
+    """Add the options that narrow a run down, as one `choice`."""
+    function = _gathered(function, "choice", Choice)
+    for option in (
+        click.option("--target", "targets", multiple=True, metavar="ADDRESS",
+                     help="Only this and what is below it, and what they need."),
+        click.option("--select", multiple=True, metavar="LABEL=VALUE",
+                     help="Only documents with this label, and what they need; != is possible, and commas."),
+        click.option("--exclude", multiple=True, metavar="ADDRESS",
+                     help="Leave this out, what is below it and whoever needs it."),
+    ):  # fmt: skip
+        function = option(function)
+    return function
+
+
 def planner(function: F) -> F:
     """Add the options of commands that plan changes, as one `planning`."""
     function = _gathered(function, "planning", Planning)
     for option in (
-        click.option("--target", "targets", multiple=True, metavar="ADDRESS", help="Only this, and what it needs."),
+        click.option("--policy", multiple=True, type=click.Path(path_type=Path), metavar="FILE",
+                     help="Rules the plan must keep, besides those of the project file."),
         click.option("--staged", is_flag=True, help="New dataflows go live only when all of it is there."),
         click.option("--checks/--no-checks", default=True,
                      help="Ask the platform about mappings, fields and audiences before anything is written."),

@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 from collections.abc import Awaitable, Callable, Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +18,13 @@ from reconciler.cli.arguments import Writing
 from reconciler.cli.options import given
 from reconciler.cli.output import Progress, confirm, painter, say
 from reconciler.cli.platform import Place, SystemClock
+from reconciler.cli.policing import policed
 from reconciler.cli.wiring import Session, in_memory
-from reconciler.core import codec, graph, guards
+from reconciler.core import codec, guards
 from reconciler.core.plan import Action, Plan
-from reconciler.core.problems import ApiError, GuardError, ManifestError, Problem, ReconcilerError, SecretError
+from reconciler.core.problems import ApiError, GuardError, ReconcilerError, SecretError
 from reconciler.core.resource import Resource
+from reconciler.core.selection import Selection, narrowed
 from reconciler.core.state import Record, State
 from reconciler.core.steps import steps
 from reconciler.core.values import Secret, leaves
@@ -47,7 +49,8 @@ class Want:
     """What one run is asked to do, besides the manifests."""
 
     destroy: bool = False
-    targets: tuple[str, ...] = ()
+    selection: Selection = field(default_factory=Selection)
+    policies: tuple[Path, ...] = ()
     read: bool = True
     settle: float = 5.0
     staged: bool = False
@@ -92,24 +95,29 @@ async def make_plan(
 ) -> tuple[Plan, Lives]:
     """Return the plan for what PATH, `--target` and `--destroy` leave in scope."""
     resources, scope = session.scope(project, state)
-    if want.targets:
-        resources, scope = _targeted(want.targets, resources, scope, state)
+    if want.destroy:
+        resources = {}
+    everything = set(resources) | set(scope)
+    if want.selection:
+        resources, scope = narrowed(want.selection, resources, scope, state)
     warnings = tuple(str(problem) for problem in project.warnings)
     # a plan needs values only of what was sent before: to see whether it changed
-    compared = [] if want.destroy else [item.body for name, item in resources.items() if name in state.resources]
+    compared = [item.body for name, item in resources.items() if name in state.resources]
     held = [leaf for body in compared for _, leaf in leaves(body) if isinstance(leaf, Secret)]
     unchecked = secrets.unanswered(held)
     if unchecked:
         warnings += (f"not checked whether they changed, {unchecked}",)
     plan, lives = await refresh(
-        api, kinds(), FINDERS, state, {} if want.destroy else resources, scope, secrets,
+        api, kinds(), FINDERS, state, resources, scope, secrets,
         now=SystemClock().now() // 1000, destroy=want.destroy, read=want.read, staged=want.staged, listing=want.listing,
     )  # fmt: skip
     if want.checks and want.read and not plan.objections:
         plan = await ask(api, kinds(), plan)
         if not state.resources:
             warnings += tuple(await _there_already(api, resources))
-    return replace(plan, warnings=(*warnings, *plan.warnings)), lives
+    left_out = tuple(sorted(everything - set(resources) - set(scope)))
+    plan = replace(plan, warnings=(*warnings, *plan.warnings), left_out=left_out, manifests=project.digests())
+    return policed(session, plan, want.policies), lives
 
 
 async def _there_already(api: Any, resources: Mapping[str, Resource]) -> list[str]:
@@ -118,26 +126,6 @@ async def _there_already(api: Any, resources: Mapping[str, Resource]) -> list[st
         return await twins(api, kinds()["Flow"], resources)
     except ApiError:
         return []
-
-
-def _targeted(
-    targets: Collection[str], resources: Mapping[str, Resource], scope: Collection[str], state: State
-) -> tuple[dict[str, Resource], list[str]]:
-    def hit(address: str) -> bool:
-        return any(address == target or address.startswith(f"{target}/") for target in targets)
-
-    for target in targets:
-        if not any(address == target or address.startswith(f"{target}/") for address in [*resources, *scope]):
-            raise ManifestError(
-                Problem(
-                    "unknown-target", f"nothing has the address {target!r}", "addresses are listed by: reconciler plan"
-                )
-            )
-    edges = {name: item.dependencies for name, item in resources.items()}
-    mates = {mate for name, item in resources.items() if hit(name) for mate in item.together}
-    wanted = graph.with_needs({name for name in resources if hit(name)} | mates, edges)
-    kept = {name: item for name, item in resources.items() if name in wanted}
-    return kept, [name for name in scope if hit(name) or name in kept]
 
 
 def guard(session: Session, plan: Plan, state: State, *, allow_delete: bool) -> None:
@@ -216,7 +204,8 @@ async def applied(session: Session, want: Want, writing: Writing, *, verb: str, 
             secrets.send_trusted = want.send_secrets
             records, settled = await prepare(session, api, place, want, state)
             if saved is not None:
-                plan, lives = saved, await refresh_saved(api, kinds(), settled, saved)
+                lives = await refresh_saved(api, kinds(), settled, saved)
+                plan = policed(session, saved, want.policies)
             else:
                 assert project is not None
                 plan, lives = await make_plan(session, api, project, settled, secrets, want)

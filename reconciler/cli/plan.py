@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from reconciler.cli.arguments import Files, Planning, planner, project
+from reconciler.cli.arguments import Choice, Files, Planning, planner, project, selecting
 from reconciler.cli.options import common, given
 
 
@@ -15,6 +15,7 @@ from reconciler.cli.options import common, given
 @click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="Save the plan for apply.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 2 when there are changes.")
+@selecting
 @planner
 @click.option("--refresh/--no-refresh", default=True, help="Read live objects, or take the state for live.")
 @click.option("--destroy", is_flag=True, help="Plan the deletion of everything in scope.")
@@ -24,6 +25,7 @@ def command(
     out: Path | None,
     form: str,
     detailed_exitcode: bool,
+    choice: Choice,
     planning: Planning,
     refresh: bool,
     destroy: bool,
@@ -45,7 +47,7 @@ def command(
     from reconciler.render import json as as_json
     from reconciler.render.text import plan_text
 
-    want = Want(destroy, planning.targets, refresh, staged=planning.staged, checks=planning.checks)
+    want = Want(destroy, choice.selection(), planning.policy, refresh, staged=planning.staged, checks=planning.checks)
     if given("env") == EVERY:
         if out is not None:
             raise click.UsageError("A saved plan is of one environment: --out does not go with --env all.")

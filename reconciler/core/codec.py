@@ -90,6 +90,8 @@ def entry_json(entry: Entry) -> Json:
         data["protect"] = True
     if entry.allow_data_loss:
         data["allowDataLoss"] = True
+    if entry.labels:
+        data["labels"] = dict(entry.labels)
     if entry.outputs:
         data["outputs"] = dict(entry.outputs)
     if entry.deposed:
@@ -110,6 +112,7 @@ def entry_of(data: Json) -> Entry:
         dependencies=tuple(data.get("dependencies", ())),
         protect=data.get("protect", False),
         allow_data_loss=data.get("allowDataLoss", False),
+        labels=data.get("labels", {}),
         outputs=data.get("outputs", {}),
         deposed=tuple(
             Deposed(old["id"], old.get("kind", data["kind"]), tuple(old.get("dependencies", ())))
@@ -121,7 +124,7 @@ def entry_of(data: Json) -> Entry:
 def pending_json(pending: Pending) -> Json:
     """Return an intent as it stands in the state file and the journal."""
     values = {item.name: getattr(pending, item.name) for item in dataclasses.fields(pending)}
-    data = {key: value for key, value in values.items() if value is not None and value is not False and value != ""}
+    data = {key: value for key, value in values.items() if value or (value == 0 and value is not False)}
     data["body"] = encode(pending.body)
     data["dependencies"] = list(pending.dependencies)
     return data
@@ -229,6 +232,8 @@ def plan_json(plan: Plan) -> Json:
             for name in ("environment", "platform", "organization", "sandbox", "lineage", "serial", "destroy")
         },
         "scope": list(plan.scope),
+        "leftOut": list(plan.left_out),
+        "manifests": dict(plan.manifests),
         "warnings": list(plan.warnings),
         "changes": [_change_json(change) for change in plan.changes],
         "drift": [_drift_json(item) for item in plan.drift],
@@ -256,6 +261,8 @@ def plan_of(data: Any, source: str) -> Plan:
                 )
             },
             scope=tuple(data["scope"]),
+            left_out=tuple(data.get("leftOut", ())),
+            manifests=data.get("manifests", {}),
             warnings=tuple(data["warnings"]),
             changes=tuple(_change_of(item) for item in data["changes"]),
             drift=tuple(_drift_of(item) for item in data["drift"]),
@@ -274,7 +281,7 @@ def _change_json(change: Change) -> Json:
     data: Json = {}
     for name, item in _FIELDS.items():
         value = getattr(change, name)
-        if item.default is not dataclasses.MISSING and value == item.default:
+        if value == item.default or (name == "labels" and not value):
             continue
         if name in _BODIES:
             value = encode(value)

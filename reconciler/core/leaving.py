@@ -93,6 +93,7 @@ def _leave(world: World, address: str, entry: Entry, kept: str | None) -> Change
         dependencies=entry.dependencies,
         file=entry.file,
         protect=entry.protect,
+        labels=entry.labels,
     )
 
 
@@ -115,6 +116,7 @@ def _old_ones(world: World, address: str, entry: Entry) -> list[Change]:
             calls=tuple(filter(None, (world.kinds[old.kind].delete(old.id),))),
             dependencies=old.dependencies,
             file=entry.file,
+            labels=entry.labels,
             deposed=True,
         )
         for old in entry.deposed

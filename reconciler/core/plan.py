@@ -65,6 +65,7 @@ class Change:
     first: Tree = None
     waits: tuple[str, ...] = ()
     retires: bool = False
+    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +108,8 @@ class Drift:
 class Plan:
     """All changes of one run, no-ops included, and the identity of the state they were computed from.
 
-    `warnings` are said with the plan and stop nothing; with `objections` it cannot be applied.
+    `warnings` are said with the plan and stop nothing; with `objections` it cannot be applied. `left_out` are the
+    addresses in reach that a selection left out, `manifests` the digests of the files it was made from, by file.
     """
 
     environment: str
@@ -122,6 +124,8 @@ class Plan:
     scope: tuple[str, ...] = field(default=())
     destroy: bool = False
     objections: tuple[Problem, ...] = ()
+    left_out: tuple[str, ...] = ()
+    manifests: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def effective(self) -> tuple[Change, ...]:

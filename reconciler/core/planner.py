@@ -135,6 +135,7 @@ def _change(walk: _Pass, resource: Resource) -> Change:
         file=resource.file,
         protect=resource.protect,
         allow_data_loss=resource.allow_data_loss,
+        labels=resource.labels,
         ignore=resource.ignore,
         shared=resource.shared,
         sensitive=resource.sensitive,
@@ -286,7 +287,7 @@ def _noop(base: Change, entry: Entry, live: Live, delta: Delta) -> Change:
     """A no-op may still have something for the state: a new file, protection or way of saying the same."""
     stale = (
         (entry.file, entry.protect, entry.dependencies) != (base.file, base.protect, base.dependencies)
-        or entry.allow_data_loss != base.allow_data_loss
+        or (entry.allow_data_loss, entry.labels) != (base.allow_data_loss, base.labels)
         or entry.outputs != dict(live.outputs)
         or not _said_the_same(entry.applied, without_nulls(base.desired))
     )

@@ -18,7 +18,7 @@ class Resource:
     pointers to keyed sets that others may add to. `together` names resources that are replaced as one.
     `where` is the pointer of the block in its document that this resource was made from. `part_of` is the address
     of an object that this one completes (a schema's descriptor). `allow_data_loss` lets data go with it.
-    `staging` is how it can be made without being live yet: as a draft, or disabled.
+    `staging` is how it can be made without being live yet: as a draft, or disabled. `labels` are those of its document.
     """
 
     address: str
@@ -35,6 +35,7 @@ class Resource:
     part_of: str = ""
     allow_data_loss: bool = False
     staging: Literal["draft", "disabled"] | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def references(self) -> set[Ref]:

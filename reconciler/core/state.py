@@ -25,7 +25,7 @@ class Entry:
     """What is known of one resource: `applied` holds the declared fields as last applied, secrets as fingerprints.
 
     `outputs` are values other resources may refer to besides the id. `file` is the manifest it came from,
-    relative to the project root, with `/`.
+    relative to the project root, with `/`; `labels` are those of its document.
     """
 
     kind: str
@@ -38,6 +38,7 @@ class Entry:
     outputs: Mapping[str, Tree] = field(default_factory=dict)
     deposed: tuple[Deposed, ...] = ()
     allow_data_loss: bool = False
+    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,7 @@ class Pending:
     protect: bool = False
     allow_data_loss: bool = False
     client: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

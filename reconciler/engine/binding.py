@@ -45,6 +45,7 @@ def entry_of(kind: Kind, entries: Mapping[str, Entry], resource: Resource, live:
         dependencies=resource.dependencies,
         protect=resource.protect,
         allow_data_loss=resource.allow_data_loss,
+        labels=resource.labels,
         outputs=live.outputs,
         deposed=before.deposed if before is not None else (),
     )

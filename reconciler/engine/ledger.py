@@ -72,6 +72,7 @@ class Ledger:
             dependencies=change.dependencies,
             protect=change.protect,
             allow_data_loss=change.allow_data_loss,
+            labels=change.labels,
             outputs=live.outputs,
         )
 
@@ -87,6 +88,7 @@ class Ledger:
             dependencies=change.dependencies,
             protect=change.protect,
             allow_data_loss=change.allow_data_loss,
+            labels=change.labels,
             outputs=live.outputs,
             deposed=before.deposed if before else (),
         )
@@ -108,6 +110,7 @@ class Ledger:
             dependencies=change.dependencies,
             protect=change.protect,
             allow_data_loss=change.allow_data_loss,
+            labels=change.labels,
         )
         await self.note(Record("intent", change.address, pending=pending))
         return pending

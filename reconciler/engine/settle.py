@@ -177,6 +177,7 @@ def bound(address: str, pending: Pending, live: Live, before: Entry | None) -> R
         dependencies=pending.dependencies,
         protect=pending.protect,
         allow_data_loss=pending.allow_data_loss,
+        labels=pending.labels,
         outputs=live.outputs,
         deposed=old_ones(before),
     )

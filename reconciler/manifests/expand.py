@@ -171,6 +171,7 @@ class Workshop:
                 part_of=part_of,
                 allow_data_loss=self.document.annotated("allow-data-loss"),
                 staging=staging,
+                labels=self.document.labels,
             )
         )
         return Ref(address)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import os
 import pkgutil
@@ -58,6 +59,17 @@ class Project:
     problems: list[Problem] = field(default_factory=list)
     used_variables: set[str] = field(default_factory=set)
 
+    def digests(self) -> dict[str, str]:
+        """Return the digest of each file that the addresses inside were made from, by its path below the root."""
+        files = {self.resources[address].document for address in self.inside}
+        found: dict[str, str] = {}
+        for name in files:
+            document = self.documents[name]
+            for part in (document, *document.overlays):
+                if part.file not in found:
+                    found[part.file] = digest_of(part.text.content)
+        return found
+
     @property
     def errors(self) -> list[Problem]:
         """The findings that stop everything."""
@@ -67,6 +79,22 @@ class Project:
     def warnings(self) -> list[Problem]:
         """The findings that stop nothing."""
         return [problem for problem in self.problems if problem.severity != "error"]
+
+
+def digest_of(content: str) -> str:
+    """Return what a saved plan remembers of a file: whether it is still the same text, whatever its line ends."""
+    return hashlib.sha256(content.encode()).hexdigest()
+
+
+def changed_since(root: Path, digests: Mapping[str, str]) -> list[str]:
+    """Return those of the files that are no longer as `digests` say; none where no file of them is there at all."""
+    found = {}
+    for file in digests:
+        try:
+            found[file] = digest_of((root / file).read_text(encoding="utf-8-sig"))
+        except (OSError, UnicodeDecodeError):
+            continue
+    return [file for file, digest in digests.items() if found and found.get(file) != digest]
 
 
 def load(

@@ -16,6 +16,7 @@ from reconciler.core.values import Secret, Tree, transform
 from reconciler.manifests.blocks import Block, problems_of
 from reconciler.manifests.document import Document, envelope
 from reconciler.manifests.interpolate import Scope, interpolate
+from reconciler.manifests.policy import Policies
 from reconciler.manifests.yaml import Text, read
 
 FILE = "reconciler.yaml"
@@ -155,6 +156,7 @@ class ProjectSpec(Block):
     guardrails: GuardrailSettings = Field(default_factory=GuardrailSettings)
     moved: list[Move] = Field(default_factory=list)
     acknowledged: list[Acknowledgement] = Field(default_factory=list)
+    policies: Policies = Field(default_factory=Policies)
 
 
 def find_root(path: Path) -> Path:

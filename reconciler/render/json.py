@@ -29,6 +29,7 @@ def plan_document(plan: Plan) -> dict[str, Any]:
         "drift": [_drift(item) for item in plan.drift],
         "warnings": list(plan.warnings),
         "summary": dict(plan.summary()),
+        **({"leftOut": list(plan.left_out)} if plan.left_out else {}),
     }
 
 
@@ -43,6 +44,7 @@ def _change(change: Change) -> dict[str, Any]:
         "after": shown(change.after),
         "patch": [shown(step) for step in change.patch],
         "replacePaths": list(change.replace_paths),
+        **({"labels": dict(change.labels)} if change.labels else {}),
     }
 
 

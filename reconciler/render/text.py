@@ -57,6 +57,10 @@ def plan_text(plan: Plan, paint: Paint = plain, *, verbose: bool = False) -> str
         out.append(f"{unchecked} write-only values could not be compared with the platform.")
     out += [paint("yellow", f"Warning: {text}") for text in plan.warnings]
     out += [paint("red", str(problem)) for problem in plan.objections]
+    if plan.left_out:
+        shown = plan.left_out if verbose else plan.left_out[:5]
+        more = " …" if len(plan.left_out) > len(shown) else ""
+        out.append(paint("dim", f"Left out: {len(plan.left_out)} addresses: {', '.join(shown)}{more}"))
     out.append(summary_line(plan, paint))
     return "\n".join(out) + "\n"
 

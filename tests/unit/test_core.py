@@ -209,6 +209,8 @@ HOMES = {
     "dotenv": {"secrets"},
     "keyring": {"secrets"},
     "deepdiff": {"render"},
+    "jmespath": {"core"},
+    "ruamel": {"manifests"},
     "jsonpatch": {"emulator"},
     "pydantic": {"manifests", "resources"},
     "pydantic_core": {"manifests"},

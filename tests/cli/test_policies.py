@@ -1,0 +1,179 @@
+"""Rules over a plan: in the project file, in files, on labels, on what is exported; and selections by label."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from reconciler.core.policy import Rule, judge
+from tests.cli.test_project import project
+from tests.conftest import Cli, Server
+
+OWNER = """
+policies:
+  rules:
+    - name: owner
+      deny: resources[?kind == 'Flow' && !(labels.owner)]
+      message: "{document} carries no owner label"
+"""
+SENSITIVE = """
+rules:
+  - name: no-sensitive-export
+    deny: exports[?contains(dataLabels, 'sensitive')]
+    message: "{path} is sensitive and must not leave"
+  - name: few
+    warn: summary.create > `3`
+    message: that is a lot at once
+attributeLabels: {"personalEmail.*": [sensitive, contact]}
+"""
+
+
+def test_a_rule_denies_until_the_manifests_keep_it(live: Cli, server: Server) -> None:
+    live.example("customer-io")
+    project(live, OWNER)
+    for command in (("plan", "--out", "p.json"), ("apply", "-y")):
+        refused = live(*command)
+        assert refused.code == 1
+        assert "customer-io/flow: error: customer-io carries no owner label (policy 'owner')" in refused.err
+        assert "Plan: 4 to create" in refused.out
+    assert not (live.folder / "p.json").exists()
+    assert server.writes() == []
+    live.edit("customer-io.yaml", "  name: customer-io", "  name: customer-io\n  labels: {owner: crm}")
+    live.ok("apply", "-y")
+    assert live.state["resources"]["customer-io/flow"]["labels"] == {"owner": "crm"}
+    assert live("plan", "--detailed-exitcode").code == 0
+
+
+def test_rules_of_a_file_see_what_is_exported(live: Cli) -> None:
+    live.example("kinesis")
+    live.write("_rules.yaml", SENSITIVE)
+    refused = live("plan", "--policy", live.folder / "_rules.yaml")
+    assert refused.code == 1
+    assert "kinesis-summer/flow: error: personalEmail.address is sensitive and must not leave" in refused.err
+    assert "Warning: " in refused.out
+    assert "that is a lot at once (policy 'few')" in refused.out
+    live.edit("kinesis.yaml", "    - personalEmail.address\n", "")
+    live.ok("plan", "--policy", live.folder / "_rules.yaml")
+
+
+def test_mapped_attributes_are_exports_too(live: Cli) -> None:
+    live.example("s3-audiences")
+    live.write("_rules.yaml", SENSITIVE.replace("personalEmail.*", "*"))
+    assert "is sensitive and must not leave" in live("plan", "--policy", live.folder / "_rules.yaml").err
+
+
+def test_a_saved_plan_is_judged_again_when_it_is_applied(live: Cli, server: Server) -> None:
+    live.example("customer-io")
+    live.ok("plan", "--out", "p.json")
+    live.write("_rules.yaml", 'rules: [{name: closed, deny: "length(changes) > `0`", message: we are closed}]')
+    refused = live("apply", "p.json", "-y", "--policy", live.folder / "_rules.yaml")
+    assert refused.code == 1
+    assert "error: we are closed (policy 'closed')" in refused.err
+    assert server.writes() == []
+
+
+def test_rules_count_in_their_environments_and_on_their_days() -> None:
+    facts = {"environment": "prod", "now": {"weekday": "Friday"}, "changes": [{"address": "a", "action": "delete"}]}
+    rule = Rule(
+        "friday", "changes[?action == 'delete']", "no {action} of {address} {today}", when="now.weekday == 'Friday'",
+        environments=("prod",),
+    )  # fmt: skip
+    (found,) = judge([rule], facts)
+    assert str(found).startswith("a: error: no delete of a {today} (policy 'friday')")
+    assert judge([rule], {**facts, "environment": "dev"}) == []
+    assert judge([rule], {**facts, "now": {"weekday": "Monday"}}) == []
+
+
+def test_a_rule_that_cannot_be_evaluated_denies() -> None:
+    (found,) = judge([Rule("odd", "contains(environment, changes)", "x", verdict="warn")], {"environment": None})
+    assert found.severity == "error"
+    assert "policy 'odd' cannot be evaluated" in found.what
+
+
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        ("{name: x, deny: 'a[', message: m}", "reconciler.yaml:7:25: error: this is no JMESPath"),
+        ("{name: x, deny: 'changes[?!labels.owner]', message: m}", "! binds closer than the dot"),
+        ("{name: x, deny: a, warn: b, message: m}", "exactly one of deny and warn must be given"),
+        ("{name: x, denies: a, message: m}", "did you mean 'deny'?"),
+    ],
+)
+def test_a_broken_rule_is_told_with_its_place(live: Cli, server: Server, rule: str, said: str) -> None:
+    live.example("customer-io")
+    project(live, f"policies:\n  rules:\n    - {rule}")
+    refused = live("plan")
+    assert refused.code == 1
+    assert said in refused.err
+    assert server.requests == []
+
+
+def test_a_policy_file_that_is_none_is_told(live: Cli) -> None:
+    live.example("customer-io")
+    assert "cannot be read" in live("plan", "--policy", "no.yaml").err
+    live.write("_bad.yaml", "rules: [{name: x}]\nother: 1\n")
+    said = live("plan", "--policy", live.folder / "_bad.yaml").err
+    assert "message is missing" in said
+    assert "unknown key 'other'" in said
+
+
+# -- selections ------------------------------------------------------------------------------------------------------
+def test_labels_select_and_the_plan_says_what_it_left_out(live: Cli, server: Server) -> None:
+    live.example("customer-io")
+    live.example("kinesis")
+    live.edit("customer-io.yaml", "  name: customer-io", "  name: customer-io\n  labels: {team: crm}")
+    said = live.ok("plan", "--select", "team=crm")
+    assert "Plan: 4 to create" in said.out
+    assert "Left out: 5 addresses" in said.out
+    document = live.ok("plan", "--exclude", "kinesis-summer", "--format", "json").json()
+    assert document["summary"]["create"] == 4
+    parts = ("source/connection", "source", "target/connection", "target", "flow")
+    assert set(document["leftOut"]) == {f"kinesis-summer/{part}" for part in parts}
+    live.ok("apply", "-y", "--select", "team=crm")
+    assert {address.partition("/")[0] for address in live.state["resources"]} == {"customer-io"}
+    # what left the manifests is still selected by the label it had
+    (live.folder / "customer-io.yaml").unlink()
+    assert live.changes("--select", "team=crm").keys() == live.state["resources"].keys()
+    assert live.changes("--select", "team=other") == {}
+
+
+def test_destroy_takes_a_selection(live: Cli, server: Server) -> None:
+    live.example("customer-io")
+    live.example("kinesis")
+    live.ok("apply", "-y")
+    live.ok("destroy", "-y", "--exclude", "kinesis-summer/flow")
+    left = set(live.state["resources"])
+    assert "kinesis-summer/target/connection" in left, "what stays keeps what it needs"
+    assert not any(address.startswith("customer-io") for address in left)
+    live.ok("destroy", "-y", "--target", "kinesis-summer/source")
+    assert set(live.state["resources"]) == {"kinesis-summer/target/connection", "kinesis-summer/target"}
+
+
+# -- saved plans -----------------------------------------------------------------------------------------------------
+def test_a_saved_plan_is_stale_when_its_manifests_changed(live: Cli, server: Server) -> None:
+    live.example("customer-io")
+    live.ok("plan", "--out", "p.json")
+    live.write("other.yaml", "apiVersion: v1\nkind: ConfigMap\n")  # not its business
+    live.edit("customer-io.yaml", "name: Streaming Dataflow", "name: A Dataflow")
+    server.clear()
+    refused = live("apply", "p.json", "-y")
+    assert refused.code == 1
+    assert "the plan was made from other manifests: customer-io.yaml changed since (plan again" in refused.err
+    assert server.writes() == []
+    live.edit("customer-io.yaml", "name: A Dataflow", "name: Streaming Dataflow")
+    live.ok("apply", "p.json", "-y")
+
+
+def test_a_plan_saved_by_the_first_version_is_still_read(live: Cli) -> None:
+    live.example("customer-io")
+    live.ok("plan", "--out", "p.json")
+    saved = json.loads((live.folder / "p.json").read_text(encoding="utf-8"))
+    for key in ("leftOut", "manifests"):
+        del saved[key]
+    live.write("p.json", json.dumps(saved))
+    assert "4 to create" in live.ok("show", "p.json").out
+    live.ok("apply", "p.json", "-y")
+    saved["formatVersion"] = 99
+    live.write("p.json", json.dumps(saved))
+    assert "saved by a newer reconciler (upgrade reconciler)" in live("apply", "p.json", "-y").err
