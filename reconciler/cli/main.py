@@ -20,6 +20,7 @@ COMMANDS = {
     "drift": "Compare the platform with what was last applied.",
     "promote": "Show how two environments differ besides their variables.",
     "show": "Show a saved plan or the state.",
+    "graph": "Print what depends on what.",
     "status": "Show whether data flows, and why not.",
     "outputs": "Print endpoint URLs and ids.",
     "export": "Write what is live as manifests.",

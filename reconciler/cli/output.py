@@ -42,6 +42,15 @@ def painter(stream: object) -> Callable[[str, str], str]:
     return lambda style, text: click.style(text, **_STYLES.get(style, {"fg": style}))
 
 
+def width(stream: object) -> int | None:
+    """Return how wide `stream` is in columns, None where it is no terminal."""
+    if not getattr(stream, "isatty", lambda: False)():
+        return None
+    import shutil
+
+    return shutil.get_terminal_size().columns
+
+
 def say(text: str) -> None:
     """Print a message on stderr; secrets are taken out before a moving line wraps it, for no pattern spans lines."""
     click.echo(redact(text), err=True)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 
 from reconciler.core.diff import FieldChange
 from reconciler.core.plan import Action, Change, Plan
 from reconciler.core.state import State
-from reconciler.core.values import MISSING, pointer
+from reconciler.core.values import MISSING, Tree, pointer
 from reconciler.render.drift import drift_lines
-from reconciler.render.values import label, lines, list_changes, say
+from reconciler.render.folding import fold
+from reconciler.render.table import table
+from reconciler.render.values import WIDTH, label, lines, list_changes, say
 
 Paint = Callable[[str, str], str]
 """Colours a text: (style, text) -> text; styles are green, yellow, red, cyan, bold, dim."""
@@ -31,6 +35,9 @@ _VERBS = {
 }
 _MANY = 12
 """Lines of one list that are shown; the rest is counted."""
+_EACH_WHOLE = 500
+_EACH_A_LINE = 5000
+"""Changes up to which each is shown whole, and up to which each has a line; above, they are counted."""
 
 
 def plain(_style: str, text: str) -> str:
@@ -38,31 +45,35 @@ def plain(_style: str, text: str) -> str:
     return text
 
 
-def plan_text(plan: Plan, paint: Paint = plain, *, verbose: bool = False) -> str:
-    """Return the plan: what changed outside, each change with old → new, one line of summary."""
-    out = [_heading(plan, paint), ""]
-    drifted = [item for item in plan.drift if item.status in ("changed", "missing")]
-    if drifted:
-        out += [paint("bold", "Changed outside since the last apply:"), ""]
-        out += [line for item in drifted for line in drift_lines(item, paint)] + [""]
-    for change in plan.effective:
-        block = list(_change_lines(change, paint, verbose=verbose))
-        out += block if len(block) == 1 else [*block, ""]
-    if plan.effective and out[-1]:
-        out.append("")
-    unchecked = sum(len(change.unchecked) for change in plan.changes if change.action is Action.NOOP)
-    if not plan.effective:
+def plan_text(
+    plan: Plan, paint: Paint = plain, *, verbose: bool = False, compact: bool = False, width: int | None = None
+) -> str:
+    """Return the plan: what changed outside, each change with old → new, one line of summary.
+
+    `compact`, or a great many changes unless `verbose`, leaves a line for each. Lines are folded at `width` columns.
+    """
+    printer = Printer(paint, verbose)
+    count = len(plan.effective)
+    out = [_heading(plan, paint), "", *_outside(plan, paint)]
+    if not count:
         out.append("No changes. The platform is as the manifests say.")
+    elif count > _EACH_A_LINE and not verbose:
+        out += [*_counted(plan), "Too many to list: --verbose, --target or --format json show each.", ""]
+    elif compact or (count > _EACH_WHOLE and not verbose):
+        out += [*(printer.head(change) for change in plan.effective), ""]
+    else:
+        out += printer.changes(plan.effective)
+    unchecked = sum(len(change.unchecked) for change in plan.changes if change.action is Action.NOOP)
     if verbose and unchecked:
         out.append(f"{unchecked} write-only values could not be compared with the platform.")
     out += [paint("yellow", f"Warning: {text}") for text in plan.warnings]
     out += [paint("red", str(problem)) for problem in plan.objections]
     if plan.left_out:
-        shown = plan.left_out if verbose else plan.left_out[:5]
-        more = " …" if len(plan.left_out) > len(shown) else ""
-        out.append(paint("dim", f"Left out: {len(plan.left_out)} addresses: {', '.join(shown)}{more}"))
+        named = plan.left_out if verbose else plan.left_out[:5]
+        more = " …" if len(plan.left_out) > len(named) else ""
+        out.append(paint("dim", f"Left out: {len(plan.left_out)} addresses: {', '.join(named)}{more}"))
     out.append(summary_line(plan, paint))
-    return "\n".join(out) + "\n"
+    return fold("\n".join(out), width) + "\n"
 
 
 def platform_name(identity: str) -> str:
@@ -75,84 +86,147 @@ def _heading(plan: Plan, paint: Paint) -> str:
     return paint("bold", f"{'Destroy' if plan.destroy else 'Plan'} for {place}")
 
 
+def _outside(plan: Plan, paint: Paint) -> list[str]:
+    drifted = [item for item in plan.drift if item.status in ("changed", "missing")]
+    if not drifted:
+        return []
+    found = [line for item in drifted[:_EACH_WHOLE] for line in drift_lines(item, paint)]
+    if len(drifted) > _EACH_WHOLE:
+        found.append(f"  … and {len(drifted) - _EACH_WHOLE} more: reconciler drift")
+    return [paint("bold", "Changed outside since the last apply:"), "", *found, ""]
+
+
+def _counted(plan: Plan) -> list[str]:
+    """Return a table of how many objects of each kind have which action."""
+    counts = Counter((change.kind, str(change.action)) for change in plan.effective)
+    verbs = [str(action) for action in SYMBOLS if any(verb == action for _, verb in counts)]
+    kinds = sorted({kind for kind, _ in counts})
+    rows = [[kind, *(str(counts[kind, verb]) for verb in verbs)] for kind in kinds]
+    return table(["", *verbs], rows).split("\n")
+
+
 def summary_line(plan: Plan, paint: Paint = plain) -> str:
     """Return `Plan: 4 to create, 1 to update, …`."""
+    return paint("bold", f"Plan: {summary(plan)}.")
+
+
+def summary(plan: Plan) -> str:
+    """Return `4 to create, 1 to update, …; 7 unchanged`."""
     counts = plan.summary()
     words = ("create", "update", "replace", "delete", "forget")
     parts = [f"{counts.get(word, 0)} to {word}" for word in words if word != "forget" or counts.get(word)]
-    return paint("bold", f"Plan: {', '.join(parts)}; {counts['noop']} unchanged.")
+    return f"{', '.join(parts)}; {counts['noop']} unchanged"
 
 
-def _change_lines(change: Change, paint: Paint, *, verbose: bool) -> Iterator[str]:
-    symbol, colour = SYMBOLS[change.action]
-    ident = f"  {change.ident}" if change.ident else ""
-    verb = "delete old object" if change.deposed else _VERBS[change.action]
-    head = f"{paint(colour, f'{symbol} {change.address}')}  {change.kind}{paint('dim', ident)}"
-    reason = "" if change.reason == "new" else f": {change.reason}"
-    yield f"  {head}  {paint('dim', f'({verb}{reason})')}"
-    if change.action is Action.CREATE:
-        yield from _body_lines(change, paint)
-    elif change.action in (Action.UPDATE, Action.REPLACE):
-        yield from _field_lines(change, paint)
-    if change.action in (Action.UPDATE, Action.REPLACE) or verbose:
-        for call in change.calls:
-            yield paint("dim", f"      → {call.brief()}")
-    if verbose:
-        for step in change.patch:
-            if "op" in step:
-                value = f" {say(step['value'])}" if "value" in step else ""
-                yield paint("dim", f"        {step['op']} {step['path']}{value}")
+@dataclass(frozen=True, slots=True)
+class Printer:
+    """Says changes in lines; `verbose` shows values whole, calls and patches of every change."""
 
+    paint: Paint = plain
+    verbose: bool = False
 
-def _body_lines(change: Change, paint: Paint) -> Iterator[str]:
-    width = max((len(name) for name, _, listed in lines(change.after) if not listed), default=0)
-    for listed, group in groupby(lines(change.after), key=lambda line: line[0] if line[2] else ""):
-        found = list(group)
-        if not listed:
-            yield from (f"      {name:<{width}}  {value}" for name, value, _ in found)
-            continue
-        yield f"      {listed}"
-        for _, value, _ in found[:_MANY]:
-            yield f"        {paint('green', '+')} {value}"
-        if len(found) > _MANY:
-            yield f"        … and {len(found) - _MANY} more"
+    def changes(self, changes: Sequence[Change]) -> Iterator[str]:
+        """Yield the lines of all changes; an empty one after each that has more than its head."""
+        block: list[str] = []
+        for change in changes:
+            block = [self.head(change), *self.details(change)]
+            yield from block
+            if len(block) > 1:
+                yield ""
+        if len(block) == 1:
+            yield ""
 
+    def head(self, change: Change) -> str:
+        """Return the line that names a change: what is done to which object, and why."""
+        symbol, colour = SYMBOLS[change.action]
+        ident = f"  {change.ident}" if change.ident else ""
+        verb = "delete old object" if change.deposed else _VERBS[change.action]
+        head = f"{self.paint(colour, f'{symbol} {change.address}')}  {change.kind}{self.paint('dim', ident)}"
+        reason = "" if change.reason == "new" else f": {change.reason}"
+        return f"  {head}  {self.paint('dim', f'({verb}{reason})')}"
 
-def _field_lines(change: Change, paint: Paint) -> Iterator[str]:
-    """Members of sets stand below their list as added or removed; other fields as old → new."""
-    for listed, group in groupby(change.fields, key=_list_of):
-        found = list(group)
-        if listed is None:
-            for item in found:
-                forced = pointer(item.path) in change.replace_paths
-                yield from _plain_lines(item, paint, paint("red", "  # forces the replace") if forced else "")
-            continue
-        yield f"      {listed}"
-        for item in found[: 4 * _MANY]:
-            member = len(item.path) == _depth(item) + 1
-            if member and item.old is MISSING:
-                yield f"        {paint('green', '+')} {say(item.new)}"
-            elif member and item.new is MISSING:
-                yield f"        {paint('red', '-')} {say(item.old)}"
-            else:
-                yield f"        {_old_new(item, paint, from_member=True)}"
-        if len(found) > 4 * _MANY:
-            yield f"        … and {len(found) - 4 * _MANY} more"
+    def details(self, change: Change) -> Iterator[str]:
+        """Yield the lines below the head: the new body, or each field that changes, and the calls."""
+        if change.action is Action.CREATE:
+            yield from self._body(change)
+        elif change.action in (Action.UPDATE, Action.REPLACE):
+            yield from self._fields(change)
+        if change.action in (Action.UPDATE, Action.REPLACE) or self.verbose:
+            for call in change.calls:
+                yield self.paint("dim", f"      → {call.brief()}")
+        if self.verbose:
+            for step in change.patch:
+                if "op" in step:
+                    value = f" {self._say(step['value'])}" if "value" in step else ""
+                    yield self.paint("dim", f"        {step['op']} {step['path']}{value}")
 
+    def _say(self, value: Tree) -> str:
+        return say(value, None if self.verbose else WIDTH)
 
-def _plain_lines(item: FieldChange, paint: Paint, mark: str) -> Iterator[str]:
-    """A field that is no member of a set: old → new, and a list as what was added to it and taken out of it."""
-    if item.sensitive or not (isinstance(item.old, list) and isinstance(item.new, list)):
-        yield f"      {_old_new(item, paint)}{mark}"
-        return
-    added, removed = list_changes(item.old, item.new)
-    order = "" if added or removed else ": in another order"
-    yield f"      {paint('yellow', '~')} {label(item.path)}{order}{mark}"
-    yield from (f"        {paint('red', '-')} {say(value)}" for value in removed[:_MANY])
-    yield from (f"        {paint('green', '+')} {say(value)}" for value in added[:_MANY])
-    more = max(len(added) - _MANY, 0) + max(len(removed) - _MANY, 0)
-    if more:
-        yield f"        … and {more} more"
+    def _many(self, default: int = _MANY) -> int | None:
+        return None if self.verbose else default
+
+    def _body(self, change: Change) -> Iterator[str]:
+        found = list(lines(change.after, limit=None if self.verbose else WIDTH))
+        width = max((len(name) for name, _, listed in found if not listed), default=0)
+        for listed, group in groupby(found, key=lambda line: line[0] if line[2] else ""):
+            if not listed:
+                yield from (f"      {name:<{width}}  {value}" for name, value, _ in group)
+                continue
+            yield f"      {listed}"
+            yield from self._cut([f"        {self.paint('green', '+')} {value}" for _, value, _ in group])
+
+    def _fields(self, change: Change) -> Iterator[str]:
+        """Members of sets stand below their list as added or removed; other fields as old → new."""
+        for listed, group in groupby(change.fields, key=_list_of):
+            found = list(group)
+            if listed is None:
+                for item in found:
+                    forced = pointer(item.path) in change.replace_paths
+                    yield from self._plain(item, self.paint("red", "  # forces the replace") if forced else "")
+                continue
+            yield f"      {listed}"
+            yield from self._cut([f"        {self._member(item)}" for item in found], 4 * _MANY)
+
+    def _cut(self, found: list[str], limit: int = _MANY) -> Iterator[str]:
+        shown = found[: self._many(limit)]
+        yield from shown
+        if len(found) > len(shown):
+            yield f"        … and {len(found) - len(shown)} more"
+
+    def _member(self, item: FieldChange) -> str:
+        member = len(item.path) == _depth(item) + 1
+        if member and item.old is MISSING:
+            return f"{self.paint('green', '+')} {self._say(item.new)}"
+        if member and item.new is MISSING:
+            return f"{self.paint('red', '-')} {self._say(item.old)}"
+        return self._old_new(item, from_member=True)
+
+    def _plain(self, item: FieldChange, mark: str) -> Iterator[str]:
+        """A field that is no member of a set: old → new, and a list as what was added to it and taken out of it."""
+        if item.sensitive or not (isinstance(item.old, list) and isinstance(item.new, list)):
+            yield f"      {self._old_new(item)}{mark}"
+            return
+        added, removed = list_changes(item.old, item.new)
+        order = "" if added or removed else ": in another order"
+        yield f"      {self.paint('yellow', '~')} {label(item.path)}{order}{mark}"
+        yield from (f"        {self.paint('red', '-')} {self._say(value)}" for value in removed[: self._many()])
+        yield from (f"        {self.paint('green', '+')} {self._say(value)}" for value in added[: self._many()])
+        more = max(len(added) - _MANY, 0) + max(len(removed) - _MANY, 0)
+        if more and not self.verbose:
+            yield f"        … and {more} more"
+
+    def _old_new(self, item: FieldChange, *, from_member: bool = False) -> str:
+        inner = tuple(step for step in item.path[_depth(item) :] if step != "value")
+        name = say(" ".join(inner))[1:-1] if from_member else label(item.path)
+        if item.sensitive:
+            words = "(sensitive) → (sensitive, changed)" if item.old is not MISSING else "(sensitive, new)"
+            return f"{self.paint('yellow', '~')} {name}: {words}"
+        if item.old is MISSING:
+            return f"{self.paint('green', '+')} {name}: {self._say(item.new)}"
+        if item.new is MISSING:
+            return f"{self.paint('red', '-')} {name}: {self._say(item.old)}"
+        return f"{self.paint('yellow', '~')} {name}: {self._say(item.old)} → {self._say(item.new)}"
 
 
 def _depth(item: FieldChange) -> int:
@@ -164,19 +238,6 @@ def _depth(item: FieldChange) -> int:
 
 def _list_of(item: FieldChange) -> str | None:
     return label(item.path[: _depth(item)]) if _depth(item) else None
-
-
-def _old_new(item: FieldChange, paint: Paint, *, from_member: bool = False) -> str:
-    inner = tuple(step for step in item.path[_depth(item) :] if step != "value")
-    name = say(" ".join(inner))[1:-1] if from_member else label(item.path)
-    if item.sensitive:
-        words = "(sensitive) → (sensitive, changed)" if item.old is not MISSING else "(sensitive, new)"
-        return f"{paint('yellow', '~')} {name}: {words}"
-    if item.old is MISSING:
-        return f"{paint('green', '+')} {name}: {say(item.new)}"
-    if item.new is MISSING:
-        return f"{paint('red', '-')} {name}: {say(item.old)}"
-    return f"{paint('yellow', '~')} {name}: {say(item.old)} → {say(item.new)}"
 
 
 def state_text(state: State, paint: Paint = plain) -> str:

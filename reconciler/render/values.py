@@ -11,8 +11,11 @@ from reconciler.core.values import MISSING, SENSITIVE, Fingerprint, Path, Ref, S
 WIDTH = 100
 
 
-def say(value: Tree) -> str:
-    """Return `value` on one line: rows as `a → b`, selectors by name or path, the rest as short JSON."""
+def say(value: Tree, limit: int | None = WIDTH) -> str:
+    """Return `value` on one line: rows as `a → b`, selectors by name or path, the rest as JSON.
+
+    JSON is cut after `limit` characters; None leaves it whole.
+    """
     if value is MISSING:
         return "(none)"
     if isinstance(value, Secret | Fingerprint):
@@ -22,11 +25,11 @@ def say(value: Tree) -> str:
     if value == SENSITIVE:
         return SENSITIVE
     if isinstance(value, dict):
-        return _mapping(value)
-    return _short(value)
+        return _mapping(value, limit)
+    return _short(value, limit)
 
 
-def _mapping(value: dict[str, Any]) -> str:
+def _mapping(value: dict[str, Any], limit: int | None) -> str:
     source = value.get("source", value.get("sourceAttribute"))
     destination = value.get("destination", value.get("destinationXdmPath"))
     if source is not None and destination is not None:
@@ -38,14 +41,14 @@ def _mapping(value: dict[str, Any]) -> str:
     if isinstance(inner, dict) and "type" in value and len(value) == 2:
         if "path" in inner:
             return _bare(inner["path"])
-        name = f"{_short(inner['name'])} " if inner.get("name") else ""
+        name = f"{_short(inner['name'], limit)} " if inner.get("name") else ""
         rest = {key: item for key, item in inner.items() if key not in ("id", "name", "description")}
-        return f"{name}{_bare(inner.get('id'))}" + (f"  {_short(shown(rest))}" if rest else "")
+        return f"{name}{_bare(inner.get('id'))}" + (f"  {_short(shown(rest), limit)}" if rest else "")
     if "$ref" in value:  # a part of a schema; what the registry adds to it says nothing
-        return say(value["$ref"])
+        return say(value["$ref"], limit)
     if value.keys() == {"id", "version"}:
         return f"{say(value['id'])} (version {say(value['version'])})".replace('"', "")
-    return _short(shown(value))
+    return _short(shown(value), limit)
 
 
 def _bare(value: Tree) -> str:
@@ -54,9 +57,9 @@ def _bare(value: Tree) -> str:
     return text if text.isprintable() else json.dumps(text)
 
 
-def _short(value: Tree) -> str:
+def _short(value: Tree, limit: int | None) -> str:
     text = json.dumps(shown(value), ensure_ascii=False)
-    return text if len(text) <= WIDTH else text[: WIDTH - 1] + "…"
+    return text if limit is None or len(text) <= limit else text[: limit - 1] + "…"
 
 
 def label(path: Path) -> str:
@@ -67,19 +70,19 @@ def label(path: Path) -> str:
     return ".".join(_bare(step) for step in steps if step not in ("transformations", "GeneralTransform")) or "(all)"
 
 
-def lines(tree: Tree, path: Path = ()) -> Iterator[tuple[str, str, bool]]:
+def lines(tree: Tree, path: Path = (), limit: int | None = WIDTH) -> Iterator[tuple[str, str, bool]]:
     """Yield label, value and whether it is a member of a list, for each thing of a new object worth a line."""
     if isinstance(tree, dict) and tree and not _is_leaf(tree):
         for key, value in tree.items():
-            yield from lines(value, (*path, key))
+            yield from lines(value, (*path, key), limit)
     elif isinstance(tree, list) and tree:
         for item in tree:
             if isinstance(item, dict) and "params" in item and "name" in item:
-                yield from lines(item["params"], (*path, str(item["name"]), "params"))
+                yield from lines(item["params"], (*path, str(item["name"]), "params"), limit)
             else:
-                yield label(path), say(item), True
+                yield label(path), say(item, limit), True
     elif not (isinstance(tree, dict | list) or tree is None) or (isinstance(tree, dict) and tree):
-        yield label(path), say(tree), False
+        yield label(path), say(tree, limit), False
 
 
 def _is_leaf(tree: dict[str, Any]) -> bool:
