@@ -15,8 +15,8 @@ from typing import Any
 import click
 
 from reconciler.cli.arguments import Writing
-from reconciler.cli.options import given
-from reconciler.cli.output import Progress, confirm, painter, say
+from reconciler.cli.formats import shown_as
+from reconciler.cli.output import Progress, confirm, say
 from reconciler.cli.platform import Place, SystemClock
 from reconciler.cli.policing import policed
 from reconciler.cli.wiring import Session, in_memory
@@ -36,7 +36,6 @@ from reconciler.engine.settle import settle_pending
 from reconciler.engine.stop import Stop
 from reconciler.engine.work import Settings
 from reconciler.manifests.load import Project
-from reconciler.render.text import plan_text
 from reconciler.resources import kinds
 from reconciler.resources._lookup import FINDERS
 from reconciler.secrets.store import SecretStore
@@ -209,7 +208,7 @@ async def applied(session: Session, want: Want, writing: Writing, *, verb: str, 
             else:
                 assert project is not None
                 plan, lives = await make_plan(session, api, project, settled, secrets, want)
-            click.echo(plan_text(plan, painter(sys.stdout), verbose=bool(given("verbose"))), nl=False)
+            click.echo(shown_as(plan, "text"), nl=False)
             guard(session, plan, settled, allow_delete=writing.allow_delete)
             need_secrets(plan, secrets)
             todo = bool(records) or any(change.adopt for change in plan.changes)

@@ -7,13 +7,15 @@ from pathlib import Path
 import click
 
 from reconciler.cli.arguments import Choice, Files, Planning, planner, project, selecting
+from reconciler.cli.formats import FORMATS, shown_as
 from reconciler.cli.options import common, given
 
 
 @click.command("plan")
 @project
 @click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="Save the plan for apply.")
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option("--format", "form", type=click.Choice(FORMATS), default="text", show_default=True)
+@click.option("--compact", is_flag=True, help="A line for each change.")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 2 when there are changes.")
 @selecting
 @planner
@@ -24,6 +26,7 @@ def command(
     files: Files,
     out: Path | None,
     form: str,
+    compact: bool,
     detailed_exitcode: bool,
     choice: Choice,
     planning: Planning,
@@ -36,27 +39,22 @@ def command(
     when there are changes. With --env all every environment is planned, side by side, and one table shown.
     """
     import json
-    import sys
 
     from reconciler.cli.everywhere import show_all
     from reconciler.cli.execute import Want, planned, run
-    from reconciler.cli.output import painter
     from reconciler.cli.settings import EVERY
     from reconciler.core.codec import plan_json
     from reconciler.core.problems import GuardError
-    from reconciler.render import json as as_json
-    from reconciler.render.text import plan_text
 
     want = Want(destroy, choice.selection(), planning.policy, refresh, staged=planning.staged, checks=planning.checks)
     if given("env") == EVERY:
+        if form not in ("text", "json"):
+            raise click.UsageError("--env all is shown as text or json.")
         if out is not None:
             raise click.UsageError("A saved plan is of one environment: --out does not go with --env all.")
         return show_all(files, want, form, detailed_exitcode=detailed_exitcode)
     plan = run(planned(files.open(), want)).plan
-    if form == "json":
-        click.echo(as_json.text(as_json.plan_document(plan)), nl=False)
-    else:
-        click.echo(plan_text(plan, painter(sys.stdout), verbose=bool(given("verbose"))), nl=False)
+    click.echo(shown_as(plan, form, compact=compact), nl=False)
     if plan.objections:
         raise GuardError(plan.objections)
     if out is not None:

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import click
 
-from reconciler.cli.options import common, given
+from reconciler.cli.formats import FORMATS, shown_as
+from reconciler.cli.options import common
 
 
 @click.command("show")
 @click.argument("file", type=click.Path(path_type=Path), required=False)
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option("--format", "form", type=click.Choice(FORMATS), default="text", show_default=True)
 @common
 def command(file: Path | None, form: str) -> int:
     """Show a plan saved by plan --out, or a state file; without FILE the state of the environment."""
@@ -23,14 +24,15 @@ def command(file: Path | None, form: str) -> int:
     from reconciler.core.codec import state_json, state_of
     from reconciler.core.problems import Problem, StateError
     from reconciler.render import json as as_json
-    from reconciler.render.text import plan_text, state_text
+    from reconciler.render.text import state_text
 
     paint = painter(sys.stdout)
     plan = parse_plan(file) if file else None
     if plan is not None:
-        text = plan_text(plan, paint, verbose=bool(given("verbose")))
-        click.echo(as_json.text(as_json.plan_document(plan)) if form == "json" else text, nl=False)
+        click.echo(shown_as(plan, form), nl=False)
         return 0
+    if form not in ("text", "json"):
+        raise click.UsageError(f"A state is shown as text or json; {form} is for saved plans.")
     if file is not None:
         try:
             data = json.loads(file.read_text(encoding="utf-8"))

@@ -287,7 +287,7 @@ def _change_json(change: Change) -> Json:
             value = encode(value)
         elif name == "patch":
             value = [encode(step) for step in value]
-        elif name == "calls":
+        elif name in ("calls", "requests"):
             value = [_call_json(call) for call in value]
         elif name == "fields":
             value = [
@@ -324,7 +324,7 @@ def _change_of(data: Json) -> Change:
             values[name] = Action(value)
         elif name == "patch":
             values[name] = tuple(decode(step) for step in value)
-        elif name == "calls":
+        elif name in ("calls", "requests"):
             values[name] = tuple(_call_of(call) for call in value)
         elif name == "fields":
             values[name] = tuple(

@@ -162,6 +162,10 @@ class Kind(ABC):
         """Return what of the object is so once the create `call` is carried out."""
         return call.body
 
+    def born(self, call: Call) -> Tree:
+        """Return what an object looks like once its create `call` is carried out and settled, as far as is known."""
+        return self.seeded(call)
+
     @abstractmethod
     def created(self, reply: Reply, body: Tree) -> Live:
         """Return the new object as far as the answer to `create` tells: id, maybe etag and outputs."""

@@ -36,7 +36,8 @@ class Change:
     addresses that come first. `adopt` marks a no-op that still has something to write into the state. Where the
     object is finished in two goes, `first` is the body of the first and `waits` what must be made before the second,
     or `EVERYTHING`.
-    `retires` marks a replace whose old object is stopped first.
+    `retires` marks a replace whose old object is stopped first. `labels` are those of its document. `requests` are all
+    calls for people to see, where they are more than the engine's `calls`.
     """
 
     address: str
@@ -66,6 +67,12 @@ class Change:
     waits: tuple[str, ...] = ()
     retires: bool = False
     labels: Mapping[str, str] = field(default_factory=dict)
+    requests: tuple[Call, ...] = ()
+
+    @property
+    def every_call(self) -> tuple[Call, ...]:
+        """Every request the change makes, in order, as far as it is known before."""
+        return self.requests or self.calls
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from reconciler.core.leaving import leaving
 from reconciler.core.plan import EVERYTHING, Action, Change, Plan
 from reconciler.core.problems import Problem
 from reconciler.core.renames import renames
+from reconciler.core.requests import with_requests
 from reconciler.core.resource import Call, Live, Resource
 from reconciler.core.state import Entry
 from reconciler.core.values import (
@@ -70,7 +71,9 @@ def plan(world: World) -> Plan:
             break
         forced = {**forced, **again}
     gone, problems = leaving(world)
-    changes = [*_in_two_goes(world, walk), *gone]
+    made = [with_requests(world.kinds[item.kind], item, world.lives.get(item.address))
+            for item in _in_two_goes(world, walk)]  # fmt: skip
+    changes = [*made, *gone]
     drift = [found for address in sorted(world.scope) if (found := drift_of(world, address))]
     state = world.state
     return Plan(

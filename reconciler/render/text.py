@@ -152,7 +152,7 @@ class Printer:
         elif change.action in (Action.UPDATE, Action.REPLACE):
             yield from self._fields(change)
         if change.action in (Action.UPDATE, Action.REPLACE) or self.verbose:
-            for call in change.calls:
+            for call in change.every_call:
                 yield self.paint("dim", f"      → {call.brief()}")
         if self.verbose:
             for step in change.patch:

@@ -72,6 +72,10 @@ class Flow(FlowServiceKind):
             seed["transformations"] = [_emptied(item) for item in seed["transformations"]]
         return seed
 
+    def born(self, call: Call) -> Tree:
+        """The platform enables a new flow that is no draft (api-facts 2.2)."""
+        return {"state": "enabled", **self.seeded(call)}
+
     def update(self, live: Live, patch: Sequence[Tree], body: Tree) -> Sequence[Call]:
         """What a file export sends whole is always an `add`, and emptied rather than removed (api-facts 7.4)."""
         return super().update(live, [_added(step) for step in patch], body)

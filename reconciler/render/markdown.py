@@ -1,0 +1,153 @@
+"""A plan as Markdown for a comment on a pull request: a table first, details to unfold, never longer than allowed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+from reconciler.core.plan import Change, Plan
+from reconciler.render.drift import Report, plain
+from reconciler.render.drift import markdown as drift_markdown
+from reconciler.render.text import SYMBOLS, Printer, summary
+
+LIMIT = 60_000
+"""Characters of the whole text: GitHub takes 65,536 in a comment, and whoever posts it may add some."""
+MARK = "<!-- reconciler plan {environment} -->"
+"""What a pipeline finds its own comment by."""
+_ROWS = 200
+_BLOCK = 8_000
+"""Rows of the table, and characters of the details of one change."""
+
+
+def markdown(plan: Plan, limit: int = LIMIT) -> str:
+    """Return the plan within `limit` characters: what does not fit is counted, whole, and nothing is cut within."""
+    head = [MARK.format(environment=plan.environment), f"### {_title(plan)}", "", *_alerts(plan)]
+    changes = plan.effective
+    if not changes:
+        head.append("The platform is as the manifests say.")
+    out = _Room(limit, head)
+    out.take(_drift(plan))
+    rows = [_row(change) for change in changes]
+    kept = out.count(rows[:_ROWS], ["", "| | address | kind | what |", "| --- | --- | --- | --- |"])
+    if kept < len(rows):
+        out.take(["", f"… and {len(rows) - kept} more changes."], reserved=True)
+    detailed = 0
+    for change in changes:
+        block = _details(change)
+        if block and not out.take(block):
+            break
+        detailed += 1
+    if detailed < len(changes):
+        note = (
+            f"Details of {len(changes) - detailed} changes are left out: see the whole plan in the pipeline's output."
+        )
+        out.take(["", f"_{note}_"], reserved=True)
+    return out.text()
+
+
+class _Room:
+    """Lines that fit into so many characters; a little is kept back for what must be said at the end."""
+
+    _RESERVE = 400
+
+    def __init__(self, limit: int, lines: Iterable[str]) -> None:
+        self._lines: list[str] = []
+        self._left = limit
+        for line in lines:  # what comes first is short by itself, unless there are very many warnings
+            self.take([line])
+
+    def take(self, lines: Sequence[str], *, reserved: bool = False) -> bool:
+        """Add lines if all of them fit, and tell whether they did."""
+        size = sum(len(line) + 1 for line in lines)
+        if size > self._left - (0 if reserved else self._RESERVE):
+            return False
+        self._lines += lines
+        self._left -= size
+        return True
+
+    def count(self, rows: Sequence[str], head: Sequence[str]) -> int:
+        """Add as many rows as fit below `head`, and return how many."""
+        if not rows or not self.take([*head, rows[0]]):
+            return 0
+        for index, row in enumerate(rows[1:], 1):
+            if not self.take([row]):
+                return index
+        return len(rows)
+
+    def text(self) -> str:
+        return "\n".join(self._lines) + "\n"
+
+
+def _title(plan: Plan) -> str:
+    verb = "Destroy" if plan.destroy else "Plan"
+    return f"{verb} for {_code(plan.environment)} (sandbox {_code(plan.sandbox)}): {summary(plan)}"
+
+
+def _alerts(plan: Plan) -> Iterator[str]:
+    if plan.objections:
+        yield from ("> [!CAUTION]", "> This plan cannot be applied.")
+        yield from (f"> - {_inline(str(problem))}" for problem in plan.objections[:50])
+        yield ""
+    if plan.warnings:
+        yield "> [!WARNING]"
+        yield from (f"> - {_inline(text)}" for text in plan.warnings[:50])
+        yield ""
+    if plan.left_out:
+        yield f"{len(plan.left_out)} addresses were left out of this plan."
+        yield ""
+
+
+def _drift(plan: Plan) -> list[str]:
+    found = [item for item in plan.drift if item.status in ("changed", "missing")]
+    if not found:
+        return []
+    report = Report(plan.environment, plan.sandbox, len(plan.scope), tuple(found))
+    inner = drift_markdown(report).split("\n")[4:]
+    title = f"Changed outside since the last apply ({len(found)})"
+    return ["", f"<details><summary>{title}</summary>", "", *inner, "</details>"]
+
+
+def _row(change: Change) -> str:
+    symbol = SYMBOLS[change.action][0]
+    why = "" if change.reason == "new" else f": {change.reason}"
+    verb = "delete old object" if change.deposed else str(change.action)
+    return f"| `{symbol}` | {_code(change.address)} | {change.kind} | {verb}{_inline(why)} |"
+
+
+def _details(change: Change) -> list[str]:
+    body = [_coloured(line) for line in Printer(plain).details(change)]
+    if not body:
+        return []
+    kept: list[str] = []
+    size = 0
+    for line in body:
+        size += len(line) + 1
+        if size > _BLOCK:
+            kept.append(f"  … and {len(body) - len(kept)} more lines")
+            break
+        kept.append(line)
+    fence = "`" * max(3, 1 + max((len(run) for line in kept for run in re.findall("`+", line)), default=0))
+    title = f"<code>{SYMBOLS[change.action][0]} {_html(change.address)}</code> {change.kind}"
+    return ["", f"<details><summary>{title}</summary>", "", f"{fence}diff", *kept, fence, "", "</details>"]
+
+
+def _coloured(line: str) -> str:
+    """Return a line as `diff` colours it: what it does stands in the first column."""
+    found = re.match(r"( *)([-+~])( .*)", line, re.DOTALL)
+    if found is None:
+        return line[2:] if line.startswith("  ") else line
+    return {"~": "!"}.get(found[2], found[2]) + found[1][3:] + found[3]
+
+
+def _code(text: str) -> str:
+    return f"`{text.replace('`', chr(39)).replace('|', chr(92) + '|')}`"
+
+
+def _inline(text: str) -> str:
+    """Return a text that stays text: no markup, no mention, no end of its cell."""
+    safe = re.sub(r"([\\`*_\[\]|<>#])", r"\\\1", " ".join(text.split()))
+    return safe.replace("@", "@<!-- -->")
+
+
+def _html(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
