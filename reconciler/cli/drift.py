@@ -12,9 +12,11 @@ from reconciler.cli.options import common, given
 
 if TYPE_CHECKING:
     from reconciler.core.plan import Plan
+    from reconciler.core.values import Span
+    from reconciler.manifests.load import Project
     from reconciler.render.drift import Report, Unmanaged
 
-_FORMATS = ("text", "json", "markdown", "junit")
+_FORMATS = ("text", "json", "markdown", "junit", "sarif")
 
 
 @click.command("drift")
@@ -59,11 +61,25 @@ def command(files: Files, form: str, unmanaged: bool, metrics: Path | None, patc
         show_patch(report, project)
     elif form == "json":
         click.echo(as_json.text(as_json.drift_document(report)), nl=False)
+    elif form == "sarif":
+        from reconciler.render.findings import drift_sarif
+
+        click.echo(drift_sarif(report, _places(project)), nl=False)
     elif form == "text":
         click.echo(rendered.text(report, painter(sys.stdout), verbose=bool(given("verbose"))), nl=False)
     else:
         click.echo({"markdown": rendered.markdown, "junit": rendered.junit}[form](report), nl=False)
     return 2 if report.drifted else 0
+
+
+def _places(project: Project) -> dict[str, Span]:
+    """Return where the block of each resource stands."""
+    from reconciler.core.values import parse_pointer
+
+    return {
+        name: project.documents[item.document].span(parse_pointer(item.where))
+        for name, item in project.resources.items()
+    }
 
 
 def _report(plan: Plan, known: Any, now: int, unmanaged: tuple[Unmanaged, ...] | None) -> Report:

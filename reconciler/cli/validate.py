@@ -11,32 +11,39 @@ from reconciler.cli.options import common, given
 
 if TYPE_CHECKING:
     from reconciler.cli.wiring import Session
+    from reconciler.core.problems import Problem
+    from reconciler.manifests.load import Project
+
+_FORMATS = ("text", "json", "sarif", "junit")
 
 
 @click.command("validate")
 @project
+@click.option("--format", "form", type=click.Choice(_FORMATS), default="text", show_default=True)
 @common
-def command(files: Files) -> int:
+def command(files: Files, form: str) -> int:
     """Check the manifests in PATH without asking the platform: shape, references, parameters, cycles.
 
     Every finding is one line, file:line:column: error: … (how to fix). Exit code 1 when there is an error.
-    With --env all every environment is checked.
+    With --env all every environment is checked. SARIF and JUnit are for code hosts and CI servers.
     """
     from reconciler.cli.settings import EVERY
 
     if given("env") != EVERY:
-        return _check(files.open())
+        return _check(files.open(), form)
+    if form != "text":
+        raise click.UsageError(f"--env all is shown as text; pass one environment for {form}.")
     codes = []
     for name in files.everywhere():
         click.echo(f"{name}:", err=True)
-        codes.append(_check(files.open(env=name)))
+        codes.append(_check(files.open(env=name), form))
     return max(codes)
 
 
-def _check(session: Session) -> int:
+def _check(session: Session, form: str) -> int:
     found = session.examine()
-    for problem in sorted(found.problems, key=lambda item: (item.span.file, item.span.line) if item.span else ("", 0)):
-        click.echo(str(problem))
+    problems = sorted(found.problems, key=lambda item: (item.span.file, item.span.line) if item.span else ("", 0))
+    _show(found, problems, form)
     errors, warnings = len(found.errors), len(found.warnings)
     if errors:
         click.echo(f"{errors} error{'s' * (errors != 1)}, {warnings} warning{'s' * (warnings != 1)}.", err=True)
@@ -45,3 +52,17 @@ def _check(session: Session) -> int:
     many = f"{documents} document{'s' if documents != 1 else ''}"
     click.echo(f"{many} with {resources} resource{'s' if resources != 1 else ''}: all valid.", err=True)
     return 0
+
+
+def _show(found: Project, problems: list[Problem], form: str) -> None:
+    if form == "text":
+        for problem in problems:
+            click.echo(str(problem))
+        return
+    from reconciler.render import findings
+
+    if form == "junit":
+        names = dict.fromkeys(document.text.file for document in found.documents.values())
+        click.echo(findings.junit(problems, names), nl=False)
+    else:
+        click.echo({"json": findings.json_text, "sarif": findings.sarif}[form](problems), nl=False)

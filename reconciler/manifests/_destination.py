@@ -16,13 +16,21 @@ class DestinationDataflowSpec(Block):
     """The `spec` of a DestinationDataflow; without `source` it reads the Profile Service under generated names."""
 
     source: End | None = None
+    """Where it reads from; left out, the Profile Service under generated names."""
     target: End
+    """Where it writes to."""
     flow: FlowBlock = Field(default_factory=FlowBlock)
+    """The dataflow itself."""
     audiences: list[Any] | None = None
+    """The audiences that are activated."""
     attributes: list[Any] | None = None
+    """The profile attributes that go along; of a file destination `{source, destination}` rows."""
     primary_fields: list[Any] | None = None
+    """Of files: the deduplication keys."""
     mandatory_fields: list[str] | None = None
+    """Of files: the attributes without which a profile is left out."""
     ownership: Ownership = Field(default_factory=Ownership)
+    """Whether others may add audiences or attributes in the UI."""
 
 
 def destination_target(shop: Workshop, block: End, connector: Connector | None, export: str = "audiences") -> Ref:

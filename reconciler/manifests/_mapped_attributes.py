@@ -7,8 +7,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from reconciler.core.values import Ref, Tree
-from reconciler.manifests.blocks import PrimaryField, Row, problems_of
+from reconciler.manifests.blocks import PrimaryField, Row
 from reconciler.manifests.expand import Workshop
+from reconciler.manifests.shapes import problems_of
 
 
 def mapped(shop: Workshop, attributes: Tree, primary: Tree, mandatory: Tree) -> dict[str, Tree]:

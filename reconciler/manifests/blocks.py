@@ -1,17 +1,12 @@
-"""Shapes of the blocks inside `spec`, strict, in the platform's own field names; and errors as findings."""
+"""Shapes of the blocks inside `spec`, strict, in the platform's own field names; each field says what it is for."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
-from pydantic_core import ErrorDetails, PydanticCustomError
-
-from reconciler.core.problems import Problem
-from reconciler.core.values import Secret
-from reconciler.manifests.document import Document, nearest
+from pydantic_core import PydanticCustomError
 
 Tree = Any
 Mapping = dict[str, Any]
@@ -42,21 +37,27 @@ class Versioned(Block):
     """`{id, version}` of a connection spec or flow spec; the version is text."""
 
     id: str
+    """The id of the connection spec or flow spec."""
     version: str = "1.0"
+    """Its version, as text."""
 
 
 class LookupBy(Block):
     """What to look an object up by: exactly one must match."""
 
     name: str
+    """The name, or a schema's title; exactly one object must have it."""
 
 
 class Borrowed(Block):
     """An object that exists and is not ours, by `id` or by `lookup: {name}`; or ours elsewhere, by `ref`."""
 
     ref: str | None = None
+    """The name of another document of this project."""
     id: str | None = None
+    """The id of an object that exists and is not managed here."""
     lookup: LookupBy | None = None
+    """Finds an object that exists by its name, while planning."""
 
     @model_validator(mode="after")
     def _one(self) -> Borrowed:
@@ -69,30 +70,45 @@ class Auth(Block):
     """Credentials of a base connection: the auth spec's own name and parameters."""
 
     spec_name: str
+    """The name of the way to log in, as the platform calls it."""
     params: Mapping = Field(default_factory=dict)
+    """Its parameters; secrets as `${secret.NAME}`."""
 
 
 class Account(Block):
     """A base connection written inside a dataflow."""
 
     name: str | None = None
+    """Its name on the platform; left out, the document's name and the block."""
     description: str | None = None
+    """Its description on the platform."""
     auth: Auth | None = None
+    """How to log in."""
     overrides: Mapping | None = None
+    """Merged into the request body (RFC 7386), for what is not known here yet."""
 
 
 class End(Block):
     """What a source and a target block have in common; a source by `id` is shared with others and nobody's own."""
 
     id: str | None = None
+    """A connection that exists and that several flows share: nothing else is said then."""
     name: str | None = None
+    """Its name on the platform; left out, the document's name and the block."""
     description: str | None = None
+    """Its description on the platform."""
     connector: str | None = None
+    """The connector's key in the catalog: `reconciler connectors list`."""
     connection_spec: Versioned | None = None
+    """Instead of `connector`: a connection spec by its id."""
     connection: Mapping | None = None
+    """The account: `{ref: NAME}`, `{id: …}`, `{lookup: {name: …}}`, or one of its own, written out."""
     data: Mapping | None = None
+    """The documented `data` block: format and schema of what is read or written."""
     params: Mapping | None = None
+    """The connector's parameters: `reconciler connectors show KEY`."""
     overrides: Mapping | None = None
+    """Merged into the request body (RFC 7386), for what is not known here yet."""
 
     @model_validator(mode="after")
     def _whole_or_borrowed(self) -> End:
@@ -105,12 +121,14 @@ class SourceEnd(End):
     """The `source` of a SourceDataflow."""
 
     provider_id: str | None = None
+    """The documented `providerId`; left out, the connector's."""
 
 
 class SchemaRef(Borrowed):
     """A schema that exists, by its `$id` or looked up by title; the version is a media type."""
 
     version: str = "application/vnd.adobe.xed-full+json;version=1"
+    """The schema's media type with its version."""
 
 
 class DatasetRef(Borrowed):
@@ -121,21 +139,32 @@ class LakeEnd(Block):
     """The `target` of a SourceDataflow: a dataset in the data lake and its schema."""
 
     name: str | None = None
+    """Its name on the platform; left out, the document's name and the block."""
     description: str | None = None
+    """Its description on the platform."""
     schema_: Mapping = Field(alias="schema")
+    """The schema of the data: one that exists, one of another document, or a new one written out."""
     dataset: Mapping
+    """The dataset written to: one that exists, one of another document, or a new one written out."""
     data: Mapping | None = None
+    """The documented `data` block; `schema` and `format: json` are filled in."""
     params: Mapping | None = None
+    """More parameters; `dataSetId` is filled in."""
     overrides: Mapping | None = None
+    """Merged into the request body (RFC 7386), for what is not known here yet."""
 
 
 class ExportedDataset(Block):
     """One dataset of a dataset export: as documented, or a dataset found by name; the name is for people."""
 
     data_set_id: str | None = None
+    """The dataset's id, as documented."""
     ref: str | None = None
+    """The name of a Dataset document."""
     lookup: LookupBy | None = None
+    """Finds the dataset by its name."""
     name: str | None = None
+    """The dataset's name, for people."""
 
     @model_validator(mode="after")
     def _one(self) -> ExportedDataset:
@@ -148,18 +177,31 @@ class Row(Block):
     """One line of a mapping, in the current or the older vocabulary (api-facts 4.1)."""
 
     source_type: Literal["ATTRIBUTE", "EXPRESSION", "STATIC"] | None = None
+    """What `source` is: a field, an expression, or a fixed value; left out, ATTRIBUTE."""
     source: str | None = None
+    """The field or expression read. `${full.name}` is the platform's own syntax here."""
     destination: str | None = None
+    """The XDM path written."""
     source_attribute: str | None = None
+    """The older word for `source`."""
     destination_xdm_path: str | None = None
+    """The older word for `destination`."""
     identity: bool | None = None
+    """Whether the field is an identity."""
     primary_identity: bool | None = None
+    """Whether it is the primary identity."""
     identity_group: str | None = None
+    """The documented `identityGroup`."""
     namespace_code: str | None = None
+    """The identity namespace's code."""
     version: int | None = None
+    """The documented `version` of the row."""
     function_version: int | None = None
+    """The version of the mapping functions."""
     name: str | None = None
+    """The row's name."""
     description: str | None = None
+    """The row's description."""
 
     @model_validator(mode="after")
     def _complete(self) -> Row:
@@ -179,16 +221,22 @@ class MappingBlock(Block):
     """The long form of `mapping`."""
 
     name: str | None = None
+    """The mapping set's name."""
     schema_: SchemaRef | None = Field(default=None, alias="schema")
+    """The schema written to; left out, the target's."""
     mappings: list[Row]
+    """The rows."""
     overrides: Mapping | None = None
+    """Merged into the request body (RFC 7386), for what is not known here yet."""
 
 
 class Transformation(Block):
     """One step of a dataflow; a bare `{name: Mapping}` marks where the mapping goes."""
 
     name: str
+    """The step's name."""
     params: Mapping | None = None
+    """The step's parameters."""
 
 
 FlowState = Literal["enabled", "disabled", "draft"]
@@ -198,24 +246,38 @@ class FlowBlock(Block):
     """The `flow` of either dataflow."""
 
     name: str | None = None
+    """Its name on the platform; left out, the document's name and the block."""
     description: str | None = None
+    """Its description on the platform."""
     flow_spec: Versioned | None = None
+    """The flow spec; left out, the connector's."""
     state: FlowState = "enabled"
+    """Whether it runs; a draft is not live yet."""
     schedule_params: Mapping | None = None
+    """When a batch flow runs: `startTime` (s since the epoch), `frequency`, `interval`, `backfill`."""
     options: Mapping | None = None
+    """The documented `options`."""
     transformations: list[Transformation] | None = None
+    """Steps besides the mapping; `{name: Mapping}` marks where that goes."""
     overrides: Mapping | None = None
+    """Merged into the request body (RFC 7386), for what is not known here yet."""
 
 
 class Audience(Block):
     """One audience to activate: by id, or by name alone, then it is looked up."""
 
     id: str | None = None
+    """The audience's id."""
     name: str | None = None
+    """The audience's name; alone it is looked up."""
     description: str | None = None
+    """What people are told of it."""
     export_mode: str | None = None
+    """Of files: what is exported, `DAILY_FULL_EXPORT` or `FIRST_FULL_THEN_INCREMENTAL`."""
     schedule: Mapping | None = None
+    """Of files: when it is exported."""
     filename_template: str | None = None
+    """Of files: how they are named."""
 
     @model_validator(mode="after")
     def _findable(self) -> Audience:
@@ -228,15 +290,20 @@ class Attribute(Block):
     """One profile attribute to send."""
 
     path: Annotated[str, Field(min_length=1)]
+    """The XDM path of the attribute."""
     operator: Literal["EXISTS"] = "EXISTS"
+    """The only documented operator."""
 
 
 class PrimaryField(Block):
     """One deduplication key of a file export: an attribute, or an identity (api-facts 7.3)."""
 
     field_type: Literal["ATTRIBUTE", "IDENTITY"] = "ATTRIBUTE"
+    """Whether the key is an attribute or an identity."""
     attribute_path: str | None = None
+    """The attribute's XDM path."""
     identity_namespace: str | None = None
+    """The identity's namespace."""
 
     @model_validator(mode="after")
     def _fits(self) -> PrimaryField:
@@ -251,76 +318,6 @@ class Ownership(Block):
     """Whether others may add to a list in the UI."""
 
     audiences: Literal["exclusive", "shared"] = "exclusive"
+    """`shared` leaves alone what others activate."""
     attributes: Literal["exclusive", "shared"] = "exclusive"
-
-
-_WORDS = {
-    "string_type": "text",
-    "int_type": "a whole number",
-    "float_type": "a number",
-    "bool_type": "true or false",
-    "dict_type": "a mapping",
-    "model_type": "a mapping",
-    "model_attributes_type": "a mapping",
-    "list_type": "a list",
-}
-
-
-def problems_of(
-    document: Document, error: ValidationError, model: type[BaseModel], base: Sequence[str]
-) -> list[Problem]:
-    """Return pydantic's findings as ours, each at its place in the document below `base`."""
-    return [_problem(document, item, model, tuple(base)) for item in error.errors()]
-
-
-def _problem(document: Document, item: ErrorDetails, model: type[BaseModel], base: tuple[str, ...]) -> Problem:
-    steps = [str(step) for step in item["loc"]]
-    path = (*base, *steps)
-    value = item.get("input")
-    kind = item["type"]
-    shown = (
-        repr(value) if not isinstance(value, dict | list) else ("a mapping" if isinstance(value, dict) else "a list")
-    )
-    where = steps[-1] if steps and not steps[-1].isdigit() else "this"
-    if kind == "extra_forbidden":
-        known = _known_keys(model, steps[:-1])
-        return document.problem(path, "unknown-key", f"unknown key {steps[-1]!r}", nearest(steps[-1], known), key=True)
-    if kind == "missing":
-        return document.problem(path[:-1], "missing-key", f"{steps[-1]} is missing", f"add {steps[-1]}: …")
-    if isinstance(value, Secret):
-        return document.problem(
-            path, "misplaced-secret", f"{where} cannot hold a secret", "write it out, or use ${var.NAME}"
-        )
-    if kind in _WORDS:
-        advice = f'write "{value}" in quotes' if kind == "string_type" and isinstance(value, int | float) else ""
-        return document.problem(path, "bad-type", f"{where} must be {_WORDS[kind]}, not {shown}", advice)
-    if kind == "literal_error":
-        expected = item.get("ctx", {}).get("expected", "")
-        words = [word.strip("' ") for word in expected.replace(" or ", ",").split(",")]
-        return document.problem(
-            path,
-            "bad-value",
-            f"{where} must be one of {', '.join(words)}, not {shown}",
-            nearest(str(value), words),
-        )
-    return document.problem(path, kind.replace("_", "-"), item["msg"].removeprefix("Value error, "))
-
-
-def _known_keys(model: type[BaseModel], steps: Iterable[str]) -> list[str]:
-    """Return the keys a block takes, found by walking the model along `steps`."""
-    here: Any = model
-    for step in steps:
-        fields = {(field.alias or name): field.annotation for name, field in getattr(here, "model_fields", {}).items()}
-        inner = _model_in(fields.get(step)) if step in fields else here
-        here = inner or here
-    return [field.alias or name for name, field in getattr(here, "model_fields", {}).items()]
-
-
-def _model_in(annotation: Any) -> Any:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    for part in getattr(annotation, "__args__", ()):
-        found = _model_in(part)
-        if found is not None:
-            return found
-    return None
+    """`shared` leaves alone what others add."""

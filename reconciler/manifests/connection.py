@@ -14,12 +14,19 @@ class ConnectionSpec(Block):
     """The `spec` of a Connection; the connector key says its direction where it is known in both."""
 
     name: str | None = None
+    """Its name on the platform; left out, the document's."""
     description: str | None = None
+    """Its description on the platform."""
     connector: str | None = None
+    """The connector's key; `source/KEY` or `destination/KEY` where both have it."""
     connection_spec: Versioned | None = None
+    """Instead of `connector`: a connection spec by its id."""
     provider_id: str | None = None
+    """The documented `providerId`."""
     auth: Auth | None = None
+    """How to log in."""
     overrides: dict[str, Any] | None = None
+    """Merged into the request body (RFC 7386), for what is not known here yet."""
 
 
 class Connection:

@@ -16,20 +16,30 @@ class SchemaOf(Borrowed):
     """The documented `schemaRef`: `{id, contentType}`, or a schema by reference or look-up."""
 
     content_type: str = "application/vnd.adobe.xed-full+json;version=1"
+    """The schema's media type with its version."""
 
 
 class DatasetSpec(Block):
     """The `spec` of a Dataset: the documented request body; `schema` says the same as `schemaRef`."""
 
     name: str | None = None
+    """Its name on the platform; left out, the document's."""
     description: str | None = None
+    """Its description on the platform."""
     schema_ref: SchemaOf | None = None
+    """Its schema, in the documented words."""
     schema_: SchemaRef | None = Field(default=None, alias="schema")
+    """Its schema; says the same as `schemaRef`."""
     tags: dict[str, list[str] | None] | None = None
+    """Documented tags, as `unifiedProfile: [enabled:true]`."""
     file_description: dict[str, Any] | None = None
+    """The documented `fileDescription`."""
     enable_error_diagnostics: bool | None = None
+    """Whether the platform keeps what it could not read."""
     observable_schema: dict[str, Any] | None = None
+    """The documented `observableSchema`."""
     overrides: dict[str, Any] | None = None
+    """Merged into the request body (RFC 7386), for what is not known here yet."""
 
     @model_validator(mode="after")
     def _one_schema(self) -> DatasetSpec:

@@ -10,8 +10,9 @@ from reconciler.manifests import _dataset_export as dataset_export
 from reconciler.manifests import _schedules
 from reconciler.manifests._destination import DestinationDataflowSpec, destination_target
 from reconciler.manifests._mapped_attributes import mapped
-from reconciler.manifests.blocks import Attribute, Audience, End, problems_of
+from reconciler.manifests.blocks import Attribute, Audience, End
 from reconciler.manifests.expand import Workshop, default_name, spec_of
+from reconciler.manifests.shapes import problems_of
 
 _PARAMS = ("transformations", "GeneralTransform", "params")
 _AUDIENCES = pointer((*_PARAMS, "segmentSelectors", "selectors"))

@@ -23,8 +23,9 @@ from reconciler.core.values import (
     pointer,
 )
 from reconciler.manifests import checks
-from reconciler.manifests.blocks import Account, Auth, Block, Borrowed, Versioned, problems_of
+from reconciler.manifests.blocks import Account, Auth, Block, Borrowed, Versioned
 from reconciler.manifests.document import Document, nearest
+from reconciler.manifests.shapes import problems_of
 
 Model = TypeVar("Model", bound=BaseModel)
 

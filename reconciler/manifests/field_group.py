@@ -15,13 +15,21 @@ class FieldGroupSpec(Block):
     """The `spec` of a FieldGroup: the documented request body; `type` is always `object`."""
 
     title: str
+    """Its title on the platform."""
     description: str | None = None
+    """Its description on the platform."""
     type: str | None = None
+    """Always `object`."""
     extends: list[str] | None = Field(default=None, alias="meta:intendedToExtend")
+    """The classes whose schemas can take it in."""
     definitions: dict[str, Any] | None = None
+    """The fields, by name of the definition."""
     properties: dict[str, Any] | None = None
+    """The documented `properties`."""
     all_of: list[dict[str, Any]] | None = None
+    """The documented `allOf`; left out, all definitions."""
     overrides: dict[str, Any] | None = None
+    """Merged into the request body (RFC 7386), for what is not known here yet."""
 
 
 class FieldGroup:

@@ -12,8 +12,9 @@ from pydantic_core import PydanticCustomError
 
 from reconciler.core.policy import Rule, compiled
 from reconciler.core.problems import ManifestError, Problem
-from reconciler.manifests.blocks import Block, problems_of
+from reconciler.manifests.blocks import Block
 from reconciler.manifests.document import Document
+from reconciler.manifests.shapes import problems_of
 from reconciler.manifests.yaml import Text, read
 
 

@@ -13,10 +13,11 @@ from pydantic_core import PydanticCustomError
 from reconciler.core.problems import ManifestError, Problem
 from reconciler.core.values import Path as Steps
 from reconciler.core.values import Secret, Tree, transform
-from reconciler.manifests.blocks import Block, problems_of
+from reconciler.manifests.blocks import Block
 from reconciler.manifests.document import Document, envelope
 from reconciler.manifests.interpolate import Scope, interpolate
 from reconciler.manifests.policy import Policies
+from reconciler.manifests.shapes import problems_of
 from reconciler.manifests.yaml import Text, read
 
 FILE = "reconciler.yaml"
@@ -26,72 +27,99 @@ class AuthSettings(Block):
     """The tool's own credentials; what is not here comes from `AEP_*`."""
 
     client_id: str | None = None
+    """The client id of the credential."""
     client_secret: str | None = None
+    """Its secret, as `${secret.NAME}`."""
     access_token: str | None = None
+    """Instead of both: a token, as `${secret.NAME}`."""
     scopes: list[str] = Field(default_factory=list)
+    """The scopes to ask for."""
     ims_url: str | None = None
+    """The address of the identity service."""
 
 
 class Platform(Block):
     """Which platform, organization and sandbox; what is not here comes from `AEP_*`."""
 
     url: str | None = None
+    """The platform's address, or `emulator`."""
     organization: str | None = None
+    """The organization's id, ending in @AdobeOrg."""
     sandbox: str | None = None
+    """The sandbox."""
     api_key: str | None = None
+    """The API key; left out, the client id."""
     auth: AuthSettings = Field(default_factory=AuthSettings)
+    """The credential."""
 
 
 class Environment(Block):
     """One environment: what differs from the rest of the project."""
 
     url: str | None = None
+    """Another platform address."""
     organization: str | None = None
+    """Another organization."""
     sandbox: str | None = None
+    """Its sandbox."""
     variables: dict[str, Any] = Field(default_factory=dict)
+    """Values of variables here."""
     protected: bool = False
+    """Whether deletes and replaces are refused without `--allow-delete`."""
 
 
 class EnvProvider(Block):
     """Secrets from environment variables: prefix + NAME in capitals, hyphens as underscores."""
 
     prefix: str = "RECONCILER_SECRET_"
+    """What stands before the name."""
 
 
 class FileProvider(Block):
     """Secrets from one file each, named as the secret."""
 
     directory: str
+    """The folder, relative to this file."""
 
 
 class CommandProvider(Block):
     """Secrets from a command's standard output; `{name}` in its arguments is the secret's name."""
 
     run: list[str] = Field(min_length=1)
+    """The command and its arguments; `{name}` is the secret's name."""
     timeout: float = Field(default=30, gt=0, strict=False)
+    """Seconds it may take."""
 
 
 class DotenvProvider(Block):
     """Secrets from a file of NAME=value lines: prefix + NAME in capitals, hyphens as underscores."""
 
     file: str = ".env"
+    """The file, relative to this one."""
     prefix: str = "RECONCILER_SECRET_"
+    """What stands before the name."""
 
 
 class KeyringProvider(Block):
     """Secrets from the system's keyring: `service`, and the secret's name as the user (extra `keyring`)."""
 
     service: str = "reconciler"
+    """The service in the keyring."""
 
 
 class Provider(Block):
     """One place to look for secrets."""
 
     env: EnvProvider | None = None
+    """Environment variables."""
     file: FileProvider | None = None
+    """One file each."""
     dotenv: DotenvProvider | None = None
+    """A file of NAME=value lines."""
     command: CommandProvider | None = None
+    """A command's output."""
     keyring: KeyringProvider | None = None
+    """The system's keyring."""
 
     @model_validator(mode="after")
     def _one(self) -> Provider:
@@ -110,21 +138,27 @@ class StateSettings(Block):
     """Where the state lives."""
 
     backend: Literal["local"] = "local"
+    """How it is kept."""
     path: str = "state"
+    """The folder, relative to this file."""
 
 
 class GuardrailSettings(Block):
     """Limits of one apply."""
 
     max_deletes: int | None = Field(default=None, ge=0)
+    """How many objects one apply may delete or replace."""
     max_delete_percent: float | None = Field(default=None, ge=0, le=100, strict=False)
+    """How many of a hundred objects in scope."""
 
 
 class Move(Block):
     """A rename of addresses in review: a bare name moves all that is below it."""
 
     from_: str = Field(alias="from")
+    """The old address, or a document's old name."""
     to: str
+    """The new one."""
 
 
 def _is_date(value: str) -> str:
@@ -138,25 +172,38 @@ class Acknowledgement(Block):
     """Drift that is known and waits for somebody: it is reported apart, and no failure, until a day."""
 
     address: str
+    """The object's address."""
     path: str = ""
+    """The field, as a JSON pointer; left out, the whole object."""
     reason: str = Field(min_length=1)
+    """Why it may stay so for now."""
     until: Annotated[str, AfterValidator(_is_date)]
+    """The last day, as 2026-12-31."""
 
 
 class ProjectSpec(Block):
     """The `spec` of the project file."""
 
     platform: Platform = Field(default_factory=Platform)
+    """Which platform; what is not here comes from `AEP_*`."""
     environments: Annotated[dict[str, Environment], AfterValidator(_no_environment_is_all)] = Field(
         default_factory=dict
     )
+    """The environments, by name."""
     variables: dict[str, Any] = Field(default_factory=dict)
+    """Defaults of variables, or declarations with a type."""
     secrets: list[Provider] = Field(default_factory=lambda: [Provider(env=EnvProvider())])
+    """Where `${secret.NAME}` comes from; the first that has it wins."""
     state: StateSettings = Field(default_factory=StateSettings)
+    """Where the state is kept."""
     guardrails: GuardrailSettings = Field(default_factory=GuardrailSettings)
+    """Limits of one apply."""
     moved: list[Move] = Field(default_factory=list)
+    """Renames of addresses."""
     acknowledged: list[Acknowledgement] = Field(default_factory=list)
+    """Drift that is known."""
     policies: Policies = Field(default_factory=Policies)
+    """Rules over every plan."""
 
 
 def find_root(path: Path) -> Path:

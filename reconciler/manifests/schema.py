@@ -23,15 +23,25 @@ class SchemaSpec(Block):
     """The `spec` of a Schema: the documented request body, or `class` and `fieldGroups` for its `allOf`."""
 
     title: str
+    """Its title on the platform."""
     description: str | None = None
+    """Its description on the platform."""
     type: str | None = None
+    """Always `object`."""
     class_: str | None = Field(default=None, alias="class")
+    """Its class: `profile`, `experienceevent`, or a class's `$id`."""
     field_groups: list[dict[str, Any] | str] | None = None
+    """Its field groups: an `$id`, one that exists, one of another document, or a new one written out."""
     all_of: list[dict[str, Any]] | None = None
+    """The documented `allOf`, instead of class and field groups or besides."""
     tags: list[str] | None = Field(default=None, alias="meta:immutableTags")
+    """`[union]` takes the schema into Profile."""
     descriptors: list[dict[str, Any]] | dict[str, dict[str, Any]] | None = None
+    """Identities, relations and names of its fields, under a key each."""
     version: str = "application/vnd.adobe.xed-full+json;version=1"
+    """The media type others refer to it by."""
     overrides: dict[str, Any] | None = None
+    """Merged into the request body (RFC 7386), for what is not known here yet."""
 
     @model_validator(mode="after")
     def _has_class(self) -> SchemaSpec:

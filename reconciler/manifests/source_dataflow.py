@@ -19,11 +19,11 @@ from reconciler.manifests.blocks import (
     SchemaRef,
     SourceEnd,
     Transformation,
-    problems_of,
 )
 from reconciler.manifests.dataset import DatasetSpec, add_dataset
 from reconciler.manifests.expand import Workshop, default_name, given
 from reconciler.manifests.schema import SchemaSpec, add_schema
+from reconciler.manifests.shapes import problems_of
 
 _ELSEWHERE = {"ref", "id", "lookup"}
 
@@ -32,9 +32,13 @@ class SourceDataflowSpec(Block):
     """The `spec` of a SourceDataflow; `mapping` is a list of rows, or a block with its own schema."""
 
     source: SourceEnd
+    """Where the data comes from."""
     target: LakeEnd
+    """The dataset it goes to."""
     mapping: list[Row] | dict[str, Any] | None = None
+    """Which field goes where: rows, or a block with a schema of its own."""
     flow: FlowBlock = Field(default_factory=FlowBlock)
+    """The dataflow itself."""
 
 
 class SourceDataflow:

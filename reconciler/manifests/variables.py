@@ -28,8 +28,11 @@ class Variable(Block):
     """A variable with a type: a value of another type is an error wherever it is given."""
 
     type: Literal["string", "number", "integer", "boolean", "list", "map"]
+    """The type every value must have."""
     default: Any = Field(default=None)
+    """The value where none is given."""
     description: str | None = None
+    """What it is for."""
 
 
 _KEYS = frozenset(Variable.model_fields)

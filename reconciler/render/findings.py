@@ -1,0 +1,136 @@
+"""Findings about manifests, and drift, in the formats that code hosts show beside the lines: SARIF and JUnit."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from xml.etree import ElementTree
+
+from reconciler import __version__
+from reconciler.core.plan import Drift
+from reconciler.core.problems import Problem
+from reconciler.core.values import Span
+from reconciler.render.drift import Report, drift_lines, plain
+
+FORMAT_VERSION = 1
+_SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+_LEVELS = {"error": "error", "warning": "warning"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Result:
+    rule: str
+    level: str
+    text: str
+    span: Span | None = None
+    key: str = ""
+
+
+def json_text(problems: Sequence[Problem]) -> str:
+    """Return findings as `validate --format json` prints them."""
+    counts = {"errors": 0, "warnings": 0}
+    for problem in problems:
+        counts["errors" if problem.severity == "error" else "warnings"] += 1
+    findings = [
+        {
+            "code": problem.code,
+            "severity": problem.severity,
+            "message": problem.what,
+            "advice": problem.next,
+            "file": problem.span.file if problem.span else None,
+            "line": problem.span.line if problem.span else None,
+            "column": problem.span.column if problem.span else None,
+            "address": problem.address,
+        }
+        for problem in problems
+    ]
+    document = {"formatVersion": FORMAT_VERSION, "findings": findings, "summary": counts}
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+def sarif(problems: Iterable[Problem]) -> str:
+    """Return findings as SARIF 2.1.0, the paths as they are printed: relative to where the command was run."""
+    return _sarif(
+        [
+            _Result(
+                problem.code,
+                _LEVELS.get(problem.severity, "note"),
+                f"{problem.what}{f' ({problem.next})' if problem.next else ''}",
+                problem.span,
+                problem.address or "",
+            )
+            for problem in problems
+        ]
+    )
+
+
+def drift_sarif(report: Report, places: Mapping[str, Span]) -> str:
+    """Return drift as SARIF 2.1.0, each object at the block of its manifest, `places` by address."""
+    return _sarif([_drifted(item, places.get(item.address)) for item in report.of("changed", "missing")])
+
+
+def _drifted(item: Drift, span: Span | None) -> _Result:
+    said = " ".join(" ".join(line.split()) for line in drift_lines(item, plain))
+    return _Result(f"drift-{item.status}", "warning", said, span, item.address)
+
+
+def _sarif(results: Sequence[_Result]) -> str:
+    rules = list(dict.fromkeys(item.rule for item in results))
+    run: dict[str, Any] = {
+        "tool": {
+            "driver": {
+                "name": "reconciler",
+                "version": __version__,
+                "rules": [{"id": rule, "shortDescription": {"text": rule.replace("-", " ")}} for rule in rules],
+            }
+        },
+        "columnKind": "unicodeCodePoints",
+        "results": [_result(item, rules.index(item.rule)) for item in results],
+    }
+    return json.dumps({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2, ensure_ascii=False) + "\n"
+
+
+def _result(item: _Result, rule: int) -> dict[str, Any]:
+    result: dict[str, Any] = {
+        "ruleId": item.rule,
+        "ruleIndex": rule,
+        "level": item.level,
+        "message": {"text": item.text},
+    }
+    place: dict[str, Any] = {}
+    if item.span is not None:
+        place["physicalLocation"] = {
+            "artifactLocation": {"uri": item.span.file.replace(" ", "%20")},
+            "region": {"startLine": item.span.line, "startColumn": item.span.column},
+        }
+    if item.key:
+        place["logicalLocations"] = [{"fullyQualifiedName": item.key}]
+        result["partialFingerprints"] = {"address/v1": f"{item.rule}:{item.key}"}
+    if place:
+        result["locations"] = [place]
+    return result
+
+
+def junit(problems: Sequence[Problem], files: Iterable[str]) -> str:
+    """Return findings as JUnit: a case for each file, failed where it has an error."""
+    suite = ElementTree.Element("testsuite", name="validate")
+    by_file: dict[str, list[Problem]] = {file: [] for file in files}
+    for problem in problems:
+        by_file.setdefault(problem.span.file if problem.span else "project", []).append(problem)
+    failed = 0
+    for file, found in by_file.items():
+        case = ElementTree.SubElement(suite, "testcase", classname="validate", name=file)
+        errors = [problem for problem in found if problem.severity == "error"]
+        warnings = [problem for problem in found if problem.severity != "error"]
+        if errors:
+            failed += 1
+            count = f"{len(errors)} error{'s' * (len(errors) != 1)}"
+            node = ElementTree.SubElement(case, "failure", message=count, type=errors[0].code)
+            node.text = "\n".join(str(problem) for problem in errors)
+        if warnings:
+            ElementTree.SubElement(case, "system-out").text = "\n".join(str(problem) for problem in warnings)
+    suite.attrib.update(tests=str(len(by_file)), failures=str(failed), errors="0", skipped="0")
+    ElementTree.indent(suite)
+    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(suite, encoding="unicode") + "\n"
