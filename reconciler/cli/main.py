@@ -29,6 +29,7 @@ COMMANDS = {
     "state": "Look into the state, and put it right.",
     "doctor": "Check credentials, sandbox, permissions, clock, state, catalog.",
     "connectors": "List and show the connectors of the catalog.",
+    "schema": "Print the JSON Schema of manifests, plans and drift.",
     "emulator": "Serve the platform emulator over HTTP.",
 }
 

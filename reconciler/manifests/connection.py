@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from reconciler.catalog import Connector, Direction
 from reconciler.core.values import Tree
@@ -34,6 +34,18 @@ class Connection:
 
     kind = "Connection"
     model = ConnectionSpec
+    example: ClassVar[Tree] = {
+        "apiVersion": "reconciler/v1",
+        "kind": "Connection",
+        "metadata": {"name": "loyalty-bucket", "labels": {"owner": "crm"}},
+        "spec": {
+            "connector": "source/amazon-s3",
+            "auth": {
+                "specName": "Access Key",
+                "params": {"s3AccessKey": "${secret.s3-key}", "s3SecretKey": "${secret.s3-secret}"},
+            },
+        },
+    }
 
     def expand(self, shop: Workshop) -> None:
         """Add the resource of one document to `shop`, and what is wrong with it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -53,6 +53,12 @@ class Dataset:
 
     kind = "Dataset"
     model = DatasetSpec
+    example: ClassVar[Tree] = {
+        "apiVersion": "reconciler/v1",
+        "kind": "Dataset",
+        "metadata": {"name": "loyalty-data"},
+        "spec": {"name": "Loyalty members", "schemaRef": {"lookup": {"name": "Loyalty members"}}},
+    }
 
     def expand(self, shop: Workshop) -> None:
         """Add the resource of one document to `shop`, and what is wrong with it."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from pydantic import ValidationError
 
 from reconciler.catalog import Connector
@@ -27,6 +29,29 @@ class DestinationDataflow:
 
     kind = "DestinationDataflow"
     model = DestinationDataflowSpec
+    example: ClassVar[Tree] = {
+        "apiVersion": "reconciler/v1",
+        "kind": "DestinationDataflow",
+        "metadata": {"name": "kinesis-summer"},
+        "spec": {
+            "target": {
+                "connector": "amazon-kinesis",
+                "connection": {
+                    "auth": {
+                        "specName": "Aws Kinesis authentication credentials",
+                        "params": {
+                            "accessKeyId": "${secret.kinesis-id}",
+                            "secretKey": "${secret.kinesis-key}",
+                            "region": "us-east-1",
+                        },
+                    }
+                },
+                "params": {"stream": "clicks", "region": "us-east-1"},
+            },
+            "audiences": [{"id": "72ddd79b-6b0a-4e97-a8d2-112ccd81bd02", "name": "Men over 50"}],
+            "attributes": ["personalEmail.address"],
+        },
+    }
 
     def expand(self, shop: Workshop) -> None:
         """Add the resources of one document to `shop`, and what is wrong with it."""

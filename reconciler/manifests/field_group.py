@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import Field
 
@@ -37,6 +37,17 @@ class FieldGroup:
 
     kind = "FieldGroup"
     model = FieldGroupSpec
+    example: ClassVar[Tree] = {
+        "apiVersion": "reconciler/v1",
+        "kind": "FieldGroup",
+        "metadata": {"name": "loyalty-fields"},
+        "spec": {
+            "title": "Loyalty fields",
+            "meta:intendedToExtend": ["https://ns.adobe.com/xdm/context/profile"],
+            "definitions": {"loyalty": {"properties": {"_tenant": {"type": "object", "properties": {
+                "level": {"type": "string", "title": "Level"}}}}}},
+        },
+    }  # fmt: skip
 
     def expand(self, shop: Workshop) -> None:
         """Add the resource of one document to `shop`, and what is wrong with it."""

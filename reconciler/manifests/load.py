@@ -28,10 +28,11 @@ from reconciler.manifests.yaml import Text, read
 
 
 class DocumentKind(Protocol):
-    """A kind of document: its name, the model of its spec, and how it becomes resources."""
+    """A kind of document: its name, the model of its spec, a whole example, and how it becomes resources."""
 
     kind: str
     model: type[Any]
+    example: Tree
 
     def expand(self, shop: Workshop) -> None:
         """Add the resources of one document to `shop`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -55,6 +55,16 @@ class Schema:
 
     kind = "Schema"
     model = SchemaSpec
+    example: ClassVar[Tree] = {
+        "apiVersion": "reconciler/v1",
+        "kind": "Schema",
+        "metadata": {"name": "loyalty-schema"},
+        "spec": {
+            "title": "Loyalty members",
+            "class": "profile",
+            "fieldGroups": [{"lookup": {"name": "Loyalty fields"}}],
+        },
+    }
 
     def expand(self, shop: Workshop) -> None:
         """Add the resources of one document to `shop`, and what is wrong with it."""

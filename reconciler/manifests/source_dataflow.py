@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import Field, ValidationError
 
@@ -46,6 +46,17 @@ class SourceDataflow:
 
     kind = "SourceDataflow"
     model = SourceDataflowSpec
+    example: ClassVar[Tree] = {
+        "apiVersion": "reconciler/v1",
+        "kind": "SourceDataflow",
+        "metadata": {"name": "customer-io", "labels": {"owner": "crm"}},
+        "spec": {
+            "source": {"connector": "customer-io", "data": {"format": "json"}},
+            "target": {"schema": {"lookup": {"name": "Customer.io"}}, "dataset": {"lookup": {"name": "Customer.io"}}},
+            "mapping": [{"source": "data.identifiers.email", "destination": "_tenant.email"}],
+            "flow": {"name": "Streaming Dataflow for Customer.io"},
+        },
+    }
 
     def expand(self, shop: Workshop) -> None:
         """Add the resources of one document to `shop`, and what is wrong with it."""
