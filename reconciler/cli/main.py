@@ -14,6 +14,7 @@ from reconciler.cli.options import common
 COMMANDS = {
     "init": "Write the first files of a project.",
     "validate": "Check the manifests offline.",
+    "fmt": "Lay out the manifests in one way.",
     "plan": "Show what apply would do.",
     "apply": "Make the platform as the manifests say.",
     "destroy": "Delete what the state holds.",

@@ -1,0 +1,95 @@
+"""`reconciler fmt`: manifests in one layout, so that a diff shows what was meant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from reconciler.cli.options import common
+
+
+@click.command("fmt")
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--check", is_flag=True, help="Change nothing; exit 1 when a file would change.")
+@click.option("--diff", is_flag=True, help="Change nothing; print what would change.")
+@common
+def command(paths: tuple[Path, ...], check: bool, diff: bool) -> int:
+    """Lay out the manifests in PATHS, files or folders; `-` reads from stdin and writes to stdout.
+
+    Comments, quotes and values stay; indents, blanks and the order of a document's head become the same everywhere.
+    Files that hold nothing of ours are passed over. Examples: `reconciler fmt`, `reconciler fmt --check --diff`.
+    """
+    import difflib
+    import sys
+
+    from reconciler.cli.output import say
+    from reconciler.core.problems import ManifestError
+    from reconciler.manifests.format import formatted
+    from reconciler.manifests.yaml import Text
+
+    if paths == (Path("-"),):
+        click.echo(formatted(Text("<stdin>", sys.stdin.read())), nl=False)
+        return 0
+    changed, broken, seen = 0, 0, 0
+    for path in _files(paths or (Path(),)):
+        seen += 1
+        before = _read(path)
+        try:
+            after = formatted(Text(str(path), before))
+        except ManifestError as error:
+            broken += 1
+            for problem in error.problems:
+                say(str(problem))
+            continue
+        if after == before:
+            continue
+        changed += 1
+        if diff:
+            pair = (before.splitlines(keepends=True), after.splitlines(keepends=True))
+            click.echo("".join(difflib.unified_diff(*pair, f"a/{path}", f"b/{path}")), nl=False)
+        if check or diff:
+            say(f"{path} would change")
+        else:
+            _write(path, after)
+            say(f"{path} changed")
+    say(f"{seen} file{'s' * (seen != 1)} looked at, {changed} {'would change' if check or diff else 'changed'}.")
+    return 1 if broken or (changed and check) else 0
+
+
+def _files(paths: tuple[Path, ...]) -> Iterator[Path]:
+    """Yield the files that hold a document of ours; one that is named must be readable."""
+    from reconciler.core.problems import ManifestError, Problem
+
+    for path in paths:
+        if path.is_dir():
+            for file in sorted(path.rglob("*.y*ml")):
+                inner = file.relative_to(path).parts
+                if file.suffix in (".yaml", ".yml") and not any(part.startswith((".", "_")) for part in inner):
+                    yield from _ours(file)
+        elif path.is_file():
+            yield from _ours(path)
+        else:
+            raise ManifestError(Problem("no-path", f"{path} does not exist", "name manifests, or folders of them"))
+
+
+def _ours(file: Path) -> Iterator[Path]:
+    if "reconciler/v1" in _read(file):
+        yield file
+
+
+def _read(file: Path) -> str:
+    from reconciler.core.problems import ManifestError, Problem
+
+    try:
+        return file.read_bytes().decode("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        what = f"{file} cannot be read: {error}"
+        raise ManifestError(Problem("unreadable", what, "save it as UTF-8 text")) from None
+
+
+def _write(file: Path, text: str) -> None:
+    from reconciler.cli.plan import save
+
+    save(file.resolve(), text)  # a link stays one
