@@ -58,7 +58,7 @@ def command(
     if plan.objections:
         raise GuardError(plan.objections)
     if out is not None:
-        save(out, json.dumps(plan_json(plan), indent=1, sort_keys=True) + "\n")
+        save(out, json.dumps(plan_json(plan), indent=1) + "\n")
         click.echo(f"Saved. Apply exactly this with: reconciler apply {out}", err=True)
     return 2 if detailed_exitcode and plan.effective else 0
 
