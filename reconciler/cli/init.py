@@ -8,30 +8,43 @@ import click
 
 from reconciler.cli.options import common
 
+_PIPELINES = {
+    "github": ".github/workflows/reconciler.yml",
+    "gitlab": ".gitlab-ci.yml",
+    "pre-commit": ".pre-commit-config.yaml",
+}
+SCHEMA = ".reconciler/manifest.schema.json"
+_MODELINE = f"# yaml-language-server: $schema={SCHEMA}\n"
+
 
 @click.command("init")
 @click.argument("path", default=".", type=click.Path(path_type=Path, file_okay=False), required=False)
 @click.option("--connector", metavar="KEY", help="Write a first manifest for this connector.")
+@click.option("--pipeline", type=click.Choice([*_PIPELINES, "none"]), default="github", show_default=True,
+              help="Write a pipeline for this.")  # fmt: skip
 @common
-def command(path: Path, connector: str | None) -> None:
-    """Write a project file, a .gitignore, a pipeline and, for a connector, a first manifest into PATH.
+def command(path: Path, connector: str | None, pipeline: str) -> None:
+    """Write a project file, a .gitignore, a pipeline, a schema for editors and, for a connector, a first manifest.
 
     Files that are there already are left alone, and named. Example: `reconciler init --connector customer-io`.
     """
     from reconciler.cli.connectors import find, next_midnight
+    from reconciler.cli.schema import schema_text
     from reconciler.manifests.starter import starter
 
     found = find(connector) if connector else None
     name = path.resolve().name.lower()
     files = {
-        "reconciler.yaml": _PROJECT.replace(
-            "NAME", "".join(c if c.isalnum() else "-" for c in name).strip("-") or "aep"
-        ),
-        ".gitignore": "# ids, no secrets; pipelines must share it: commit it, or keep it elsewhere\nstate/\n",
-        ".github/workflows/reconciler.yml": _PIPELINE,
+        "reconciler.yaml": _MODELINE
+        + _PROJECT.replace("NAME", "".join(c if c.isalnum() else "-" for c in name).strip("-") or "aep"),
+        ".gitignore": "# ids, no secrets; pipelines share it: the workflow keeps it in a branch of its own\nstate/\n",
     }
+    if pipeline != "none":
+        files[_PIPELINES[pipeline]] = _pipeline(pipeline)
     if found is not None:
-        files[f"{found.key}.yaml"] = starter(found, next_midnight())
+        files[f"{found.key}.yaml"] = _MODELINE + starter(found, next_midnight())
+    schema = path / SCHEMA
+    _write(schema, SCHEMA, schema_text("manifest"), renew=True)
     for file, text in files.items():
         _write(path / file, file, text)
     if found is None:
@@ -42,13 +55,20 @@ def command(path: Path, connector: str | None) -> None:
         click.echo(f"Next: fill in {found.key}.yaml, then reconciler validate, and reconciler plan --emulator.")
 
 
-def _write(target: Path, shown: str, text: str) -> None:
-    """Write a file unless it is there. Raises ManifestError where it cannot be written."""
+def _pipeline(name: str) -> str:
+    """Return a pipeline that comes with the package: beside it in a wheel, among the examples in a checkout."""
+    inside = Path(__file__).parent.parent / "pipelines"
+    folder = inside if inside.is_dir() else inside.parent.parent / "examples" / "pipelines"
+    return (folder / f"{name}.yml").read_text(encoding="utf-8")
+
+
+def _write(target: Path, shown: str, text: str, *, renew: bool = False) -> None:
+    """Write a file unless it is there, or anew. Raises ManifestError where it cannot be written."""
     from reconciler.core.problems import ManifestError, Problem
 
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with target.open("x", encoding="utf-8") as file:
+        with target.open("w" if renew else "x", encoding="utf-8") as file:
             file.write(text)
     except FileExistsError:
         click.echo(f"kept   {shown}")
@@ -71,33 +91,4 @@ spec:
   #   dev:  {sandbox: dev}
   #   prod: {sandbox: prod, protected: true}
   # guardrails: {maxDeletes: 5}
-"""
-
-_PIPELINE = """\
-# Plans on every pull request, applies what is merged. The state must outlive the job: commit it, or mount a folder.
-name: reconciler
-on:
-  pull_request:
-  push:
-    branches: [main]
-concurrency: reconciler
-jobs:
-  reconciler:
-    runs-on: ubuntu-latest
-    env:
-      AEP_CLIENT_ID: ${{ secrets.AEP_CLIENT_ID }}
-      AEP_CLIENT_SECRET: ${{ secrets.AEP_CLIENT_SECRET }}
-      AEP_SCOPES: ${{ vars.AEP_SCOPES }}
-      AEP_ORG_ID: ${{ vars.AEP_ORG_ID }}
-      AEP_SANDBOX: ${{ vars.AEP_SANDBOX }}
-    steps:
-      - uses: actions/checkout@v4
-      - uses: actions/setup-python@v5
-        with: {python-version: "3.13"}
-      - run: pip install reconciler
-      - run: reconciler validate
-      - run: reconciler plan
-        if: github.event_name == 'pull_request'
-      - run: reconciler apply --auto-approve
-        if: github.event_name == 'push'
 """

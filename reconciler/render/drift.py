@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 from reconciler.core.plan import Drift, DriftField
 from reconciler.core.values import SENSITIVE, pointer
-from reconciler.render.values import label, say
+from reconciler.render.values import code, inline, label, say
 
 Paint = Callable[[str, str], str]
 
@@ -135,11 +135,11 @@ def markdown(report: Report) -> str:
         out += ["| address | field | applied | live | who |", "| --- | --- | --- | --- | --- |"]
         out += [row for item in found for row in _rows(item)]
     for title, lines in (
-        ("Acknowledged", [f"`{item.address}`: {_cell(item.reason)}" for item in report.of("acknowledged")]),
-        ("Notes", [_cell(note) for note in report.notes]),
-        ("Not checked, for the platform never shows it", [f"`{item.address}`" for item in _hidden(report)]),
-        ("Changed in the manifests, not applied yet", [f"`{address}`" for address in report.pending]),
-        ("Unmanaged", [f"{item.kind} `{item.id}` {_cell(item.name)}" for item in report.unmanaged or ()]),
+        ("Acknowledged", [f"{code(item.address)}: {inline(item.reason)}" for item in report.of("acknowledged")]),
+        ("Notes", [inline(note) for note in report.notes]),
+        ("Not checked, for the platform never shows it", [code(item.address) for item in _hidden(report)]),
+        ("Changed in the manifests, not applied yet", [code(address) for address in report.pending]),
+        ("Unmanaged", [f"{item.kind} {code(item.id)} {inline(item.name)}" for item in report.unmanaged or ()]),
     ):
         if lines:
             out += ["", f"<details><summary>{title} ({len(lines)})</summary>", "", *(f"- {line}" for line in lines)]
@@ -152,18 +152,13 @@ def _hidden(report: Report) -> list[Drift]:
 
 
 def _rows(item: Drift) -> Iterator[str]:
-    who = _cell(_who(item).strip())
+    who = inline(_who(item).strip())
     if item.status == "missing":
-        yield f"| `{item.address}` | | | deleted outside | {who} |"
+        yield f"| {code(item.address)} | | | deleted outside | {who} |"
     for field in item.fields:
         sides = (SENSITIVE, SENSITIVE) if field.sensitive else (say(field.applied), say(field.live))
-        cells = " | ".join(f"`{_cell(side)}`" for side in sides)
-        yield f"| `{item.address}` | `{_cell(pointer(field.path))}` | {cells} | {who} |"
-
-
-def _cell(value: str) -> str:
-    """Return a text that stays within its cell and its code span."""
-    return value.replace("|", "\\|").replace("`", "'").replace("\n", " ")
+        cells = " | ".join(code(side) for side in sides)
+        yield f"| {code(item.address)} | {code(pointer(field.path))} | {cells} | {who} |"
 
 
 # -- JUnit -----------------------------------------------------------------------------------------------------------

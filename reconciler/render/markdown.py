@@ -9,6 +9,7 @@ from reconciler.core.plan import Change, Plan
 from reconciler.render.drift import Report, plain
 from reconciler.render.drift import markdown as drift_markdown
 from reconciler.render.text import SYMBOLS, Printer, summary
+from reconciler.render.values import code, inline
 
 LIMIT = 60_000
 """Characters of the whole text: GitHub takes 65,536 in a comment, and whoever posts it may add some."""
@@ -80,17 +81,17 @@ class _Room:
 
 def _title(plan: Plan) -> str:
     verb = "Destroy" if plan.destroy else "Plan"
-    return f"{verb} for {_code(plan.environment)} (sandbox {_code(plan.sandbox)}): {summary(plan)}"
+    return f"{verb} for {code(plan.environment)} (sandbox {code(plan.sandbox)}): {summary(plan)}"
 
 
 def _alerts(plan: Plan) -> Iterator[str]:
     if plan.objections:
         yield from ("> [!CAUTION]", "> This plan cannot be applied.")
-        yield from (f"> - {_inline(str(problem))}" for problem in plan.objections[:50])
+        yield from (f"> - {inline(str(problem))}" for problem in plan.objections[:50])
         yield ""
     if plan.warnings:
         yield "> [!WARNING]"
-        yield from (f"> - {_inline(text)}" for text in plan.warnings[:50])
+        yield from (f"> - {inline(text)}" for text in plan.warnings[:50])
         yield ""
     if plan.left_out:
         yield f"{len(plan.left_out)} addresses were left out of this plan."
@@ -111,7 +112,7 @@ def _row(change: Change) -> str:
     symbol = SYMBOLS[change.action][0]
     why = "" if change.reason == "new" else f": {change.reason}"
     verb = "delete old object" if change.deposed else str(change.action)
-    return f"| `{symbol}` | {_code(change.address)} | {change.kind} | {verb}{_inline(why)} |"
+    return f"| `{symbol}` | {code(change.address)} | {change.kind} | {verb}{inline(why)} |"
 
 
 def _details(change: Change) -> list[str]:
@@ -137,16 +138,6 @@ def _coloured(line: str) -> str:
     if found is None:
         return line[2:] if line.startswith("  ") else line
     return {"~": "!"}.get(found[2], found[2]) + found[1][3:] + found[3]
-
-
-def _code(text: str) -> str:
-    return f"`{text.replace('`', chr(39)).replace('|', chr(92) + '|')}`"
-
-
-def _inline(text: str) -> str:
-    """Return a text that stays text: no markup, no mention, no end of its cell."""
-    safe = re.sub(r"([\\`*_\[\]|<>#])", r"\\\1", " ".join(text.split()))
-    return safe.replace("@", "@<!-- -->")
 
 
 def _html(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -105,3 +106,13 @@ def _late(item: Tree) -> Tree:
     if isinstance(reference, str) and "#" in reference and not reference.startswith(("#", "http")):
         return Ref(*reference.rsplit("#", 1))
     return item
+
+
+def code(text: str) -> str:
+    """Return a text as a code span of Markdown that stays within its table cell."""
+    return f"`{' '.join(text.split()).replace('`', chr(39)).replace('|', chr(92) + '|')}`"
+
+
+def inline(text: str) -> str:
+    """Return a text that stays text in Markdown: no markup, no mention, no end of its cell."""
+    return re.sub(r"([\\`*_\[\]|<>#])", r"\\\1", " ".join(text.split())).replace("@", "@<!-- -->")

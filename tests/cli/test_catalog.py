@@ -124,11 +124,14 @@ def test_refresh_tells_how_a_sandbox_differs(live: Cli, server: Server) -> None:
 def test_init_writes_what_is_not_there(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RECONCILER_SECRET_AMAZON_KINESIS_SECRETKEY", "k")
     told = cli.ok("init", "--connector", "destination/amazon-kinesis")
-    assert told.out.count("wrote") == 4
+    assert told.out.count("wrote") == 5
     assert "Next: fill in amazon-kinesis.yaml" in told.out
     for name in ("reconciler.yaml", ".gitignore", ".github/workflows/reconciler.yml", "amazon-kinesis.yaml"):
         assert (cli.folder / name).is_file()
     assert yaml.safe_load((cli.folder / ".github/workflows/reconciler.yml").read_text())["jobs"]["reconciler"]["steps"]
+    for name in ("reconciler.yaml", "amazon-kinesis.yaml"):
+        modeline = (cli.folder / name).read_text(encoding="utf-8").partition("\n")[0]
+        assert (cli.folder / modeline.partition("$schema=")[2]).is_file(), "editors find the schema"
     assert cli.ok("validate").out == ""
     cli.ok("apply", "-y", "--emulator")
     cli.write("amazon-kinesis.yaml", "# mine")
