@@ -54,6 +54,9 @@ def _command(found: click.Command, title: str, common: set[str]) -> Iterator[str
     if any(flag not in common for flag in _flags(found)):
         yield "\n"
         yield from _options(found, common)
+    lines = [line.strip() for line in (found.epilog or "").split("\n")[2:]]
+    if lines:
+        yield "\n```sh\n" + "\n".join(lines) + "\n```\n"
 
 
 def _paragraphs(text: str) -> str:
@@ -77,13 +80,15 @@ def _options(found: click.Command, without: set[str] = frozenset()) -> Iterator[
 def manifests() -> str:
     """Return the reference of manifests, from the models that check them."""
     from reconciler.manifests import blocks
+    from reconciler.manifests.json_schema import field_docs
     from reconciler.manifests.load import document_kinds
     from reconciler.manifests.project import ProjectSpec
 
     out = [
         NOTE,
         "# Manifests\n\n",
-        "Every document has `apiVersion: reconciler/v1`, `kind`, `metadata: {name, labels, annotations}` and `spec`.\n",
+        "Every document has `apiVersion: reconciler/v1`, `kind`, `metadata: {name, labels, annotations}` and `spec`.\n"
+        "Editors know all of this from `reconciler schema` ([editors](editors.md)).\n",
     ]
     models = {kind: found.model for kind, found in sorted(document_kinds().items())}
     for kind, model in {**models, "Project": ProjectSpec}.items():
@@ -116,10 +121,11 @@ def manifests() -> str:
             out.append(
                 f"\n### {path}\n\n{_paragraphs(block.__doc__ or '')}\n\n| key | value | |\n| --- | --- | --- |\n"
             )
+            told = field_docs(block)
             for name, field in block.model_fields.items():
                 key = field.alias or name
-                need = "required" if field.is_required() else ""
-                out.append(f"| `{key}` | {_type(field.annotation)} | {need} |\n")
+                need = "Required. " if field.is_required() else ""
+                out.append(f"| `{key}` | {_type(field.annotation)} | {need}{told[key].replace('|', chr(92) + '|')} |\n")
                 waiting += [(f"{path}.{key}", inner) for inner in _models(field.annotation)]
     return "".join(out)
 
@@ -212,7 +218,17 @@ def _not_offered() -> dict[str, list[str]]:
     return NOT_OFFERED
 
 
+def _schema(document: str) -> Callable[[], str]:
+    def made() -> str:
+        from reconciler.cli.schema import schema_text
+
+        return schema_text(document)
+
+    return made
+
+
 PAGES: dict[str, Callable[[], str]] = {
+    **{f"schemas/{name}.schema.json": _schema(name) for name in ("manifest", "plan", "drift", "validate")},
     "commands.md": commands,
     "manifests.md": manifests,
     "connectors.md": connectors,
@@ -263,6 +279,7 @@ def picture() -> None:
 
 def main() -> None:
     """Write every page."""
+    (HERE / "schemas").mkdir(exist_ok=True)
     for name, make in PAGES.items():
         (HERE / name).write_text(make(), encoding="utf-8")
     picture()

@@ -48,8 +48,7 @@ def list_(category: str | None, form: str) -> None:
 def show(key: str, manifest: bool) -> None:
     """Show one connector: its ids, ways to log in, parameters, and a manifest ready to be filled in.
 
-    A key that is both a source and a destination wants source/ or destination/ before it. Example:
-    `reconciler connectors show destination/amazon-s3 --manifest > exports.yaml`.
+    A key that is both a source and a destination wants source/ or destination/ before it.
     """
     from reconciler.manifests.starter import starter
 

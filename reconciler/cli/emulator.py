@@ -94,9 +94,7 @@ def command(
 def seed_(file: Path, data: Path | None, url: str | None) -> None:
     """Load the objects in FILE, YAML or JSON as `emulator dump` writes it (- reads stdin).
 
-    Seeds are checked for their shape only, so that a test can begin with what no API would make. Examples:
-    `reconciler emulator seed sandbox.yaml`, then `reconciler plan --emulator`;
-    `reconciler emulator seed sandbox.yaml --url http://127.0.0.1:8080`.
+    Seeds are checked for their shape only, so that a test can begin with what no API would make.
     """
     from reconciler.emulator.seeds import SeedError, read
 

@@ -19,7 +19,7 @@ def command(paths: tuple[Path, ...], check: bool, diff: bool) -> int:
     """Lay out the manifests in PATHS, files or folders; `-` reads from stdin and writes to stdout.
 
     Comments, quotes and values stay; indents, blanks and the order of a document's head become the same everywhere.
-    Files that hold nothing of ours are passed over. Examples: `reconciler fmt`, `reconciler fmt --check --diff`.
+    Files that hold nothing of ours are passed over.
     """
     import difflib
     import sys

@@ -20,8 +20,7 @@ _FORMATS = ("dot", "mermaid", "svg")
 def command(files: Files, form: str, with_plan: bool, documents: bool, choice: Choice) -> int:
     """Print the dependency graph of the manifests in PATH, or of a plan saved by plan --out.
 
-    Without --plan nothing is asked of the platform. Arrows lead from what is needed to who needs it. Examples:
-    `reconciler graph --format svg > graph.svg`, `reconciler graph --plan --format mermaid`.
+    Without --plan nothing is asked of the platform. Arrows lead from what is needed to who needs it.
     """
     from reconciler.cli.execute import Want, parse_plan, planned, run
     from reconciler.core.selection import narrowed

@@ -26,7 +26,7 @@ _MODELINE = f"# yaml-language-server: $schema={SCHEMA}\n"
 def command(path: Path, connector: str | None, pipeline: str) -> None:
     """Write a project file, a .gitignore, a pipeline, a schema for editors and, for a connector, a first manifest.
 
-    Files that are there already are left alone, and named. Example: `reconciler init --connector customer-io`.
+    Files that are there already are left alone, and named.
     """
     from reconciler.cli.connectors import find, next_midnight
     from reconciler.cli.schema import schema_text

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from reconciler import __version__
+from reconciler.cli.examples import epilog
 from reconciler.cli.options import common
 
 COMMANDS = {
@@ -50,6 +51,9 @@ class LazyGroup(click.Group):
             return None
         module = f"{cmd_name}_" if keyword.iskeyword(cmd_name) else cmd_name
         loaded: click.Command = importlib.import_module(f"reconciler.cli.{module}").command
+        loaded.epilog = epilog(cmd_name)
+        for inner in loaded.commands.values() if isinstance(loaded, click.Group) else ():
+            inner.epilog = epilog(f"{cmd_name} {inner.name}")
         return loaded
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:

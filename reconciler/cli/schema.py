@@ -16,7 +16,7 @@ def command(document: str) -> int:
     """Print a JSON Schema: of manifests, or of what plan, drift and validate print with --format json.
 
     `reconciler init` writes the one of manifests where editors find it: in VS Code with the YAML extension every key
-    is completed and checked as it is typed. Example: `reconciler schema > .reconciler/manifest.schema.json`.
+    is completed and checked as it is typed.
     """
     click.echo(schema_text(document), nl=False)
     return 0

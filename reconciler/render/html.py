@@ -16,7 +16,7 @@ from reconciler.render.drift import drift_lines, plain
 from reconciler.render.graph import Graph, graph_of_plan
 from reconciler.render.svg import svg
 from reconciler.render.text import SYMBOLS, platform_name, summary
-from reconciler.render.values import label, lines, say
+from reconciler.render.values import label, lines, many, say
 
 _DRAWN = 250
 """Nodes that a drawing can have and still be read."""
@@ -80,7 +80,7 @@ def _notes(plan: Plan) -> Iterator[str]:
         yield "</ul></section>"
     if plan.left_out:
         names = ", ".join(f"<code>{escape(name)}</code>" for name in plan.left_out)
-        yield f"<details><summary>{len(plan.left_out)} addresses were left out</summary><p>{names}</p></details>"
+        yield f"<details><summary>Left out: {many(len(plan.left_out))}</summary><p>{names}</p></details>"
 
 
 def _drift(plan: Plan) -> Iterator[str]:

@@ -9,7 +9,7 @@ from reconciler.core.plan import Change, Plan
 from reconciler.render.drift import Report, plain
 from reconciler.render.drift import markdown as drift_markdown
 from reconciler.render.text import SYMBOLS, Printer, summary
-from reconciler.render.values import code, inline
+from reconciler.render.values import code, inline, many
 
 LIMIT = 60_000
 """Characters of the whole text: GitHub takes 65,536 in a comment, and whoever posts it may add some."""
@@ -94,7 +94,7 @@ def _alerts(plan: Plan) -> Iterator[str]:
         yield from (f"> - {inline(text)}" for text in plan.warnings[:50])
         yield ""
     if plan.left_out:
-        yield f"{len(plan.left_out)} addresses were left out of this plan."
+        yield f"Left out of this plan: {many(len(plan.left_out))}."
         yield ""
 
 

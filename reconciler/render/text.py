@@ -14,7 +14,7 @@ from reconciler.core.values import MISSING, Tree, pointer
 from reconciler.render.drift import drift_lines
 from reconciler.render.folding import fold
 from reconciler.render.table import table
-from reconciler.render.values import WIDTH, label, lines, list_changes, say
+from reconciler.render.values import WIDTH, label, lines, list_changes, many, say
 
 Paint = Callable[[str, str], str]
 """Colours a text: (style, text) -> text; styles are green, yellow, red, cyan, bold, dim."""
@@ -71,7 +71,7 @@ def plan_text(
     if plan.left_out:
         named = plan.left_out if verbose else plan.left_out[:5]
         more = " …" if len(plan.left_out) > len(named) else ""
-        out.append(paint("dim", f"Left out: {len(plan.left_out)} addresses: {', '.join(named)}{more}"))
+        out.append(paint("dim", f"Left out: {many(len(plan.left_out))}: {', '.join(named)}{more}"))
     out.append(summary_line(plan, paint))
     return fold("\n".join(out), width) + "\n"
 

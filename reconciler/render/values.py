@@ -108,6 +108,11 @@ def _late(item: Tree) -> Tree:
     return item
 
 
+def many(count: int, one: str = "address", more: str = "addresses") -> str:
+    """Return `1 address`, `2 addresses`."""
+    return f"{count} {one if count == 1 else more}"
+
+
 def code(text: str) -> str:
     """Return a text as a code span of Markdown that stays within its table cell."""
     return f"`{' '.join(text.split()).replace('`', chr(39)).replace('|', chr(92) + '|')}`"

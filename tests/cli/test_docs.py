@@ -42,7 +42,11 @@ def test_the_page_runs_as_written(page: str, tmp_path: Path) -> None:
         assert re.search(pattern, output, re.DOTALL), f"{command}\nwanted:\n{expected}\ngot:\n{output}"
 
 
-@pytest.mark.parametrize("page", ["commands.md", "manifests.md", "connectors.md", "emulator.md", "kinds.md"])
+GENERATED = ["commands.md", "manifests.md", "connectors.md", "emulator.md", "kinds.md",
+             *(f"schemas/{name}.schema.json" for name in ("manifest", "plan", "drift", "validate"))]  # fmt: skip
+
+
+@pytest.mark.parametrize("page", GENERATED)
 def test_generated_pages_are_current(page: str) -> None:
     sys.path.insert(0, str(ROOT / "docs"))
     try:
@@ -50,6 +54,34 @@ def test_generated_pages_are_current(page: str) -> None:
     finally:
         sys.path.pop(0)
     assert generate.PAGES[page]() == (ROOT / "docs" / page).read_text(encoding="utf-8"), "run: ./run docs"
+
+
+def test_the_examples_of_every_command_are_commands() -> None:
+    import shlex
+
+    import click
+
+    from reconciler.cli.examples import EXAMPLES
+    from reconciler.cli.main import COMMANDS, cli
+
+    context = click.Context(cli, info_name="reconciler")
+    names = set()
+    for name in COMMANDS:
+        found = cli.get_command(context, name)
+        assert found is not None
+        names |= {name, *(f"{name} {inner}" for inner in (found.commands if isinstance(found, click.Group) else ()))}
+    assert set(EXAMPLES) == names
+    for name, lines in EXAMPLES.items():
+        for line in lines:
+            words = shlex.split(re.split(r" [|<>] ", line)[0])
+            assert words[0] == "reconciler", line
+            command: click.Command = cli
+            rest = words[1:]
+            while isinstance(command, click.Group) and rest:
+                inner = command.get_command(click.Context(command), rest[0])
+                assert inner is not None, line
+                command, rest = inner, rest[1:]
+            command.make_context(name, rest)  # raises where an option or value is none
 
 
 HEAVY = {"pydantic", "yaml", "httpx", "rich", "starlette", "uvicorn", "asyncio", "jsonpatch", "deepdiff"}

@@ -1,0 +1,67 @@
+"""Command lines that show what each command is for; `--help` and the reference print them, a test parses them."""
+
+from __future__ import annotations
+
+EXAMPLES: dict[str, tuple[str, ...]] = {
+    "init": ("reconciler init --connector customer-io", "reconciler init dataflows --pipeline gitlab"),
+    "validate": (
+        "reconciler validate",
+        "reconciler validate --env all",
+        "reconciler validate --format sarif > it.sarif",
+    ),
+    "fmt": ("reconciler fmt", "reconciler fmt --check --diff", "reconciler fmt - < draft.yaml"),
+    "plan": (
+        "reconciler plan",
+        "reconciler plan crm/ --env prod --out prod.plan --detailed-exitcode",
+        "reconciler plan --target customer-io/flow --format markdown",
+        "reconciler plan --select team=crm --exclude kinesis-summer",
+        "reconciler plan --policy rules.yaml --format html > plan.html",
+    ),
+    "apply": (
+        "reconciler apply",
+        "reconciler apply prod.plan --auto-approve",
+        "reconciler apply --env dev --staged --time-limit 600",
+    ),
+    "destroy": ("reconciler destroy --env dev", "reconciler destroy --target customer-io --auto-approve"),
+    "drift": (
+        "reconciler drift",
+        "reconciler drift --unmanaged --format markdown",
+        "reconciler drift --metrics /var/lib/node_exporter/aep.prom",
+        "reconciler drift --patch | git apply",
+    ),
+    "promote": ("reconciler promote stage prod",),
+    "show": ("reconciler show prod.plan", "reconciler show prod.plan --format html > plan.html", "reconciler show"),
+    "graph": ("reconciler graph --format svg > graph.svg", "reconciler graph --plan --documents --format mermaid"),
+    "status": ("reconciler status", "reconciler status --fail-on error --fail-on stale=2h"),
+    "outputs": ("reconciler outputs", "reconciler outputs --format json"),
+    "export": ("reconciler export --out dataflows --adopt",),
+    "adopt": ("reconciler adopt",),
+    "import": ("reconciler import customer-io/flow 7d6e4f5a-1b2c-4d3e-8f90-a1b2c3d4e5f6",),
+    "state": ("reconciler state list", "reconciler state show customer-io/flow --format json"),
+    "state list": ("reconciler state list", "reconciler state list --env prod --format json"),
+    "state show": ("reconciler state show customer-io/flow",),
+    "state mv": ("reconciler state mv customer-io crm-events",),
+    "state rm": ("reconciler state rm customer-io/mapping",),
+    "state pull": ("reconciler state pull > prod.json",),
+    "state push": ("reconciler state push prod.json",),
+    "state unlock": ("reconciler state unlock",),
+    "state rebuild": ("reconciler state rebuild",),
+    "doctor": ("reconciler doctor --env prod",),
+    "connectors": ("reconciler connectors list", "reconciler connectors show customer-io"),
+    "connectors list": ("reconciler connectors list --category cloud-storage",),
+    "connectors show": ("reconciler connectors show destination/amazon-s3 --manifest > exports.yaml",),
+    "connectors refresh": ("reconciler connectors refresh --env dev",),
+    "schema": ("reconciler schema > .reconciler/manifest.schema.json", "reconciler schema plan"),
+    "emulator": ("reconciler emulator --port 8080", "reconciler emulator --data sandbox.db"),
+    "emulator seed": (
+        "reconciler emulator seed sandbox.yaml",
+        "reconciler emulator seed sandbox.yaml --url http://127.0.0.1:8080",
+    ),
+    "emulator dump": ("reconciler emulator dump --data state/emulator.db > sandbox.json",),
+}
+
+
+def epilog(name: str) -> str:
+    """Return the examples of one command as the end of its help; `\\b` keeps click from joining the lines."""
+    lines = "\n".join(f"  {line}" for line in EXAMPLES.get(name, ()))
+    return f"\b\nExamples:\n{lines}" if lines else ""
