@@ -87,14 +87,26 @@ def watch(live: Cli, monkeypatch: pytest.MonkeyPatch) -> Watch:
 
 def everything(watch: Watch, *more: str) -> None:
     """Run every command there is on an applied project."""
+    # a rule that prints all it sees sees no secret
+    watch.cli.write("_rules.yaml", 'rules: [{name: r, warn: "resources[].{address: to_string(@)}", message: all}]')
     env = ("--env", "dev", *more)
-    watch("validate", *env)
-    for form in ("text", "json"):
+    for form in ("text", "json", "sarif", "junit"):
+        watch("validate", *env, "--format", form)
+    watch("fmt")
+    watch("schema")
+    for form in ("text", "json", "markdown", "html"):
         watch("plan", *env, "--verbose", "--format", form)
+    for form in ("text", "json"):
         watch("plan", "--env", "all", "--format", form, *more)
         watch("promote", "dev", "prod", "--format", form, *more)
     assert watch("plan", *env, "--out", "first.plan").code == 0
-    watch("show", "first.plan", *env)
+    for form in ("text", "json", "markdown", "html"):
+        watch("show", "first.plan", *env, "--format", form, "--verbose")
+    watch("plan", *env, "--policy", "_rules.yaml")
+    for form in ("dot", "mermaid", "svg"):
+        watch("graph", *env, "--format", form)
+        watch("graph", "first.plan", *env, "--format", form)
+        watch("graph", *env, "--format", form, "--plan")
     assert watch("apply", "-y", *env, "--verbose", *COMMON).code == 0
     for form in ("text", "json"):
         watch("drift", *env, "--format", form, "--verbose")
@@ -102,7 +114,7 @@ def everything(watch: Watch, *more: str) -> None:
         watch("state", "show", "kinesis-summer/target/connection", *env, "--format", form)
         watch("status", *env, "--format", form)
         watch("doctor", *env, "--format", form, "--verbose")
-    for form in ("markdown", "junit"):
+    for form in ("markdown", "junit", "sarif"):
         watch("drift", *env, "--format", form, "--unmanaged", "--metrics", "drift.prom")
     watch("drift", *env, "--patch")
     watch("outputs", *env, "--format", "env")

@@ -8,7 +8,7 @@ import pytest
 
 from reconciler.core.policy import Rule, judge
 from tests.cli.test_project import project
-from tests.conftest import Cli, Server
+from tests.conftest import ROOT, Cli, Server
 
 OWNER = """
 policies:
@@ -116,6 +116,19 @@ def test_a_policy_file_that_is_none_is_told(live: Cli) -> None:
     said = live("plan", "--policy", live.folder / "_bad.yaml").err
     assert "message is missing" in said
     assert "unknown key 'other'" in said
+
+
+def test_the_rules_of_the_documents_work_as_written(live: Cli) -> None:
+    page = (ROOT / "docs" / "policies.md").read_text(encoding="utf-8")
+    block = page.partition("```yaml\n# reconciler.yaml\nspec:\n")[2].partition("```")[0]
+    live.example("kinesis")
+    project(live, "\n".join(line[2:] for line in block.splitlines()) + "\nvariables: {region: r, stream: s}")
+    live.write("policies/everyone.yaml", "rules: [{name: more, warn: 'changes', message: '{address} was seen'}]")
+    refused = live("plan")
+    assert "kinesis-summer/flow: error: kinesis-summer carries no owner label (policy 'owner')" in refused.err
+    assert "personalEmail.address is sensitive and must not leave" in refused.err
+    assert "person.lastName" not in refused.err
+    assert "kinesis-summer/target was seen (policy 'more')" in refused.out
 
 
 # -- selections ------------------------------------------------------------------------------------------------------
