@@ -24,6 +24,8 @@ from reconciler.emulator.storage import Storage
 
 ROOT = Path(__file__).parent.parent
 SHARED = ROOT.parent / "shared"
+EXAMPLES = sorted({path.parent.name for path in (ROOT / "examples").glob("*/*.yaml")})
+"""The folders of examples that are projects."""
 FLOW = "/data/foundation/flowservice"
 PREP = "/data/foundation/conversion"
 

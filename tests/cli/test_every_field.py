@@ -16,9 +16,8 @@ import pytest
 import yaml
 
 from reconciler.manifests.yaml import Text, read
-from tests.conftest import ROOT, Cli, Server
+from tests.conftest import EXAMPLES, ROOT, Cli, Server
 
-EXAMPLES = sorted(path.name for path in (ROOT / "examples").iterdir() if path.is_dir())
 UPDATE, REPLACE = "update", "replace"
 FORMATS = {"json": "parquet", "delimited": "json", "tabular": "json"}
 WORDS = {  # what another allowed value is, where any text will not do

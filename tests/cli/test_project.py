@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.conftest import FLOW, ROOT, Cli, Server
+from tests.conftest import EXAMPLES, FLOW, Cli, Server
 
 HEAD = "apiVersion: reconciler/v1\nkind: Project\nmetadata: {name: p}\nspec:\n"
 
@@ -287,7 +287,7 @@ def test_the_emulator_command_serves(tmp_path: Path) -> None:
         process.terminate()
 
 
-@pytest.mark.parametrize("example", sorted(path.name for path in (ROOT / "examples").iterdir() if path.is_dir()))
+@pytest.mark.parametrize("example", EXAMPLES)
 def test_a_rename_without_moved_is_suggested(live: Cli, example: str) -> None:
     live.example(example)
     live.ok("apply", "-y")

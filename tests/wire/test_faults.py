@@ -12,7 +12,7 @@ import pytest
 
 from reconciler.api import retry
 from reconciler.emulator.options import Options
-from tests.conftest import FLOW, PREP, ROOT, Cli, Request, Server, serve
+from tests.conftest import EXAMPLES, FLOW, PREP, Cli, Request, Server, serve
 
 
 class Once:
@@ -301,7 +301,7 @@ def test_an_edit_at_the_same_place_is_refused_with_both_values(live: Cli, server
 
 
 # -- the platform's moods ----------------------------------------------------------------------------------------
-@pytest.mark.parametrize("name", sorted(path.name for path in (ROOT / "examples").iterdir() if path.is_dir()))
+@pytest.mark.parametrize("name", EXAMPLES)
 def test_every_mood_of_the_platform_ends_in_an_empty_plan(cli: Cli, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     from tests.conftest import point_at
 
