@@ -209,13 +209,13 @@ def _connectors(definitions: Json, catalog: Catalog) -> None:
         name = f"{direction}/{key}"
         params = _parameters([item for export in connector.exports or ("audiences",)
                               for item in connector.parameters(export)])  # fmt: skip
-        definitions[f"{name} params"] = params
-        definitions[f"{name} login"] = _login(connector.auth_specs)
-        login = {"properties": {"auth": _to(f"{name} login")}}
+        definitions[f"{direction}-{key}-parameters"] = params
+        definitions[f"{direction}-{key}-login"] = _login(connector.auth_specs)
+        login = {"properties": {"auth": _to(f"{direction}-{key}-login")}}
         for place in (*places[direction], "ConnectionSpec"):
-            inside = {"params": _to(f"{name} params"), "connection": login}
+            inside = {"params": _to(f"{direction}-{key}-parameters"), "connection": login}
             if place == "ConnectionSpec":
-                inside = {"auth": _to(f"{name} login")}
+                inside = {"auth": _to(f"{direction}-{key}-login")}
             definitions[place].setdefault("allOf", []).append(_if("connector", (key, name), inside))
             keys.setdefault(place, []).extend((key, name) if place == "ConnectionSpec" else (key,))
     for place, words in keys.items():
@@ -248,7 +248,7 @@ def _login(specs: Mapping[str, Sequence[Any]]) -> Json:
 
 
 def _to(name: str) -> Json:
-    return {"$ref": f"#/definitions/{name.replace('/', '~1').replace(' ', '%20')}"}
+    return {"$ref": f"#/definitions/{name}"}
 
 
 def _if(key: str, value: str | tuple[str, str], then: Json) -> Json:
