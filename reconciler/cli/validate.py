@@ -30,7 +30,7 @@ def command(files: Files, form: str) -> int:
     from reconciler.cli.settings import EVERY
 
     if given("env") != EVERY:
-        return _check(files.open(), form)
+        return _one(files, form)
     if form != "text":
         raise click.UsageError(f"--env all is shown as text; pass one environment for {form}.")
     codes = []
@@ -38,6 +38,21 @@ def command(files: Files, form: str) -> int:
         click.echo(f"{name}:", err=True)
         codes.append(_check(files.open(env=name), form))
     return max(codes)
+
+
+def _one(files: Files, form: str) -> int:
+    """Check one environment; a project file that cannot be used is a finding in the format that was asked for, too."""
+    from reconciler.core.problems import ManifestError
+    from reconciler.manifests.load import Project
+
+    try:
+        session = files.open()
+    except ManifestError as error:
+        if form == "text":
+            raise
+        _show(Project(), list(error.problems), form)
+        return 1
+    return _check(session, form)
 
 
 def _check(session: Session, form: str) -> int:

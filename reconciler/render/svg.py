@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
+from urllib.parse import quote
 
 from reconciler.core.plan import Action
 from reconciler.render.folding import columns
@@ -80,7 +81,7 @@ def _node(node: Node, box: _Box, *, links: bool) -> str:
         f'<text class="kind" x="{box.x + _PAD:.1f}" y="{box.y + 31:.1f}">{escape(word)}</text>'
     )
     if links and changes:
-        return f'<a class="node" href="#change-{escape(node.address)}" aria-label="{escape(said)}">{inner}</a>'
+        return f'<a class="node" href="#change-{quote(node.address)}" aria-label="{escape(said)}">{inner}</a>'
     return f'<g class="node" role="img" aria-label="{escape(said)}">{inner}</g>'
 
 

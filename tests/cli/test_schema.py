@@ -155,3 +155,14 @@ def test_what_is_printed_fits_its_schema(live: Cli, server: Server) -> None:
     # the schemas are no open doors
     for name, document in (("plan", plans[0]), ("drift", drift), ("validate", found)):
         assert list(printed(name).iter_errors({**document, "surplus": 1})), name
+
+
+def test_a_broken_project_file_is_a_finding_in_any_format(cli: Cli) -> None:
+    cli.write(
+        "reconciler.yaml", "apiVersion: reconciler/v1\nkind: Project\nmetadata: {name: p}\nspec: {varables: {}}\n"
+    )
+    for form in ("json", "sarif", "junit"):
+        told = cli("validate", "--format", form)
+        assert told.code == 1
+        assert "varables" in told.out
+    assert cli("validate", "--format", "json").json()["findings"][0]["line"] == 4

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.core.codec import plan_json, plan_of
 from reconciler.core.plan import Action
 from reconciler.core.problems import Problem
 from reconciler.core.values import Span
@@ -73,6 +74,17 @@ def test_a_format_is_as_it_was_agreed(name: str) -> None:
         path.write_text(made, encoding="utf-8")
     assert made == path.read_text(encoding="utf-8")
     assert made.endswith("\n")
+
+
+def test_a_plan_that_the_first_version_saved_is_still_read() -> None:
+    path = GOLDEN / "saved-plan-v1.json"
+    if not path.exists():  # written once, never again: it stands for the files of older versions
+        path.write_text(json.dumps(plan_json(everything()), indent=1) + "\n", encoding="utf-8")
+    read = plan_of(json.loads(path.read_text(encoding="utf-8")), "it")
+    for verbose in (False, True):
+        assert plan_text(read, verbose=verbose) == plan_text(everything(), verbose=verbose)
+    assert html(read) == html(everything())
+    assert "${secret.key}" in path.read_text(encoding="utf-8"), "secrets stand in it by name"
 
 
 # -- Markdown --------------------------------------------------------------------------------------------------------
