@@ -1,0 +1,258 @@
+"""How long the commands take with 100, 1,000 and 10,000 dataflows, as ratios to floors measured in the same run.
+
+Run it with `./run bench-scale [COUNT …]`; it writes docs/benchmarks.md and its plot. The emulator runs in another
+process and answers 20 ms later than it could. Floors are what a bare client must do for the same result: the same
+lists (pages of one kind in sequence, kinds side by side) or creates at the same parallelism, and one bare pass of
+YAML's C parser over the manifests.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import yaml
+
+FLOW, PREP = "/data/foundation/flowservice", "/data/foundation/conversion"
+HEADERS = {"Authorization": "Bearer b", "x-api-key": "b", "x-gw-ims-org-id": "B@AdobeOrg", "x-sandbox-name": "prod"}
+TOOL = str(Path(sys.executable).parent / "reconciler")
+LATENCY = 0.02
+PARALLELISM = 10
+PER_FILE = 10
+KINDS = ("flows", "sourceConnections", "targetConnections")
+
+MANIFEST = """apiVersion: reconciler/v1
+kind: SourceDataflow
+metadata:
+  name: events-{n:05}
+  labels: {{owner: crm}}
+spec:
+  source:
+    connector: customer-io
+    data: {{format: json}}
+  target:
+    schema: {{id: https://ns.adobe.com/acme/schemas/0123456789abcdef}}
+    dataset: {{id: 63ec807d3f5ce91bd2d06c65}}
+  mapping:
+    - {{source: data.identifiers.cio_id, destination: _acme.cio_id}}
+    - {{source: data.identifiers.email, destination: _acme.email}}
+    - {{source: event_id, destination: _acme.event_id}}
+    - {{source: timestamp, destination: _acme.timestamp}}
+  flow:
+    description: Events of brand {n}
+"""
+
+
+@dataclass
+class Run:
+    """One command: seconds of wall time, peak memory in MB, requests the emulator saw."""
+
+    seconds: float
+    memory: float
+    requests: int = 0
+
+
+@dataclass
+class Bench:
+    """One count of dataflows: a project folder and an emulator in another process."""
+
+    count: int
+    folder: Path
+    url: str
+    results: dict[str, tuple[Run, dict[str, float]]] = field(default_factory=dict)
+
+    @property
+    def manifests(self) -> Path:
+        return self.folder / "project"
+
+    def write(self) -> None:
+        """Write the manifests, ten in a file."""
+        self.manifests.mkdir()
+        for start in range(0, self.count, PER_FILE):
+            documents = [MANIFEST.format(n=n) for n in range(start, min(start + PER_FILE, self.count))]
+            (self.manifests / f"part-{start // PER_FILE:05}.yaml").write_text("---\n".join(documents), encoding="utf-8")
+
+    def run(self, *args: str, codes: tuple[int, ...] = (0,)) -> Run:
+        """Run the tool in a process of its own and measure it."""
+        env = {**os.environ, "AEP_PLATFORM_URL": self.url, "AEP_ACCESS_TOKEN": "b", "AEP_API_KEY": "b",
+               "AEP_ORG_ID": "B@AdobeOrg", "AEP_SANDBOX": "prod"}  # fmt: skip
+        before = self.seen()
+        began = time.perf_counter()
+        process = subprocess.Popen(
+            [TOOL, *args], cwd=self.manifests, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        )
+        assert process.stderr is not None
+        said = process.stderr.read()
+        _, status, usage = os.wait4(process.pid, 0)
+        taken = time.perf_counter() - began
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode not in codes:
+            sys.exit(f"reconciler {' '.join(args)} ended with {process.returncode}: {said.decode()[-2000:]}")
+        scale = 1 if sys.platform == "darwin" else 1024
+        return Run(taken, usage.ru_maxrss * scale / 1e6, self.seen() - before)
+
+    def seen(self) -> int:
+        """Return how many requests the emulator has answered: a line each in its log."""
+        with (self.folder / "requests.log").open("rb") as log:
+            return sum(block.count(b"\n") for block in iter(lambda: log.read(1 << 20), b""))
+
+    def texts(self) -> list[str]:
+        """Return the manifests."""
+        return [path.read_text(encoding="utf-8") for path in sorted(self.manifests.glob("*.yaml"))]
+
+
+@contextlib.contextmanager
+def bench(count: int) -> Iterator[Bench]:
+    """Serve an emulator for one count, in a process of its own."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        fault = f"do=latency,seconds={LATENCY},times=0"
+        command = [TOOL, "emulator", "--port", "0", "--log", str(folder / "requests.log"), "--fault", fault]
+        server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        assert server.stdout is not None
+        try:
+            url = next(word for line in server.stdout for word in line.split() if word.startswith("http://"))
+            (folder / "requests.log").touch()
+            found = Bench(count, folder, url.rstrip("/.,;"))
+            found.write()
+            yield found
+        finally:
+            server.terminate()
+            server.wait()
+
+
+# -- floors ----------------------------------------------------------------------------------------------------------
+def client(url: str, sandbox: str = "prod") -> httpx.AsyncClient:
+    """Return a bare client."""
+    limits = httpx.Limits(max_connections=PARALLELISM, max_keepalive_connections=PARALLELISM)
+    headers = {**HEADERS, "x-sandbox-name": sandbox}
+    return httpx.AsyncClient(base_url=url, headers=headers, limits=limits, timeout=120)
+
+
+async def read_floor(url: str) -> None:
+    """Page through the lists: the pages of one kind in sequence, the kinds side by side."""
+
+    async def pages(http: httpx.AsyncClient, kind: str) -> None:
+        href = f"/{kind}?limit=100"
+        while href:
+            answer = await http.get(FLOW + href)
+            href = answer.json()["_links"].get("next", {}).get("href", "")
+
+    async with client(url) as http:
+        await asyncio.gather(*(pages(http, kind) for kind in KINDS))
+
+
+async def create_floor(url: str, count: int) -> None:
+    """Ask and make what the first apply of `count` dataflows asks and makes, `PARALLELISM` requests at a time."""
+    slots = asyncio.Semaphore(PARALLELISM)
+
+    async def send(http: httpx.AsyncClient, method: str, path: str, body: Any = None) -> Any:
+        async with slots:
+            answer = await http.request(method, path, json=body)
+        answer.raise_for_status()
+        return answer.json()
+
+    async def one(http: httpx.AsyncClient, n: int) -> None:
+        rows = [{"sourceType": "ATTRIBUTE", "source": f"a{i}", "destination": f"_acme.b{i}"} for i in range(4)]
+        schema = {
+            "id": "https://ns.adobe.com/acme/schemas/0123456789abcdef",
+            "contentType": "application/vnd.adobe.xed-full+json;version=1",
+        }
+        mapping = {"outputSchema": {"schemaRef": schema}, "mappings": rows}
+        await send(http, "POST", f"{PREP}/mappingSets/validate", mapping)
+        source = {"name": f"s{n}", "connectionSpec": {"id": "96479064-7b8a-4d69-b9ed-21c5683837ea", "version": "1.0"},
+                  "data": {"format": "json"}}  # fmt: skip
+        target = {"name": f"t{n}", "connectionSpec": {"id": "c604ff05-7f1a-43c0-8e18-33bf874cb11c", "version": "1.0"},
+                  "data": {"format": "json", "schema": {"id": schema["id"], "version": schema["contentType"]}},
+                  "params": {"dataSetId": "63ec807d3f5ce91bd2d06c65"}}  # fmt: skip
+        made = await asyncio.gather(
+            send(http, "POST", f"{PREP}/mappingSets", mapping),
+            send(http, "POST", f"{FLOW}/sourceConnections", source),
+            send(http, "POST", f"{FLOW}/targetConnections", target),
+        )
+        params = {"mappingId": made[0]["id"], "mappingVersion": 0}
+        flow = {"name": f"f{n}", "flowSpec": {"id": "e77fde5a-22a8-11ed-861d-0242ac120002", "version": "1.0"},
+                "sourceConnectionIds": [made[1]["id"]], "targetConnectionIds": [made[2]["id"]],
+                "transformations": [{"name": "Mapping", "params": params}]}  # fmt: skip
+        ident = (await send(http, "POST", f"{FLOW}/flows", flow))["id"]
+        await send(http, "GET", f"{FLOW}/flows/{ident}")
+
+    async with client(url, "floor") as http:
+        await asyncio.gather(*(one(http, n) for n in range(count)))
+
+
+def yaml_floor(texts: list[str]) -> None:
+    """Let YAML's C parser compose every document, and nothing else."""
+    for text in texts:
+        for _ in yaml.compose_all(text, Loader=yaml.CSafeLoader):
+            pass
+
+
+def seconds(work: Any) -> float:
+    """Return how long a call, or a coroutine, takes."""
+    began = time.perf_counter()
+    if asyncio.iscoroutine(work):
+        asyncio.run(work)
+    else:
+        work()
+    return time.perf_counter() - began
+
+
+# -- the runs ----------------------------------------------------------------------------------------------------------
+def measure(found: Bench) -> dict[str, Any]:
+    """Run every command on one count and return what they took, beside their floors."""
+    texts = found.texts()
+    compose = min(seconds(lambda: yaml_floor(texts)) for _ in range(3))
+    create = seconds(create_floor(found.url, found.count))
+    rows: dict[str, Any] = {}
+
+    def row(name: str, run: Run, floor: float) -> None:
+        rows[name] = {"seconds": run.seconds, "floor": floor, "ratio": run.seconds / floor, "memory": run.memory,
+                      "requests": run.requests}  # fmt: skip
+        print(f"{found.count:>7,}  {name:<24}{run.seconds:>9.2f} s {floor:>9.2f} s {run.seconds / floor:>7.2f}"
+              f"{run.memory:>9.0f} MB {run.requests:>9,}", flush=True)  # fmt: skip
+
+    row("validate", found.run("validate"), compose)
+    row("first apply", found.run("apply", "--auto-approve"), create)
+    read = statistics.median(seconds(read_floor(found.url)) for _ in range(3))
+    row("plan, no change", found.run("plan", "--detailed-exitcode"), read + compose)
+    row("drift", found.run("drift"), read + compose)
+    changed = edit(found)
+    row(f"plan, {changed} changed", found.run("plan", "--detailed-exitcode", codes=(2,)), read + compose)
+    row("export", found.run("export", "--out", "../export"), read)
+    rows["manifests"] = sum(len(text) for text in texts)
+    return rows
+
+
+def edit(found: Bench) -> int:
+    """Change the description of one dataflow in a hundred."""
+    changed = 0
+    for path in sorted(found.manifests.glob("*.yaml"))[:: 100 // PER_FILE]:
+        text = path.read_text(encoding="utf-8")
+        path.write_text(text.replace("Events of brand", "All events of brand", 1), encoding="utf-8")
+        changed += 1
+    return changed
+
+
+def main() -> None:
+    """Measure every count."""
+    counts = [int(item) for item in sys.argv[1:]] or [100, 1000, 10000]
+    print(f"{'count':>7}  {'command':<24}{'took':>11} {'floor':>11} {'ratio':>7}{'memory':>12} {'requests':>9}")
+    for count in counts:
+        with bench(count) as found:
+            measure(found)
+
+
+if __name__ == "__main__":
+    main()
