@@ -7,6 +7,9 @@ import sys
 
 def main() -> None:
     """Run `reconciler` and exit with its code."""
+    from reconciler.cli.process import claim
+
+    claim()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a terminal that knows no arrows still gets its plan

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from reconciler.catalog import shipped
 from reconciler.cli.options import given
 from reconciler.cli.platform import EMULATOR, Place, Platform, chosen_url
+from reconciler.cli.process import keeping_all
 from reconciler.cli.settings import choose_environment, collect_variables, unused_variables
 from reconciler.core.fingerprint import Fingerprinter
 from reconciler.core.problems import ManifestError, Problem, StateError
@@ -23,12 +24,12 @@ from reconciler.manifests.overlay import speak_of
 from reconciler.manifests.project import FILE, Environment, ProjectSpec, find_root, load_project
 from reconciler.secrets.providers import command, dotenv, environment, files, keyring
 from reconciler.secrets.store import SecretStore
-from reconciler.stores.local import LocalStore
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
     from reconciler.api.client import Client
+    from reconciler.stores.local import LocalStore
 
 
 @dataclass(slots=True)
@@ -60,18 +61,19 @@ class Session:
 
     def examine(self) -> Project:
         """Return the project's resources and findings."""
-        found = load(
-            self.root,
-            self.path,
-            self.shown,
-            shipped(),
-            self.variables,
-            os.environ,
-            literal_secrets=self.literal_secrets,
-            environment=self.environment,
-            environments=self.project.environments,
-            skip=[self.state_dir],
-        )
+        with keeping_all():
+            found = load(
+                self.root,
+                self.path,
+                self.shown,
+                shipped(),
+                self.variables,
+                os.environ,
+                literal_secrets=self.literal_secrets,
+                environment=self.environment,
+                environments=self.project.environments,
+                skip=[self.state_dir],
+            )
         found.problems += unused_variables(
             self.project, self.project_document, self.environment, self.settings, self.told, self.told_in,
             found.used_variables,
@@ -119,6 +121,8 @@ class Session:
     # -- state -----------------------------------------------------------------------------------------------
     def store(self) -> LocalStore:
         """Return the store of this environment's state."""
+        from reconciler.stores.local import LocalStore
+
         return LocalStore(self.state_dir, self.environment)
 
     def check(self, state: State | None, place: Place) -> State:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from reconciler.core.values import Ref, Tree, refs
+from reconciler.core.values import Tree, refs
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,16 +36,12 @@ class Resource:
     allow_data_loss: bool = False
     staging: Literal["draft", "disabled"] | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
+    dependencies: tuple[str, ...] = field(init=False, compare=False)
+    """The addresses that must exist first, sorted."""
 
-    @property
-    def references(self) -> set[Ref]:
-        """The values of other resources that `body` needs."""
-        return refs(self.body)
-
-    @property
-    def dependencies(self) -> tuple[str, ...]:
-        """The addresses that must exist first, sorted."""
-        return tuple(sorted({ref.address for ref in self.references}))
+    def __post_init__(self) -> None:
+        # asked for again and again, so found once
+        object.__setattr__(self, "dependencies", tuple(sorted({ref.address for ref in refs(self.body)})))
 
 
 @dataclass(frozen=True, slots=True)

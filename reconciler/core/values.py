@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 Tree = Any
@@ -124,6 +125,7 @@ class Lookup:
         return f"{self.kind} named {self.name!r}"
 
 
+@lru_cache(4096)
 def pointer(path: Path) -> str:
     """Return `path` as an RFC 6901 JSON pointer."""
     return "".join("/" + step.replace("~", "~0").replace("/", "~1") for step in path)
@@ -168,7 +170,23 @@ def transform(tree: Tree, change: Callable[[Tree], Tree]) -> Tree:
 
 def refs(tree: Tree) -> set[Ref]:
     """Return every `Ref` in `tree`."""
-    return {leaf for _, leaf in leaves(tree) if isinstance(leaf, Ref)}
+    found: set[Ref] = set()
+    _add_refs([tree], found)
+    return found
+
+
+def _add_refs(items: Iterable[Tree], found: set[Ref]) -> None:
+    # every body goes through here, and most of a body is text: the paths that `leaves` gives would cost more
+    for item in items:
+        kind = type(item)
+        if kind is str:
+            continue
+        if kind is dict:
+            _add_refs(item.values(), found)
+        elif kind is list:
+            _add_refs(item, found)
+        elif kind is Ref:
+            found.add(item)
 
 
 def secrets(tree: Tree) -> set[Secret]:

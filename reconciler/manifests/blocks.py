@@ -25,12 +25,8 @@ class Block(BaseModel):
 
     def given(self, *names: str) -> dict[str, Tree]:
         """Return those of `names` (Python names; all when none) that the author wrote, by their manifest names."""
-        fields = type(self).model_fields
-        return {
-            fields[name].alias or name: getattr(self, name)
-            for name in (names or fields)
-            if name in self.model_fields_set
-        }
+        fields, written = type(self).__pydantic_fields__, self.__pydantic_fields_set__
+        return {fields[name].alias or name: getattr(self, name) for name in (names or fields) if name in written}
 
 
 class Versioned(Block):

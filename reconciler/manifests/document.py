@@ -93,7 +93,12 @@ def envelope(
     ours = data.get("apiVersion") == API_VERSION
     if not ours and data.get("kind") not in kinds:
         return None
-    metadata = data.get("metadata")
+    metadata: Any = data.get("metadata")
+    if _is_sound(data, metadata, kinds):
+        return Document(
+            data["kind"], metadata["name"], data["spec"], file, text, index,
+            metadata.get("labels") or {}, metadata.get("annotations") or {},
+        )  # fmt: skip
     draft = Document(str(data.get("kind")), "", data.get("spec"), file, text, index)
     if partial and "spec" not in data:
         data = {**data, "spec": {}}
@@ -115,6 +120,27 @@ def envelope(
         index,
         metadata.get("labels") or {},
         metadata.get("annotations") or {},
+    )
+
+
+_TOP = frozenset(("apiVersion", "kind", "metadata", "spec"))
+_METADATA = frozenset(("name", "labels", "annotations"))
+
+
+def _is_sound(data: dict[str, Any], metadata: Any, kinds: Collection[Any]) -> bool:
+    """Tell whether an envelope is surely right; what is not sure is looked at closely, to tell what is wrong."""
+    return (
+        data.keys() == _TOP
+        and data["apiVersion"] == API_VERSION
+        and data["kind"] in kinds
+        and isinstance(data["spec"], dict)
+        and isinstance(metadata, dict)
+        and metadata.keys() <= _METADATA
+        and "annotations" not in metadata
+        and isinstance(name := metadata.get("name"), str)
+        and NAME.fullmatch(name) is not None
+        and isinstance(labels := metadata.get("labels", {}), dict)
+        and all(isinstance(value, str) for value in labels.values())
     )
 
 

@@ -49,8 +49,14 @@ class Workshop:
     resources: list[Resource] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     ignores: list[Path] = field(default_factory=list)
+    filled_in: bool = True
+    """Whether something was interpolated: only then a body can hold a secret that no parameter is known to be."""
+    protect: bool = field(init=False)
+    allow_data_loss: bool = field(init=False)
 
     def __post_init__(self) -> None:
+        self.protect = self.document.annotated("prevent-destroy")
+        self.allow_data_loss = self.document.annotated("allow-data-loss")
         text = self.document.annotations.get("reconciler/ignore-changes", "")
         for part in filter(None, (part.strip() for part in text.split(","))):
             if part.startswith("/"):
@@ -155,7 +161,9 @@ class Workshop:
         if overrides:
             body = merge_patch(body, overrides)
         ignored = [pointer(path[len(block) :]) for path in self.ignores if path[: len(block)] == tuple(block)]
-        found = [pointer(path) for path, leaf in leaves(body) if isinstance(leaf, Secret)]
+        found = []
+        if self.filled_in or sensitive:
+            found = [pointer(path) for path, leaf in leaves(body) if isinstance(leaf, Secret)]
         self.resources.append(
             Resource(
                 address=address,
@@ -164,13 +172,13 @@ class Workshop:
                 file=self.document.file,
                 document=self.document.name,
                 where=pointer(("spec", *block)),
-                protect=self.document.annotated("prevent-destroy"),
+                protect=self.protect,
                 ignore=tuple(ignored) + tuple(ignore),
                 sensitive=tuple(dict.fromkeys([*sensitive, *found])),
                 shared=tuple(shared),
                 together=tuple(together),
                 part_of=part_of,
-                allow_data_loss=self.document.annotated("allow-data-loss"),
+                allow_data_loss=self.allow_data_loss,
                 staging=staging,
                 labels=self.document.labels,
             )

@@ -39,11 +39,17 @@ class DocumentKind(Protocol):
         ...
 
 
+_TOOLS = frozenset(("acceptance", "dump", "export", "format", "json_schema", "rewrite", "starter"))
+"""Modules that are surely no kinds, and need not be loaded to see that."""
+
+
 @cache
 def document_kinds() -> Mapping[str, DocumentKind]:
     """Return every kind of document by name: the modules here that end in `DOCUMENT = …`."""
     found: dict[str, DocumentKind] = {}
     for module in pkgutil.iter_modules(reconciler.manifests.__path__):
+        if module.name in _TOOLS:
+            continue
         loaded = importlib.import_module(f"{reconciler.manifests.__name__}.{module.name}")
         if hasattr(loaded, "DOCUMENT"):
             found[loaded.DOCUMENT.kind] = loaded.DOCUMENT
@@ -148,11 +154,18 @@ def load(
         _expand(project, document, setting, scope)
     project.used_variables = scope.used
     _cross_check(project)
-    inside = path.resolve()
-    project.inside = {
-        address for address, resource in project.resources.items() if _within((root / resource.file).resolve(), inside)
-    }
+    project.inside = _inside(project, root, path)
     return project
+
+
+def _inside(project: Project, root: Path, path: Path) -> set[str]:
+    """Return the addresses that come from files in `path`."""
+    if path.resolve() == root.resolve():
+        return set(project.resources)
+    inside = path.resolve()
+    files = {item.file for item in project.resources.values()}
+    within = {file for file in files if _within((root / file).resolve(), inside)}
+    return {address for address, item in project.resources.items() if item.file in within}
 
 
 def _within(file: Path, folder: Path) -> bool:
@@ -183,7 +196,7 @@ def _files(root: Path, path: Path, skip: set[Path]) -> Iterator[Path]:
 
 
 def _read(project: Project, root: Path, file: Path, shown: str, *, named: bool) -> list[Document]:
-    relative = Path(os.path.relpath(file, root)).as_posix()
+    relative = file.relative_to(root).as_posix() if file.is_relative_to(root) else os.path.relpath(file, root)
     label = relative if shown in ("", ".") else f"{shown}/{relative}"
     try:
         text = Text(label, file.read_text(encoding="utf-8-sig"))
@@ -228,8 +241,11 @@ def _expand(project: Project, document: Document, setting: Setting, scope: Scope
     def say(path: Steps, code: str, what: str, advice: str) -> None:
         found.append(document.problem(("spec", *path), code, what, advice))
 
-    spec = interpolate(document.spec, scope, say, foreign=_mapping_source)
-    shop = Workshop(document, spec, setting)
+    spec = document.spec
+    filled_in = document.text.fills_in or any(part.text.fills_in for part in document.overlays)
+    if filled_in:
+        spec = interpolate(spec, scope, say, foreign=_mapping_source)
+    shop = Workshop(document, spec, setting, filled_in=filled_in)
     kind.expand(shop)
     project.problems += found or shop.problems
     if not found:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from pydantic import Field, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from reconciler.catalog import Connector
 from reconciler.core.values import Ref, Tree
@@ -61,7 +62,7 @@ class SourceDataflow:
     def expand(self, shop: Workshop) -> None:
         """Add the resources of one document to `shop`, and what is wrong with it."""
         mapping = shop.spec.get("mapping")
-        block = None
+        block: MappingBlock | _Rows | None = None
         if isinstance(mapping, dict):
             block = shop.parse(MappingBlock, mapping, ("mapping",))
         elif isinstance(mapping, list):
@@ -118,14 +119,31 @@ def _dataset(shop: Workshop, block: dict[str, Tree], schema: dict[str, Tree]) ->
     return add_dataset(shop, f"{shop.document.name}/target/dataset", spec, place, default)
 
 
-def _rows(shop: Workshop, rows: list[Tree]) -> MappingBlock | None:
+_ROWS = TypeAdapter(list[Row])
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """The short form of `mapping`, in the shape of the long one."""
+
+    mappings: list[Row]
+    name: None = None
+    schema_: None = None
+    overrides: None = None
+
+
+def _rows(shop: Workshop, rows: list[Tree]) -> _Rows | None:
+    try:
+        return _Rows(_ROWS.validate_python(rows))
+    except ValidationError:
+        pass  # each by itself, to tell the places
     parsed = []
     for index, row in enumerate(rows):
         try:
             parsed.append(Row.model_validate(row))
         except ValidationError as error:
             shop.problems += problems_of(shop.document, error, Row, ("spec", "mapping", str(index)))
-    return MappingBlock.model_construct(_fields_set={"mappings"}, mappings=parsed) if len(parsed) == len(rows) else None
+    return _Rows(parsed) if len(parsed) == len(rows) else None
 
 
 def _source(shop: Workshop, block: SourceEnd, connector: Connector | None) -> Tree:
@@ -193,7 +211,7 @@ def _target(shop: Workshop, block: LakeEnd, schema: dict[str, Tree]) -> Ref:
     )
 
 
-def _mapping(shop: Workshop, block: MappingBlock, schema: dict[str, Tree]) -> Ref:
+def _mapping(shop: Workshop, block: MappingBlock | _Rows, schema: dict[str, Tree]) -> Ref:
     """Only rows in the current vocabulary get a defaulted sourceType: a documented body is sent as it stands."""
     rows, seen = [], dict[str, int]()
     inner = ("mapping", "mappings") if isinstance(shop.spec["mapping"], dict) else ("mapping",)

@@ -7,9 +7,10 @@ something to say about it, so that good manifests cost one pass and no memory fo
 from __future__ import annotations
 
 import math
+import operator
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import yaml
@@ -60,12 +61,29 @@ class _Loader(_Base):  # type: ignore[misc]
         super().ascend_resolver()
 
 
+class _QuickLoader(_Base):  # type: ignore[misc]
+    """The C loader with nothing of Python called back: for texts that cannot be deep, whose tags are seen to later.
+
+    The composer calls these three for every node; built-in functions of the right arity cost next to nothing. What
+    `resolve` returns becomes the node's tag, which nobody looks at: a text with a tag of its own is not read so.
+    """
+
+    descend_resolver = staticmethod(operator.is_)
+    ascend_resolver = staticmethod(bool)
+    resolve = slice
+
+
 @dataclass(frozen=True, slots=True)
 class Text:
     """One YAML text; `file` as shown to people."""
 
     file: str
     content: str
+    fills_in: bool = field(init=False, compare=False)
+    """Whether something in it may have to be interpolated."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "fills_in", "${" in self.content)
 
     def span(self, index: int, path: Path, *, key: bool = False) -> Span:
         """Return where the value at `path` of document number `index` stands; with `key`, where its key does.
@@ -90,6 +108,9 @@ def read(text: Text) -> list[Tree]:
     nesting beyond `MAX_DEPTH`, aliases that grow beyond `MAX_NODES`.
     """
     try:
+        quick = _quickly(text)
+        if quick is not None:
+            return quick
         nodes = list(compose(text))
     except yaml.YAMLError as error:
         raise ManifestError(_syntax(text.file, error)) from None
@@ -110,6 +131,97 @@ def compose(text: Text) -> Iterator[Node | None]:
             yield loader.get_node()
     finally:
         loader.dispose()
+
+
+class _CarefulError(Exception):
+    """The text has something that wants a closer look."""
+
+
+_INDENTED = "\n" + " " * MAX_DEPTH
+_COMPACT = ("- - - ", "? ? ", "- ? ", "? - ")
+_NO_BRACKET = re.compile(r"[^\[\]{}]+")
+_WORDS = {word: value for value, words in (
+    (None, ("", "~", "null", "Null", "NULL")), (True, ("true", "True", "TRUE")), (False, ("false", "False", "FALSE")),
+) for word in words}  # fmt: skip
+_NUMERIC = frozenset(_DIGITS)
+
+
+def _quickly(text: Text) -> list[Tree] | None:
+    """Return the documents of a text with nothing unusual in it; None where it wants a closer look.
+
+    Most manifests are plain: no anchors, no tags, not deep, no finding. Those cost little more than the C parser.
+    """
+    content = text.content
+    if "&" in content or "!" in content or "<<" in content or _may_be_deep(content):
+        return None
+    loader = _QuickLoader(content)
+    try:
+        documents = []
+        while loader.check_node():
+            node = loader.get_node()
+            documents.append(None if node is None else _plain_value(node))
+    except _CarefulError:
+        return None
+    finally:
+        loader.dispose()
+    return documents
+
+
+def _may_be_deep(content: str) -> bool:
+    """Tell whether a text could nest deeper than allowed: the C parser's recursion knows no bound of its own.
+
+    Blocks are as deep as they are indented. Of flows the innermost pairs are taken away again and again: as often as
+    they are deep. Brackets in texts may only make it look deeper.
+    """
+    if _INDENTED in content or any(compact in content for compact in _COMPACT):
+        return True
+    if content.count("{") + content.count("[") < MAX_DEPTH // 2:
+        return False
+    left = _NO_BRACKET.sub("", content)
+    for _ in range(MAX_DEPTH // 2):
+        inner, left = left, left.replace("{}", "").replace("[]", "")
+        if not left or left == inner:
+            break
+    return left.count("{") + left.count("[") >= MAX_DEPTH // 2
+
+
+def _plain_value(node: Node) -> Tree:
+    kind = type(node)
+    if kind is MappingNode:
+        result: dict[str, Tree] = {}
+        for key, value in node.value:
+            name = key.value
+            if type(key) is not ScalarNode or name in result:
+                raise _CarefulError
+            if type(value) is not ScalarNode:
+                result[name] = _plain_value(value)
+            elif value.style or value.value[:1] not in _SPECIAL:
+                result[name] = value.value
+            else:
+                result[name] = _plain_scalar(value.value)
+        return result
+    if kind is SequenceNode:
+        return [_plain_value(item) for item in node.value]
+    assert isinstance(node, ScalarNode)
+    return node.value if node.style else _plain_scalar(node.value)
+
+
+def _plain_scalar(value: str) -> Tree:
+    if value[:1] in _NUMERIC:
+        if _INT.fullmatch(value) or _FLOAT.fullmatch(value):
+            if len(value) > 15:
+                raise _CarefulError  # it may be too large
+            number = _INT.fullmatch(value)
+            if number:
+                return int(value, 0) if value[:2] in ("0o", "0x") else int(value)
+            if not math.isfinite(float(value)):
+                raise _CarefulError
+            return float(value)
+        return value
+    return _WORDS.get(value, value)
+
+
+_SPECIAL = frozenset(["", *_DIGITS, *"~nNtTfF"])
 
 
 class _Build:
