@@ -126,13 +126,17 @@ class Client:
         extra: dict[str, Any] = {"json": call.body} if call.body is not None else {}
         if call.query:
             extra["params"] = list(call.query)
-        async with self._pace.slot():
+        async with self._pace.slot() as round_:
             began = time.monotonic()
             status = "no answer"
             try:
                 async with asyncio.timeout(self._limit):
                     answer = await self._http.request(call.method, call.path, headers=headers, **extra)
                 status = str(answer.status_code)
+                if answer.status_code == 429:
+                    self._pace.slower(round_)
+                else:
+                    self._pace.faster()
             except TimeoutError:
                 raise httpx.ReadTimeout(f"no whole answer in {self._limit:g} s") from None
             finally:

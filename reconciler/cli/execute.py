@@ -55,7 +55,6 @@ class Want:
     staged: bool = False
     checks: bool = True
     send_secrets: bool = False
-    listing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +107,7 @@ async def make_plan(
         warnings += (f"not checked whether they changed, {unchecked}",)
     plan, lives = await refresh(
         api, kinds(), FINDERS, state, resources, scope, secrets,
-        now=SystemClock().now() // 1000, destroy=want.destroy, read=want.read, staged=want.staged, listing=want.listing,
+        now=SystemClock().now() // 1000, destroy=want.destroy, read=want.read, staged=want.staged,
     )  # fmt: skip
     if want.checks and want.read and not plan.objections:
         plan = await ask(api, kinds(), plan)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
 from reconciler.core import graph
@@ -33,12 +33,13 @@ def believed(entry: Entry) -> Live:
 
 
 async def observe(
-    api: Api, kinds: Kinds, state: State, addresses: Iterable[str], *, listing: bool = False
-) -> dict[str, Live | None]:
-    """Return the live object of every entry among `addresses`, None for one that is gone.
+    api: Api, kinds: Kinds, state: State, addresses: Iterable[str], *, fresh: Collection[str] = ()
+) -> tuple[dict[str, Live | None], Collection[str]]:
+    """Return the live object of every entry among `addresses`, None for one that is gone; and which a list told of.
 
-    With `listing` a kind of many entries is paged through first, and only what has another etag than the one we know
-    is read: lists may lag behind, so that a change of the last seconds may not be seen.
+    A kind of many entries is paged through first, where that takes fewer requests, and only what has another etag than
+    the one we know is read by itself: lists may lag behind, so that a change of the last seconds may not be seen.
+    What is `fresh` is always read by itself.
 
     A kind with versions is read after its users: while the version they are pinned to is the one we applied,
     nothing can have changed and nothing is read.
@@ -48,9 +49,8 @@ async def observe(
     constant = {name: believed(entry) for name, entry in there.items() if name not in wanted}
     users = graph.reversed_edges({name: entry.dependencies for name, entry in state.resources.items()})
     plain = {name: entry for name, entry in wanted.items() if not _has_versions(kinds, entry)}
-    lives: dict[str, Live | None] = {}
-    if listing:
-        lives |= await _unchanged(api, kinds, plain)
+    listed = await _unchanged(api, kinds, {name: entry for name, entry in plain.items() if name not in fresh})
+    lives = dict(listed)
     left = {name: entry for name, entry in plain.items() if name not in lives}
     there_now = await together(*(read(api, kinds[entry.kind], entry.id) for entry in left.values()))
     lives |= dict(zip(left, there_now, strict=True))
@@ -64,11 +64,12 @@ async def observe(
 
     rest = {name: entry for name, entry in wanted.items() if name not in plain}
     found = await together(*(pinned(name, entry) for name, entry in rest.items()))
-    return {**constant, **lives, **dict(zip(rest, found, strict=True))}
+    return {**constant, **lives, **dict(zip(rest, found, strict=True))}, listed.keys()
 
 
 _MANY = 25
-"""Entries of one kind from which on lists are worth a try; a page holds a hundred."""
+_TRIES = 3
+"""Entries of one kind from which on lists are worth a try, a page holds a hundred; and how many pages that try has."""
 
 
 async def _unchanged(api: Api, kinds: Kinds, entries: Mapping[str, Entry]) -> dict[str, Live | None]:
@@ -80,13 +81,14 @@ async def _unchanged(api: Api, kinds: Kinds, entries: Mapping[str, Entry]) -> di
 
     async def look(kind: Kind, wanted: dict[str, str]) -> dict[str, Live | None]:
         found: dict[str, Live | None] = {}
-        call, pages = kind.browse(None), 0
-        # others may have many more objects: a list that costs more calls than it saves is given up
-        while call is not None and wanted and pages < max(1, len(wanted) // 2):
+        call, pages, seen = kind.browse(None), 0, 0
+        # others may have many more objects: a list that shows less than one of ours a page costs more than it saves
+        while call is not None and wanted and (pages < _TRIES or seen >= pages):
             reply = await api.send(call)
             pages += 1
             for live in kind.found(reply):
                 name = wanted.pop(live.id, None)
+                seen += name is not None
                 if name is not None and live.etag == entries[name].etag:
                     found[name] = live
             call = kind.browse(reply)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 
 from reconciler.core.kind import Finders, Kinds
 from reconciler.core.plan import Plan
@@ -31,23 +32,32 @@ async def refresh(
     destroy: bool = False,
     read: bool = True,
     staged: bool = False,
-    listing: bool = False,
 ) -> tuple[Plan, Lives]:
     """Return the plan for `resources` and what was read for it; without `read` the state is taken for live.
 
-    `listing` reads lists where that takes fewer calls. `staged` makes new objects drafts, or disabled, until all are
+    Lists are read where that takes fewer calls, but what the plan touches is read by itself: the etag of a change is
+    that of a GET of the object (design: If-Match). `staged` makes new objects drafts, or disabled, until all are
     there. `now` is the time in seconds since the epoch.
     """
     wanted = set(scope) | set(resources)
+    listed: Collection[str] = ()
     if read:
-        found, lives = await together(
-            look_up(api, finders, resources), observe(api, kinds, state, wanted, listing=listing)
-        )
+        found, (lives, listed) = await together(look_up(api, finders, resources), observe(api, kinds, state, wanted))
     else:
         found = await look_up(api, finders, resources)
         lives = {name: believed(entry) for name in wanted if (entry := state.resources.get(name)) and entry.id}
     world = World(found, state, lives, kinds, secrets.changed, tuple(scope), destroy, now, staged)
-    return plan(world), lives
+    made = plan(world)
+    touched = [change.address for change in made.effective if change.address in listed]
+    again, _ = await observe(api, kinds, state, touched, fresh=touched)
+    if all(_same(again[name], lives[name]) for name in touched):
+        return made, lives
+    lives = {**lives, **again}
+    return plan(replace(world, lives=lives)), lives
+
+
+def _same(one: Live | None, other: Live | None) -> bool:
+    return one is not None and other is not None and (one.etag, one.body) == (other.etag, other.body)
 
 
 async def refresh_saved(api: Api, kinds: Kinds, state: State, saved: Plan) -> Lives:
@@ -62,7 +72,8 @@ async def refresh_saved(api: Api, kinds: Kinds, state: State, saved: Plan) -> Li
             )
         )
     touched = [change for change in saved.effective if change.ident and not change.deposed]
-    lives = await observe(api, kinds, state, {change.address for change in saved.changes})
+    every = {change.address for change in saved.changes}
+    lives, _ = await observe(api, kinds, state, every, fresh={change.address for change in touched})
     problems = []
     for change in touched:
         live = lives.get(change.address)
