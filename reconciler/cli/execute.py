@@ -19,6 +19,7 @@ from reconciler.cli.formats import shown_as
 from reconciler.cli.output import Progress, confirm, say
 from reconciler.cli.platform import Place, SystemClock
 from reconciler.cli.policing import policed
+from reconciler.cli.process import hold, keeping_all
 from reconciler.cli.wiring import Session, in_memory
 from reconciler.core import codec, guards
 from reconciler.core.plan import Action, Plan
@@ -27,7 +28,7 @@ from reconciler.core.resource import Resource
 from reconciler.core.selection import Selection, narrowed
 from reconciler.core.state import Record, State
 from reconciler.core.steps import steps
-from reconciler.core.values import Secret, leaves
+from reconciler.core.values import Secret, leaves, of_kind
 from reconciler.engine.apply import Outcome, Run
 from reconciler.engine.questions import ask
 from reconciler.engine.rebuild import twins
@@ -100,8 +101,8 @@ async def make_plan(
         resources, scope = narrowed(want.selection, resources, scope, state)
     warnings = tuple(str(problem) for problem in project.warnings)
     # a plan needs values only of what was sent before: to see whether it changed
-    compared = [item.body for name, item in resources.items() if name in state.resources]
-    held = [leaf for body in compared for _, leaf in leaves(body) if isinstance(leaf, Secret)]
+    compared = [item.body for name, item in resources.items() if item.sensitive and name in state.resources]
+    held = [leaf for body in compared for leaf in of_kind(body, Secret)]
     unchecked = secrets.unanswered(held)
     if unchecked:
         warnings += (f"not checked whether they changed, {unchecked}",)
@@ -174,7 +175,8 @@ async def planned(
     """
     project = project or session.manifests()
     async with session.platform() as (api, place, _):
-        state = session.check(session.store().read(), place)
+        with keeping_all():
+            state = session.check(session.store().read(), place)
         secrets = session.secret_store(state)
         _, state = await prepare(session, api, place, want, state)
         plan, lives = await make_plan(session, api, project, state, secrets, want)
@@ -299,8 +301,16 @@ def run(coroutine: Any) -> Any:
     """Run an async command to its end; an error inside a task group is raised as itself. SIGTERM is as Ctrl-C."""
     in_main = threading.current_thread() is threading.main_thread()
     before = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT)) if in_main else None
+    results: list[Any] = []
+
+    async def kept() -> None:
+        # asyncio writes what its task returned into a text at the end, a whole plan too: so it returns nothing
+        results.append(await coroutine)
+        hold(results)
+
     try:
-        return asyncio.run(coroutine)
+        asyncio.run(kept())
+        return results[0]
     except asyncio.CancelledError:
         raise click.Abort from None
     except BaseExceptionGroup as group:

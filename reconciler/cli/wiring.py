@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from reconciler.catalog import shipped
 from reconciler.cli.options import given
 from reconciler.cli.platform import EMULATOR, Place, Platform, chosen_url
-from reconciler.cli.process import keeping_all
+from reconciler.cli.process import hold, keeping_all
 from reconciler.cli.settings import choose_environment, collect_variables, unused_variables
 from reconciler.core.fingerprint import Fingerprinter
 from reconciler.core.problems import ManifestError, Problem, StateError
@@ -74,6 +74,7 @@ class Session:
                 environments=self.project.environments,
                 skip=[self.state_dir],
             )
+        hold(found)
         found.problems += unused_variables(
             self.project, self.project_document, self.environment, self.settings, self.told, self.told_in,
             found.used_variables,

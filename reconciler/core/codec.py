@@ -7,7 +7,7 @@ template, never a value) and `$reconciler/fingerprint`.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from reconciler.core.diff import FieldChange
@@ -23,6 +23,7 @@ Json = dict[str, Any]
 PLAN_FORMAT = "reconciler-plan"
 PLAN_VERSION = 1
 
+_MARK = "$reconciler/"
 _REF, _SECRET, _PRINT, _MISSING = (
     "$reconciler/ref",
     "$reconciler/secret",
@@ -33,51 +34,63 @@ _REF, _SECRET, _PRINT, _MISSING = (
 
 def encode(tree: Tree) -> Tree:
     """Return `tree` as plain JSON. Raises `ReconcilerError` for a literal secret, which must rest nowhere."""
+    return transform(tree, leaf_json)
 
-    def leaf(value: Tree) -> Tree:
-        if isinstance(value, Ref):
-            return {_REF: [value.address, value.field]}
-        if isinstance(value, Fingerprint):
-            return {_PRINT: value.digest}
-        if value is MISSING:
-            return {_MISSING: True}
-        if isinstance(value, Secret):
-            if value.literal:
-                raise ReconcilerError(
-                    Problem(
-                        "literal-secret",
-                        "a secret written out in a manifest cannot be saved in a file",
-                        "put it into a ${secret.NAME}, or apply without a saved plan",
-                    )
+
+def leaf_json(value: Tree) -> Tree:
+    """Return a leaf as plain JSON. Raises `ReconcilerError` for a literal secret."""
+    if isinstance(value, Ref):
+        return {_REF: [value.address, value.field]}
+    if isinstance(value, Fingerprint):
+        return {_PRINT: value.digest}
+    if value is MISSING:
+        return {_MISSING: True}
+    if isinstance(value, Secret):
+        if value.literal:
+            raise ReconcilerError(
+                Problem(
+                    "literal-secret",
+                    "a secret written out in a manifest cannot be saved in a file",
+                    "put it into a ${secret.NAME}, or apply without a saved plan",
                 )
-            return {_SECRET: value.template}
-        return value
-
-    return transform(tree, leaf)
+            )
+        return {_SECRET: value.template}
+    return value
 
 
 def decode(tree: Tree) -> Tree:
-    """Return the tree that `encode` wrote."""
-    if isinstance(tree, list):
-        return [decode(item) for item in tree]
-    if not isinstance(tree, dict):
-        return tree
-    if len(tree) == 1:
-        ((key, value),) = tree.items()
-        if key == _REF:
-            return Ref(*value)
-        if key == _PRINT:
-            return Fingerprint(value)
-        if key == _SECRET:
-            return Secret(value)
-        if key == _MISSING:
-            return MISSING
-    return {key: decode(value) for key, value in tree.items()}
+    """Return the tree that `encode` wrote. The containers of `tree` are used, not copied: a state may be large."""
+    if type(tree) is dict:
+        if len(tree) == 1:
+            ((key, value),) = tree.items()
+            if key.startswith(_MARK):
+                return _marked(key, value)
+        for key, value in tree.items():
+            if type(value) is dict or type(value) is list:
+                tree[key] = decode(value)
+    elif type(tree) is list:
+        for index, value in enumerate(tree):
+            if type(value) is dict or type(value) is list:
+                tree[index] = decode(value)
+    return tree
+
+
+def _marked(key: str, value: Tree) -> Tree:
+    if key == _REF:
+        return Ref(*value)
+    if key == _PRINT:
+        return Fingerprint(value)
+    if key == _SECRET:
+        return Secret(value)
+    return MISSING if key == _MISSING else {key: decode(value)}
 
 
 # -- state -------------------------------------------------------------------------------------------------------
-def entry_json(entry: Entry) -> Json:
-    """Return an entry as it stands in the state file; optional members only where they say something."""
+def entry_json(entry: Entry, encode: Callable[[Tree], Tree] = encode) -> Json:
+    """Return an entry as it stands in the state file; optional members only where they say something.
+
+    A writer that sees to leaves itself (`leaf_json`) passes another `encode`, which need not copy.
+    """
     data: Json = {
         "kind": entry.kind,
         "id": entry.id,
@@ -138,7 +151,7 @@ def pending_of(data: Json) -> Pending:
     return Pending(**values)
 
 
-def state_json(state: State) -> Json:
+def state_json(state: State, encode: Callable[[Tree], Tree] = encode) -> Json:
     """Return the state file's content (design: version, lineage, serial, environment, platform, …)."""
     return {
         "version": VERSION,
@@ -148,7 +161,7 @@ def state_json(state: State) -> Json:
         "platform": state.platform,
         "organization": state.organization,
         "sandbox": state.sandbox,
-        "resources": {address: entry_json(entry) for address, entry in state.resources.items()},
+        "resources": {address: entry_json(entry, encode) for address, entry in state.resources.items()},
         "pending": {address: pending_json(item) for address, item in state.pending.items()},
     }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from reconciler.core.compare import covers
+from reconciler.core.compare import covers, plainly
 from reconciler.core.diff import FieldChange, at_path, compare
 from reconciler.core.plan import Drift, DriftField
 from reconciler.core.values import MISSING, Fingerprint, Path, Ref, Tree, matches
@@ -23,6 +23,8 @@ def drift_of(world: World, address: str) -> Drift | None:
     if live.body is entry.applied:
         return None  # a pinned version cannot have changed
     kind = world.kinds[entry.kind]
+    if plainly(kind.canonical(live.body), kind.canonical(entry.applied)):
+        return None
     resource = world.resources.get(address)
     desired = MISSING if resource is None else kind.canonical(resource.body)
     applied = kind.canonical(entry.applied)

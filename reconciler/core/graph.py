@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
 
 Edges = Mapping[str, Iterable[str]]
@@ -14,19 +14,35 @@ def order(edges: Edges) -> list[str]:
 
     Raises `graphlib.CycleError`; `cycle` names one without raising.
     """
-    sorter = TopologicalSorter({node: set(needs) for node, needs in edges.items()})
-    sorter.prepare()
-    result: list[str] = []
-    while sorter.is_active():
-        ready = sorted(sorter.get_ready())
-        result.extend(ready)
-        sorter.done(*ready)
+    result = [node for level in _levels(edges) for node in sorted(level)]
+    if not edges.keys() <= set(result):
+        TopologicalSorter(edges).prepare()  # raises, and names the circle
     return result
+
+
+def _levels(edges: Edges) -> Iterator[list[str]]:
+    """Yield the nodes that are free once all before them are there; none of those that lie in a circle."""
+    missing = {node: len(set(needs)) for node, needs in edges.items()}
+    users: dict[str, list[str]] = {}
+    for node, needs in edges.items():
+        for need in set(needs):
+            users.setdefault(need, []).append(node)
+    level = [node for node, count in missing.items() if not count]
+    level += [need for need in users if need not in missing]
+    while level:
+        yield level
+        following = []
+        for node in level:
+            for user in users.get(node, ()):
+                missing[user] -= 1
+                if not missing[user]:
+                    following.append(user)
+        level = following
 
 
 def cycle(edges: Edges) -> list[str] | None:
     """Return one cycle as a path that ends where it began, or None when there is none."""
-    if not _has_cycle(edges):
+    if edges.keys() <= {node for level in _levels(edges) for node in level}:
         return None
     try:
         TopologicalSorter({node: set(needs) for node, needs in edges.items()}).prepare()
@@ -34,23 +50,6 @@ def cycle(edges: Edges) -> list[str] | None:
         # graphlib walks from a node to what needs it; people read "needs", so turn it round
         return list(reversed(error.args[1]))
     return None
-
-
-def _has_cycle(edges: Edges) -> bool:
-    """Tell whether some nodes never become free of needs; to name them is slower, and seldom needed."""
-    open_needs = {node: len(set(needs)) for node, needs in edges.items()}
-    users: dict[str, list[str]] = {}
-    for node, needs in edges.items():
-        for need in set(needs):
-            users.setdefault(need, []).append(node)
-    free = [node for node, count in open_needs.items() if not count]
-    free += [need for need in users if need not in open_needs]
-    for node in free:  # grows while it is walked
-        for user in users.get(node, ()):
-            open_needs[user] -= 1
-            if not open_needs[user]:
-                free.append(user)
-    return any(open_needs.values())
 
 
 def with_needs(nodes: Iterable[str], edges: Edges) -> set[str]:

@@ -95,6 +95,8 @@ class Kind(ABC):
     """Whether the platform refuses a second object of the same name."""
     part: ClassVar[bool] = False
     """Whether the object has no use without the one it is a part of (`Resource.part_of`)."""
+    by_age: ClassVar[tuple[str, str] | None] = None
+    """How a list is asked for from its oldest object on, and from its newest."""
     late: ClassVar[tuple[str, ...]] = ()
     """Top-level fields that can be set only when the object's own parts (`Resource.part_of`) are there."""
 
@@ -127,12 +129,12 @@ class Kind(ABC):
         None where the platform has no such list: then one whose create got no answer is made again.
         """
 
-    def browse(self, after: Reply | None) -> Call | None:
+    def browse(self, after: Reply | None, order: str = "") -> Call | None:
         """Return the call for the first page of all objects, or for the page after one; None when there is none.
 
-        Asked when the platform refuses to filter a `search`.
+        `order` is one of `by_age`, or left to the platform.
         """
-        del after
+        del after, order
         return None
 
     @abstractmethod

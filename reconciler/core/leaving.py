@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from reconciler.core import graph
 from reconciler.core.plan import Action, Change
@@ -19,6 +19,8 @@ _NOT_IN_PASSING = (
 def leaving(world: World) -> tuple[list[Change], list[Problem]]:
     """Return the deletes and forgets in order, and what the platform would refuse of them."""
     entries = world.state.resources
+    if all(name in world.resources and not entries[name].deposed for name in world.scope):
+        return [], []
     edges = {
         address: [need for need in entries[address].dependencies if need in entries]
         for address in world.scope
@@ -27,8 +29,9 @@ def leaving(world: World) -> tuple[list[Change], list[Problem]]:
     for needs in list(edges.values()):
         for need in needs:
             edges.setdefault(need, [])
-    ordered = [name for name in reversed(graph.order(edges)) if name in world.scope]
-    gone = [name for name in ordered if entries[name].id and name not in world.resources]
+    scope = set(world.scope)
+    ordered = [name for name in reversed(graph.order(edges)) if name in scope]
+    gone = dict.fromkeys(name for name in ordered if entries[name].id and name not in world.resources)
     kept = _kept(world, gone)
     changes: list[Change] = []
     problems: list[Problem] = []
@@ -47,7 +50,7 @@ def _body(world: World, address: str) -> Tree:
     return live.body if live is not None else world.state.resources[address].applied
 
 
-def _kept(world: World, gone: list[str]) -> Mapping[str, str]:
+def _kept(world: World, gone: Collection[str]) -> Mapping[str, str]:
     """Return why each of `gone` is forgotten instead of deleted: by itself, or because what stays needs it."""
     entries = world.state.resources
     kept: dict[str, str] = {}
@@ -97,7 +100,7 @@ def _leave(world: World, address: str, entry: Entry, kept: str | None) -> Change
     )
 
 
-def _refusals(world: World, address: str, entry: Entry, gone: list[str]) -> list[Problem]:
+def _refusals(world: World, address: str, entry: Entry, gone: Collection[str]) -> list[Problem]:
     staying = [need for need in entry.dependencies if need not in gone and need in world.state.resources]
     needs = [_body(world, need) for need in staying]
     why = world.kinds[entry.kind].clings(_body(world, address), needs)

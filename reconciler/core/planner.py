@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from reconciler.core import graph
-from reconciler.core.compare import covers
+from reconciler.core.compare import covers, plainly
 from reconciler.core.diff import Delta, FieldChange, compare
 from reconciler.core.drift import drift_of
 from reconciler.core.kind import Kind, Rules
@@ -51,6 +51,7 @@ class _Pass:
     objections: list[Problem] = field(default_factory=list)
     cautions: list[str] = field(default_factory=list)
     objected: set[str] = field(default_factory=set)
+    needed: set[str] = field(default_factory=set)
 
 
 def plan(world: World) -> Plan:
@@ -114,6 +115,7 @@ def _walk(world: World, forced: dict[str, str]) -> _Pass:
         address: [need for need in resource.dependencies if need in world.resources]
         for address, resource in world.resources.items()
     }
+    walk.needed = {need for needs in edges.values() for need in needs}
     for address in graph.order(edges):
         change = _change(walk, world.resources[address])
         walk.changes.append(change)
@@ -126,7 +128,13 @@ def _change(walk: _Pass, resource: Resource) -> Change:
     world, address = walk.world, resource.address
     kind = world.kinds[resource.kind]
     entry = world.state.resources.get(address)
-    desired = resolve(resource.body, walk.known)
+    live = world.lives.get(address)
+    desired = resolve(resource.body, walk.known) if resource.dependencies else resource.body
+    if entry is not None and live is not None:
+        there = (entry, desired, live)
+        if address not in walk.forced and _untouched(kind, resource, *there):
+            _note_known(walk, kind, address, live, changed=False)
+            return _still(resource, *there)
     base = Change(
         address=address,
         kind=resource.kind,
@@ -143,7 +151,6 @@ def _change(walk: _Pass, resource: Resource) -> Change:
         shared=resource.shared,
         sensitive=resource.sensitive,
     )
-    live = world.lives.get(address)
     if entry is None or not entry.id or live is None:
         if entry is not None and entry.id:
             base = replace(base, reason=f"deleted outside (was {entry.id})")
@@ -179,6 +186,44 @@ def _change(walk: _Pass, resource: Resource) -> Change:
         reason=_reason(delta.fields),
         patch=tuple(step for call in calls for step in kind.described(call)),
         calls=calls,
+    )
+
+
+def _untouched(kind: Kind, resource: Resource, entry: Entry, desired: Tree, live: Live) -> bool:
+    """Tell at a glance that manifest, state and platform say the same; no is no proof of the contrary."""
+    if entry.kind != resource.kind or not entry.id or entry.applied != desired:
+        return False
+    return live.body is entry.applied or plainly(kind.canonical(live.body), kind.canonical(desired))
+
+
+def _still(resource: Resource, entry: Entry, desired: Tree, live: Live) -> Change:
+    """Return the no-op of an object that is untouched."""
+    return Change(
+        address=resource.address,
+        kind=resource.kind,
+        action=Action.NOOP,
+        reason="unchanged",
+        ident=live.id,
+        etag=live.etag,
+        desired=desired,
+        dependencies=resource.dependencies,
+        file=resource.file,
+        protect=resource.protect,
+        allow_data_loss=resource.allow_data_loss,
+        labels=resource.labels,
+        ignore=resource.ignore,
+        shared=resource.shared,
+        sensitive=resource.sensitive,
+        adopt=_stale(entry, resource, live),
+    )
+
+
+def _stale(entry: Entry, wanted: Change | Resource, live: Live) -> bool:
+    """Tell whether the state has something about an entry to learn besides its body."""
+    return (
+        (entry.file, entry.protect, entry.dependencies) != (wanted.file, wanted.protect, wanted.dependencies)
+        or (entry.allow_data_loss, entry.labels) != (wanted.allow_data_loss, wanted.labels)
+        or entry.outputs != dict(live.outputs)
     )
 
 
@@ -288,12 +333,7 @@ def _delta(
 
 def _noop(base: Change, entry: Entry, live: Live, delta: Delta) -> Change:
     """A no-op may still have something for the state: a new file, protection or way of saying the same."""
-    stale = (
-        (entry.file, entry.protect, entry.dependencies) != (base.file, base.protect, base.dependencies)
-        or (entry.allow_data_loss, entry.labels) != (base.allow_data_loss, base.labels)
-        or entry.outputs != dict(live.outputs)
-        or not _said_the_same(entry.applied, without_nulls(base.desired))
-    )
+    stale = _stale(entry, base, live) or not _said_the_same(entry.applied, without_nulls(base.desired))
     return replace(
         base,
         action=Action.NOOP,
@@ -316,6 +356,8 @@ def _said_the_same(applied: Tree, desired: Tree) -> bool:
 
 
 def _note_known(walk: _Pass, kind: Kind, address: str, live: Live, *, changed: bool) -> None:
+    if address not in walk.needed:
+        return
     if not (changed and kind.constant):
         walk.known[Ref(address, "id")] = live.id
     if not changed:

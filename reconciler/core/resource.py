@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from reconciler.core.values import Tree, refs
+from reconciler.core.values import Lookup, Ref, Tree, of_kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +38,15 @@ class Resource:
     labels: Mapping[str, str] = field(default_factory=dict)
     dependencies: tuple[str, ...] = field(init=False, compare=False)
     """The addresses that must exist first, sorted."""
+    lookups: tuple[Lookup, ...] = field(init=False, compare=False)
+    """What has to be looked up by name."""
 
     def __post_init__(self) -> None:
         # asked for again and again, so found once
-        object.__setattr__(self, "dependencies", tuple(sorted({ref.address for ref in refs(self.body)})))
+        late = of_kind(self.body, Ref, Lookup)
+        needs = {leaf.address for leaf in late if isinstance(leaf, Ref)} if late else ()
+        object.__setattr__(self, "dependencies", tuple(sorted(needs)))
+        object.__setattr__(self, "lookups", tuple(leaf for leaf in late if isinstance(leaf, Lookup)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -170,28 +170,32 @@ def transform(tree: Tree, change: Callable[[Tree], Tree]) -> Tree:
 
 def refs(tree: Tree) -> set[Ref]:
     """Return every `Ref` in `tree`."""
-    found: set[Ref] = set()
-    _add_refs([tree], found)
-    return found
-
-
-def _add_refs(items: Iterable[Tree], found: set[Ref]) -> None:
-    # every body goes through here, and most of a body is text: the paths that `leaves` gives would cost more
-    for item in items:
-        kind = type(item)
-        if kind is str:
-            continue
-        if kind is dict:
-            _add_refs(item.values(), found)
-        elif kind is list:
-            _add_refs(item, found)
-        elif kind is Ref:
-            found.add(item)
+    return set(of_kind(tree, Ref))
 
 
 def secrets(tree: Tree) -> set[Secret]:
     """Return every `Secret` in `tree`."""
-    return {leaf for _, leaf in leaves(tree) if isinstance(leaf, Secret)}
+    return set(of_kind(tree, Secret))
+
+
+def of_kind(tree: Tree, *kinds: type) -> list[Tree]:
+    """Return every leaf of just these kinds, in no order: of many bodies, where `leaves` with its paths costs more."""
+    found: list[Tree] = []
+    _gather((tree,), kinds, found)
+    return found
+
+
+def _gather(items: Iterable[Tree], kinds: tuple[type, ...], found: list[Tree]) -> None:
+    for item in items:
+        here = type(item)
+        if here is str:
+            continue  # most leaves of most bodies
+        if here is dict:
+            _gather(item.values(), kinds, found)
+        elif here is list:
+            _gather(item, kinds, found)
+        elif here in kinds:
+            found.append(item)
 
 
 def resolve(tree: Tree, known: Mapping[Ref, Tree]) -> Tree:

@@ -16,7 +16,16 @@ Condition = tuple[str, Sequence[Any]]
 """A piece of SQL over the table `objects`, and its values."""
 
 _VERSION = 2
-_INDEXED = ("connectionSpec.id", "flowSpec.id", "baseConnectionId", "flowId", "state", "schemaRef.id", "audienceId")
+_INDEXED = (
+    "createdAt",
+    "connectionSpec.id",
+    "flowSpec.id",
+    "baseConnectionId",
+    "flowId",
+    "state",
+    "schemaRef.id",
+    "audienceId",
+)
 _SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS objects (
     number  INTEGER PRIMARY KEY,

@@ -10,7 +10,8 @@ from reconciler.core.kind import Finder, Finders, Kind, Kinds, Row
 from reconciler.core.problems import ApiError, ManifestError, Problem
 from reconciler.core.resource import Live, Resource
 from reconciler.core.state import Entry, State
-from reconciler.core.values import Lookup, Tree, leaves, transform
+from reconciler.core.values import Lookup, Tree, transform
+from reconciler.engine.listing import unchanged
 from reconciler.engine.ports import Api
 from reconciler.engine.together import together
 
@@ -49,7 +50,7 @@ async def observe(
     constant = {name: believed(entry) for name, entry in there.items() if name not in wanted}
     users = graph.reversed_edges({name: entry.dependencies for name, entry in state.resources.items()})
     plain = {name: entry for name, entry in wanted.items() if not _has_versions(kinds, entry)}
-    listed = await _unchanged(api, kinds, {name: entry for name, entry in plain.items() if name not in fresh})
+    listed = await unchanged(api, kinds, {name: entry for name, entry in plain.items() if name not in fresh})
     lives = dict(listed)
     left = {name: entry for name, entry in plain.items() if name not in lives}
     there_now = await together(*(read(api, kinds[entry.kind], entry.id) for entry in left.values()))
@@ -67,55 +68,18 @@ async def observe(
     return {**constant, **lives, **dict(zip(rest, found, strict=True))}, listed.keys()
 
 
-_MANY = 25
-_TRIES = 3
-"""Entries of one kind from which on lists are worth a try, a page holds a hundred; and how many pages that try has."""
-
-
-async def _unchanged(api: Api, kinds: Kinds, entries: Mapping[str, Entry]) -> dict[str, Live | None]:
-    """Return those of `entries` that a list shows with the etag we know: they are as the list says."""
-    by_kind: dict[str, dict[str, str]] = {}
-    for name, entry in entries.items():
-        if entry.etag is not None:
-            by_kind.setdefault(entry.kind, {})[entry.id] = name
-
-    async def look(kind: Kind, wanted: dict[str, str]) -> dict[str, Live | None]:
-        found: dict[str, Live | None] = {}
-        call, pages, seen = kind.browse(None), 0, 0
-        # others may have many more objects: a list that shows less than one of ours a page costs more than it saves
-        while call is not None and wanted and (pages < _TRIES or seen >= pages):
-            reply = await api.send(call)
-            pages += 1
-            for live in kind.found(reply):
-                name = wanted.pop(live.id, None)
-                seen += name is not None
-                if name is not None and live.etag == entries[name].etag:
-                    found[name] = live
-            call = kind.browse(reply)
-        return found
-
-    many = [(kinds[kind], names) for kind, names in by_kind.items() if len(names) >= _MANY]
-    parts = await together(*(look(kind, names) for kind, names in many if kind.browse(None) is not None))
-    return {name: live for part in parts for name, live in part.items()}
-
-
 def _has_versions(kinds: Kinds, entry: Entry) -> bool:
     return type(kinds[entry.kind]).pinned is not Kind.pinned
 
 
-async def look_up(api: Api, finders: Finders, resources: Mapping[str, Resource]) -> dict[str, Resource]:
+async def look_up(api: Api, finders: Finders, resources: Mapping[str, Resource]) -> Mapping[str, Resource]:
     """Return `resources` with every look-up by name replaced by the one id it finds.
 
     Raises `ManifestError` with a finding for each name that matches nothing, or more than one object.
     """
-    wanted = {
-        leaf: resource.address
-        for resource in resources.values()
-        for _, leaf in leaves(resource.body)
-        if isinstance(leaf, Lookup)
-    }
+    wanted = {leaf: resource.address for resource in resources.values() for leaf in resource.lookups}
     if not wanted:
-        return dict(resources)
+        return resources
     answers = await together(*(_matches(api, finders[item.kind], item.name) for item in wanted))
     found: dict[Lookup, str] = {}
     problems = []
@@ -131,7 +95,9 @@ async def look_up(api: Api, finders: Finders, resources: Mapping[str, Resource])
     if problems:
         raise ManifestError(problems)
     return {
-        address: replace(
+        address: resource
+        if not resource.lookups
+        else replace(
             resource,
             body=transform(resource.body, lambda leaf: found[leaf] if isinstance(leaf, Lookup) else leaf),
         )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from reconciler.core.kind import Finders, Kinds
 from reconciler.core.plan import Plan
 from reconciler.core.planner import plan
-from reconciler.core.problems import Problem, StaleError
+from reconciler.core.problems import Problem, ReconcilerError, StaleError
 from reconciler.core.resource import Live, Resource
 from reconciler.core.state import State
 from reconciler.core.world import World
@@ -40,13 +41,16 @@ async def refresh(
     there. `now` is the time in seconds since the epoch.
     """
     wanted = set(scope) | set(resources)
-    listed: Collection[str] = ()
-    if read:
-        found, (lives, listed) = await together(look_up(api, finders, resources), observe(api, kinds, state, wanted))
-    else:
-        found = await look_up(api, finders, resources)
-        lives = {name: believed(entry) for name in wanted if (entry := state.resources.get(name)) and entry.id}
-    world = World(found, state, lives, kinds, secrets.changed, tuple(scope), destroy, now, staged)
+    there = {name: believed(entry) for name in wanted if (entry := state.resources.get(name)) and entry.id}
+    world = World(resources, state, there, kinds, secrets.changed, tuple(scope), destroy, now, staged)
+    if not read:
+        return plan(replace(world, resources=await look_up(api, finders, resources))), there
+    guess, found, (lives, listed) = await together(
+        _guess(world), look_up(api, finders, resources), observe(api, kinds, state, wanted)
+    )
+    if guess is not None and found is resources and all(_same(lives[name], live) for name, live in there.items()):
+        return guess, lives
+    world = replace(world, resources=found, lives=lives)
     made = plan(world)
     touched = [change.address for change in made.effective if change.address in listed]
     again, _ = await observe(api, kinds, state, touched, fresh=touched)
@@ -54,6 +58,23 @@ async def refresh(
         return made, lives
     lives = {**lives, **again}
     return plan(replace(world, lives=lives)), lives
+
+
+_LARGE = 1000
+
+
+async def _guess(world: World) -> Plan | None:
+    """Return the plan if nothing changed outside, made while the lists come in; None where that is not worth it.
+
+    Most runs over a great many objects find them as they were: then it is the plan, and nobody has to wait for it.
+    """
+    if len(world.lives) < _LARGE:
+        return None
+    try:
+        guess = await asyncio.to_thread(plan, world)
+    except ReconcilerError:
+        return None  # what is really there decides
+    return None if guess.effective else guess
 
 
 def _same(one: Live | None, other: Live | None) -> bool:

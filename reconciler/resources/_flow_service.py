@@ -50,14 +50,17 @@ class FlowServiceKind(Kind):
         name = str(body.get("name", "")).replace('"', '\\"')
         return Call("GET", f"{BASE}/{self.collection}", query=(("property", f'name=="{name}"'), ("limit", "100")))
 
-    def browse(self, after: Reply | None) -> Call | None:
+    by_age = ("createdAt", "-createdAt")  # flow-service.yaml, parameters `property` and `orderby`
+
+    def browse(self, after: Reply | None, order: str = "") -> Call | None:
         """Pages follow the token in `_links.next.href`; only some kinds document a filter by name (api-facts 2.4)."""
         path = f"{BASE}/{self.collection}"
+        asked = (("limit", "100"), *((("orderby", order),) if order else ()))
         if after is None:
-            return Call("GET", path, query=(("limit", "100"),))
+            return Call("GET", path, query=asked)
         href = ((after.body.get("_links") or {}).get("next") or {}).get("href") or ""
         tokens = parse_qs(urlsplit(href).query).get("continuationToken")
-        return Call("GET", path, query=(("limit", "100"), ("continuationToken", tokens[0]))) if tokens else None
+        return Call("GET", path, query=(*asked, ("continuationToken", tokens[0]))) if tokens else None
 
     def found(self, reply: Reply) -> Sequence[Live]:
         items = reply.body.get("items", []) if isinstance(reply.body, dict) else []

@@ -12,12 +12,15 @@ import dataclasses
 import errno
 import json
 import os
+import re
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from reconciler.core.codec import record_json, record_of, state_json, state_of, too_new
+import orjson
+
+from reconciler.core.codec import leaf_json, record_json, record_of, state_json, state_of, too_new
 from reconciler.core.migrations import migrate_record
 from reconciler.core.problems import Problem, StateError
 from reconciler.core.state import VERSION, Record, State, fold
@@ -53,7 +56,7 @@ class LocalStore:
 
     def _read_file(self) -> State | None:
         try:
-            text = self.path.read_text(encoding="utf-8")
+            content = self.path.read_bytes()
         except FileNotFoundError:
             if self._journal.exists() and self._journal.stat().st_size:
                 raise StateError(
@@ -64,10 +67,10 @@ class LocalStore:
                     )
                 ) from None
             return None
-        except (OSError, UnicodeDecodeError) as error:
+        except OSError as error:
             raise StateError(Problem("state-unreadable", f"{self.path} cannot be read: {error}")) from None
         try:
-            data = json.loads(text)
+            data = _parsed(content)
         except ValueError as error:
             raise StateError(
                 Problem(
@@ -265,10 +268,10 @@ class LocalStore:
 
     def _write(self, state: State) -> None:
         """Replace the file: temporary file, fsync, rename; the previous one stays as `.backup`."""
-        text = json.dumps(state_json(state), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+        data = _bytes_of(state)
         temporary = self.path.with_name(self.path.name + ".tmp")
-        with temporary.open("w", encoding="utf-8") as handle:
-            handle.write(text)
+        with temporary.open("wb") as handle:
+            handle.write(data)
             handle.flush()
             os.fsync(handle.fileno())
         if self.path.exists():
@@ -291,3 +294,20 @@ class LocalStore:
                 "free or fix the disk; what was done so far is in the journal and the next run goes on from it",
             )
         )
+
+
+_LONG = re.compile(rb"[0-9]{18}")
+_FORM = orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE | orjson.OPT_PASSTHROUGH_DATACLASS
+
+
+def _bytes_of(state: State) -> bytes:
+    """Return the file's content; the library for JSON of the language would hold it in millions of pieces."""
+    try:
+        return orjson.dumps(state_json(state, lambda tree: tree), default=leaf_json, option=_FORM)
+    except TypeError:  # numbers beyond 64 bits, texts that are no Unicode
+        return (json.dumps(state_json(state), indent=2, sort_keys=True) + "\n").encode()
+
+
+def _parsed(data: bytes) -> Any:
+    """Return the content of a file; numbers that orjson would round are read exactly. Raises ValueError."""
+    return json.loads(data) if _LONG.search(data) else orjson.loads(data)

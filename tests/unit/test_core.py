@@ -210,6 +210,7 @@ HOMES = {
     "keyring": {"secrets"},
     "deepdiff": {"render"},
     "jmespath": {"core"},
+    "orjson": {"stores"},
     "ruamel": {"manifests"},
     "jsonpatch": {"emulator"},
     "pydantic": {"manifests", "resources"},

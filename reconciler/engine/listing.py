@@ -1,0 +1,93 @@
+"""Reads objects by paged lists, where that takes fewer requests than one each; from both ends, where they are many."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from reconciler.core.compare import plainly
+from reconciler.core.kind import Kind, Kinds
+from reconciler.core.problems import ApiError
+from reconciler.core.resource import Live
+from reconciler.core.state import Entry
+from reconciler.engine.ports import Api
+from reconciler.engine.together import together
+
+_MANY = 25
+_TRIES = 3
+"""Entries of one kind from which on lists are worth a try, a page holds a hundred; and how many pages that try has."""
+_BOTH_ENDS = 1000
+"""Entries of one kind from which on its list is read from both ends at once."""
+
+
+async def unchanged(api: Api, kinds: Kinds, entries: Mapping[str, Entry]) -> dict[str, Live | None]:
+    """Return those of `entries` that a list shows with the etag we know: they are as the list says."""
+    by_kind: dict[str, dict[str, str]] = {}
+    for name, entry in entries.items():
+        if entry.etag is not None:
+            by_kind.setdefault(entry.kind, {})[entry.id] = name
+    lists = [
+        _List(api, kinds[kind], entries, names)
+        for kind, names in by_kind.items()
+        if len(names) >= _MANY and kinds[kind].browse(None) is not None
+    ]
+    await together(*(item.read() for item in lists))
+    return {name: live for item in lists for name, live in item.found.items()}
+
+
+@dataclass(slots=True)
+class _List:
+    """The list of one kind: `wanted` names what is looked for by id, `met` are all ids that were seen."""
+
+    api: Api
+    kind: Kind
+    entries: Mapping[str, Entry]
+    wanted: dict[str, str]
+    found: dict[str, Live | None] = field(default_factory=dict)
+    met: set[str] = field(default_factory=set)
+
+    async def read(self) -> None:
+        """Find what is wanted, as far as the list shows it."""
+        ends = self.kind.by_age if len(self.wanted) >= _BOTH_ENDS else None
+        if ends is not None:
+            try:
+                await together(*(self._walk(order) for order in ends))
+            except ApiError as error:
+                if error.status != 400:
+                    raise
+            else:
+                return
+        self.met.clear()
+        await self._walk("")
+
+    async def _walk(self, order: str) -> None:
+        """Go through the pages from one end, until all is found or the walk from the other end has been here."""
+        pages = seen = 0
+        call = self.kind.browse(None, order)
+        coming = asyncio.ensure_future(self.api.send(call)) if call is not None else None
+        try:
+            while coming is not None:
+                page = await coming
+                pages += 1
+                items = self.kind.found(page)
+                over = not self.met.isdisjoint(live.id for live in items)
+                self.met.update(live.id for live in items)
+                ours = [(name, live) for live in items if (name := self.wanted.pop(live.id, None)) is not None]
+                seen += len(ours)
+                # others may have many more objects: a list with less than one of ours a page costs more than it saves
+                worth = bool(self.wanted) and not over and (pages < _TRIES or seen >= pages)
+                call = self.kind.browse(page, order) if worth else None
+                coming = asyncio.ensure_future(self.api.send(call)) if call is not None else None
+                for name, live in ours:  # while the next page is on its way
+                    if live.etag == self.entries[name].etag:
+                        self.found[name] = self._as_applied(self.entries[name], live)
+        finally:
+            if coming is not None:
+                coming.cancel()
+
+    def _as_applied(self, entry: Entry, live: Live) -> Live:
+        """Return the object with the body we know, where it shows just that: ten thousand need not be kept twice."""
+        if plainly(live.body, entry.applied):
+            return Live(live.id, entry.applied, live.etag, live.outputs)
+        return live
