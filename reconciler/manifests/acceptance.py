@@ -102,7 +102,7 @@ def _keys(item: Tree) -> set[str]:
 
 def _at(document: Document, path: Path) -> Tree:
     """Return what stands at `path` (from the document's root), overlays merged; None where nothing does."""
-    here: Tree = {"spec": document.spec}
+    here: Tree = {"spec": document.written()}
     for step in path:
         if isinstance(here, Mapping):
             here = here.get(step)

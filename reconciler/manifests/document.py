@@ -10,7 +10,7 @@ from typing import Any
 
 from reconciler.core.problems import Problem
 from reconciler.core.values import Path, Span, Tree
-from reconciler.manifests.yaml import Text
+from reconciler.manifests.yaml import Text, read
 
 API_VERSION = "reconciler/v1"
 NAME = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
@@ -21,7 +21,8 @@ ANNOTATIONS = ("reconciler/prevent-destroy", "reconciler/allow-data-loss", "reco
 class Document:
     """What an author wrote: `spec` is plain data, `file` is relative to the project root, with `/`.
 
-    `overlays` are the documents merged into it, the last on top: a value's place is where it was written last.
+    `overlays` are the documents merged into it, the last on top: a value's place is where it was written last. Of a
+    document that was loaded and expanded `spec` is empty; `written` has it.
     """
 
     kind: str
@@ -33,6 +34,13 @@ class Document:
     labels: Mapping[str, str] = field(default_factory=dict)
     annotations: Mapping[str, str] = field(default_factory=dict)
     overlays: tuple[Document, ...] = ()
+
+    def written(self) -> Any:
+        """Return the spec, overlays merged in."""
+        if self.overlays:
+            return self.spec
+        found = read(self.text)[self.index]
+        return found["spec"] if isinstance(found, dict) else {}
 
     def span(self, path: Path, *, key: bool = False) -> Span:
         """Return where the value at `path` (from the document's root) stands in its file."""

@@ -7,7 +7,7 @@ import importlib
 import os
 import pkgutil
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
@@ -155,6 +155,10 @@ def load(
     project.used_variables = scope.used
     _cross_check(project)
     project.inside = _inside(project, root, path)
+    # what became resources need not be kept as it was written, too; who wants it reads it again: `Document.written`
+    project.documents = {
+        name: item if item.overlays else replace(item, spec={}) for name, item in project.documents.items()
+    }
     return project
 
 

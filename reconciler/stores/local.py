@@ -79,6 +79,7 @@ class LocalStore:
                     f"restore it from {self.path}.backup or from git; nothing was changed",
                 )
             ) from None
+        del content  # a state may be large, and is here a second time
         return state_of(data, str(self.path))
 
     def _leftover(self, state: State) -> list[Record]:
@@ -296,7 +297,7 @@ class LocalStore:
         )
 
 
-_LONG = re.compile(rb"[0-9]{18}")
+_LONG = re.compile(rb"[\s:,\[]-?[0-9]{18}")
 _FORM = orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE | orjson.OPT_PASSTHROUGH_DATACLASS
 
 
