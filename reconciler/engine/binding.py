@@ -9,7 +9,7 @@ from reconciler.core.kind import Kind, Kinds
 from reconciler.core.problems import Problem, StateError
 from reconciler.core.resource import Live, Resource
 from reconciler.core.state import Entry, State
-from reconciler.core.values import Ref, Secret, Tree, resolve
+from reconciler.core.values import Secret, Tree, refs, resolve
 from reconciler.core.views import project
 from reconciler.engine.observe import read
 from reconciler.engine.ports import Api
@@ -32,7 +32,9 @@ async def bind(api: Api, kinds: Kinds, state: State, resource: Resource, ident: 
 
 def entry_of(kind: Kind, entries: Mapping[str, Entry], resource: Resource, live: Live) -> Entry:
     """Return the entry that binds `live`; `entries` tell the ids of what is bound already."""
-    known = {Ref(name, "id"): entry.id for name, entry in entries.items()}
+    known = {
+        ref: entries[ref.address].id for ref in refs(resource.body) if ref.field == "id" and ref.address in entries
+    }
     declared = kind.canonical(resolve(resource.body, known))
     before = entries.get(resource.address)
     shown = project(kind.rules(declared), kind.canonical(live.body), declared, others=False)
