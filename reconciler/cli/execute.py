@@ -27,7 +27,7 @@ from reconciler.core.problems import ApiError, GuardError, ReconcilerError, Secr
 from reconciler.core.resource import Resource
 from reconciler.core.selection import Selection, narrowed
 from reconciler.core.state import Record, State
-from reconciler.core.steps import steps
+from reconciler.core.steps import Step, steps
 from reconciler.core.values import Secret, leaves, of_kind
 from reconciler.engine.apply import Outcome, Run
 from reconciler.engine.questions import ask
@@ -42,6 +42,8 @@ from reconciler.resources._lookup import FINDERS
 from reconciler.secrets.store import SecretStore
 
 INTERRUPTED = "interrupted"
+_SHOWN = 25
+"""Addresses that are named one by one at the end of a run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,17 +286,21 @@ def _tell(outcome: Outcome, verb: str) -> int:
         for problem in outcome.problems:
             say(str(problem))
         failed = sum(1 for _, result in outcome.results.values() if result == "failed")
-        names = ", ".join(sorted({step.change.address for step in left}))
-        skipped = f" Not done because of it: {names}." if left else ""
+        skipped = f" Not done because of it: {_names(left)}." if left else ""
         say(f"{failed} of {len(outcome.results)} steps failed.{skipped}")
         say(f"Everything that was done is in the state. Correct the cause and run {verb} again: it goes on from here.")
     elif left:
-        names = ", ".join(sorted({step.change.address for step in left}))
         when = "" if outcome.stopped == INTERRUPTED else f" {outcome.stopped}"
-        say(f"Stopped{when} before: {names}. Run {verb} again to go on from here.")
+        say(f"Stopped{when} before: {_names(left)}. Run {verb} again to go on from here.")
     if outcome.stopped == INTERRUPTED:
         return 130
     return 0 if outcome.ok else 1
+
+
+def _names(left: Collection[Step]) -> str:
+    names = sorted({step.change.address for step in left})
+    more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more
 
 
 def run(coroutine: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import sys
 import time
@@ -56,12 +57,23 @@ def say(text: str) -> None:
     click.echo(redact(text), err=True)
 
 
-class Progress:
-    """Tells how a run goes: a line for each outcome; on a terminal also what is under way, redrawn in place."""
+_EACH = 500
+_EVERY = 10.0
+"""Steps up to which each has a line; above, how far it is is told every so many seconds."""
 
-    def __init__(self, total: int) -> None:
+
+class Progress:
+    """Tells how a run goes: a line for each outcome, of very many only how far it is, and what went wrong.
+
+    On a terminal it also shows what is under way, redrawn in place.
+    """
+
+    def __init__(self, total: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._total = total
-        self._done = 0
+        self._clock = clock
+        self._start = self._told = clock()
+        self._done = self._skipped = 0
+        self._each = total <= _EACH or bool(given("verbose"))
         self._waiting: dict[str, str] = {}
         self._began: dict[tuple[str, str], float] = {}
         self._paint = painter(sys.stderr)
@@ -79,35 +91,66 @@ class Progress:
         """Show one event."""
         key = (event.address, event.verb)
         if event.what == "start":
-            self._began[key] = time.monotonic()
+            self._began[key] = self._clock()
         elif event.what == "waiting":
             if self._waiting.get(event.address) != event.text:  # the same reason is said once
                 self._waiting[event.address] = event.text
-                self._line("dim", f"  {event.address}: waiting, {event.text}")
+                if self._each:
+                    self._line("dim", f"  {event.address}: waiting, {event.text}")
         else:
-            took = time.monotonic() - self._began.pop(key, time.monotonic())
+            took = self._clock() - self._began.pop(key, self._clock())
             self._done += 1
-            if event.what == "done":
-                ident = f" {event.ident}" if event.ident else ""
-                self._line("green", f"  {event.address}: {_PAST.get(event.verb, event.verb)}{ident} ({took:.1f} s)")
-            elif event.what == "failed":
-                self._line("red", f"  {event.address}: {event.verb} failed: {event.text}")
-            else:
-                self._line("yellow", f"  {event.address}: {event.verb} skipped")
+            self._outcome(event, took)
         self._redraw()
+
+    def _outcome(self, event: Event, took: float) -> None:
+        if event.what == "failed":
+            self._line("red", f"  {event.address}: {event.verb} failed: {event.text}")
+        elif event.what == "skipped":
+            self._skipped += 1
+            if self._each:
+                self._line("yellow", f"  {event.address}: {event.verb} skipped")
+        elif self._each:
+            ident = f" {event.ident}" if event.ident else ""
+            self._line("green", f"  {event.address}: {_PAST.get(event.verb, event.verb)}{ident} ({took:.1f} s)")
 
     def close(self) -> None:
         """Take the moving line away."""
         if self._status is not None:
             self._status.stop()  # type: ignore[attr-defined]
+        if not self._each:
+            self._line("dim", f"  {self.far()}")
+
+    def far(self) -> str:
+        """Return how far it is: steps done, how many a second, about how long it still takes."""
+        spent = self._clock() - self._start
+        made = self._done - self._skipped
+        text = f"{made:,} of {self._total:,} done"
+        if self._skipped:
+            text += f", {self._skipped:,} skipped"
+        if spent < 1 or not made:
+            return text
+        rate = made / spent
+        left = (self._total - self._done) / rate
+        ahead = f", about {_span(left)} left" if left >= 1 and not self._skipped else ""
+        return f"{text}, {rate:,.0f} a second{ahead}" if rate >= 10 else f"{text}, {rate:.1f} a second{ahead}"
 
     def _line(self, style: str, text: str) -> None:
         say(self._paint(style, text))
 
     def _redraw(self) -> None:
         if self._status is not None:
-            names = ", ".join(sorted({address for address, _ in self._began})[:3])
-            self._status.update(f"{self._done} of {self._total} done  {names}")  # type: ignore[attr-defined]
+            names = ", ".join(address for address, _ in itertools.islice(self._began, 3))
+            self._status.update(f"{self.far()}  {names}")  # type: ignore[attr-defined]
+        elif not self._each and self._clock() - self._told >= _EVERY:
+            self._told = self._clock()
+            self._line("dim", f"  {self.far()}")
+
+
+def _span(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def confirm(question: str, approved: bool) -> bool:

@@ -299,3 +299,87 @@ def test_a_token_is_renewed_before_its_end_whatever_the_clocks_say(
 
     asyncio.run(main())
     assert hidden == ["token-1", "token-2", "token-3"]
+
+
+def test_fewer_run_at_once_after_a_429_and_more_again_when_it_goes_well() -> None:
+    pace = Pace(16)
+
+    async def main() -> None:
+        rounds = []
+        for _ in range(16):
+            slot = pace.slot()
+            rounds.append((slot, await slot.__aenter__()))
+        for _, number in rounds:  # all of them are refused: that is one word of the platform, not sixteen
+            pace.slower(number)
+        assert pace.allowed == 8
+        for slot, _ in rounds:
+            await slot.__aexit__(None, None, None)
+        async with pace.slot() as number:
+            pace.slower(number)
+        assert pace.allowed == 1, "only one ran, and that was too much"
+        for _ in range(200):
+            pace.faster()
+        assert pace.allowed == 16, "and not more than was asked for"
+
+    asyncio.run(main())
+
+
+def test_never_more_at_once_than_allowed_and_nobody_is_forgotten() -> None:
+    pace = Pace(8)
+    running = most = done = 0
+
+    async def call(number: int) -> None:
+        nonlocal running, most, done
+        async with pace.slot() as round_:
+            running += 1
+            most = max(most, running)
+            try:
+                await asyncio.sleep(0)
+            finally:
+                running -= 1
+            if number % 37 == 0:
+                pace.slower(round_)
+            else:
+                pace.faster()
+            done += 1
+
+    async def main() -> None:
+        calls = [asyncio.ensure_future(call(number)) for number in range(400)]
+        for task in calls[::50]:
+            await asyncio.sleep(0)
+            task.cancel()
+        await asyncio.gather(*calls, return_exceptions=True)
+        async with pace.slot():
+            pass
+
+    asyncio.run(main())
+    assert 1 <= most <= 8
+    assert done >= 392
+
+
+def test_progress_tells_how_far_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    import click
+
+    from reconciler.cli.output import Progress
+    from reconciler.engine.ports import Event
+
+    now = [0.0]
+    with click.Context(click.Command("apply")):
+        few = Progress(2, lambda: now[0])
+        few.tell(Event("start", "a/flow", "create"))
+        now[0] = 2.0
+        few.tell(Event("done", "a/flow", "create", ident="f1"))
+        assert "a/flow: created f1 (2.0 s)" in capsys.readouterr().err
+        many = Progress(40_000, lambda: now[0])
+        for number in range(1000):
+            now[0] += 0.011
+            many.tell(Event("done", f"f{number}", "create"))
+        many.tell(Event("failed", "bad/flow", "create", "no"))
+        told = capsys.readouterr().err
+        assert told.count("\n") == 2, "one line in ten seconds, and what failed"
+        assert "910 of 40,000 done, 91 a second, about 7 min left" in told
+        assert "bad/flow: create failed: no" in told
+        for number in range(100):
+            many.tell(Event("skipped", f"s{number}", "create"))
+        many.close()
+        assert "1,001 of 40,000 done, 100 skipped, 91 a second" in capsys.readouterr().err

@@ -1,0 +1,135 @@
+"""How many requests each command makes: counted, not timed, so that one too many for each object fails here."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from reconciler.engine import listing, refresh
+from tests.conftest import FLOW, PREP, Cli, Server
+
+COUNT = 130
+"""Dataflows: two pages of a list, and enough for lists to be worth it."""
+LISTS = {"flows", "sourceConnections", "targetConnections"}
+
+MANIFEST = """apiVersion: reconciler/v1
+kind: SourceDataflow
+metadata: {{name: events-{n:03}}}
+spec:
+  source: {{connector: customer-io, data: {{format: json}}}}
+  target:
+    schema: {{id: https://ns.adobe.com/acme/schemas/0123456789abcdef}}
+    dataset: {{id: 63ec807d3f5ce91bd2d06c65}}
+  mapping: [{{source: a, destination: _acme.a}}]
+  flow: {{description: Events {n}}}
+"""
+
+
+@pytest.fixture(params=["as it comes", "as for ten thousand"])
+def many(live: Cli, server: Server, request: pytest.FixtureRequest) -> Iterator[Cli]:
+    """Applied dataflows; and the same where what is meant for very many holds already."""
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param != "as it comes":
+            patch.setattr(listing, "_BOTH_ENDS", 30)
+            patch.setattr(refresh, "_LARGE", 30)
+        live.write("all.yaml", "---\n".join(MANIFEST.format(n=n) for n in range(COUNT)))
+        server.clear()
+        live.ok("apply", "-y")
+        yield live
+
+
+def asked(server: Server) -> Counter[str]:
+    """Return how often each thing was asked: method, and path with ids left out."""
+    found: Counter[str] = Counter()
+    for item in server.requests:
+        path = item.path.removeprefix(FLOW).removeprefix(PREP).strip("/").split("/")
+        tail = "/{id}" if len(path) > 1 and path[1] != "validate" else "/validate" if len(path) > 1 else ""
+        found[f"{item.method} {path[0]}{tail}"] += 1
+    server.clear()
+    return Counter({key: count for key, count in found.items() if "token" not in key and "ims" not in key})
+
+
+def only_lists(found: Counter[str]) -> bool:
+    """Tell whether lists were read and nothing else: two pages each, and one more where two walks meet."""
+    return found.keys() == {f"GET {kind}" for kind in LISTS} and set(found.values()) <= {2, 3}
+
+
+def besides_lists(found: Counter[str]) -> dict[str, int]:
+    """Return what was asked besides."""
+    lists = Counter({key: count for key, count in found.items() if "{id}" not in key and key.startswith("GET")})
+    assert only_lists(lists)
+    return {key: count for key, count in found.items() if key not in lists}
+
+
+def test_a_first_apply_asks_once_and_makes_once(many: Cli, server: Server) -> None:
+    found = asked(server)
+    assert found.pop("GET data/{id}") == 1, "one schema, however many mappings"
+    assert found == {
+        "POST mappingSets/validate": 1, "POST mappingSets": COUNT, "POST sourceConnections": COUNT,
+        "POST targetConnections": COUNT, "POST flows": COUNT, "GET flows/{id}": COUNT, "GET flows": 1,
+    }  # fmt: skip
+
+
+def test_a_plan_without_change_reads_lists_alone(many: Cli, server: Server) -> None:
+    server.clear()
+    for command in ("plan", "apply", "drift"):
+        assert many(command, *(["-y"] if command == "apply" else [])).code == 0
+        assert only_lists(asked(server)), command
+
+
+def test_a_plan_with_changes_reads_what_it_touches_once_more(many: Cli, server: Server) -> None:
+    server.clear()
+    text = (many.folder / "all.yaml").read_text(encoding="utf-8")
+    many.write("all.yaml", text.replace("Events 7}", "Other events}").replace("Events 99}", "Others}"))
+    assert many.changes() == {"events-007/flow": "update", "events-099/flow": "update"}
+    assert besides_lists(asked(server)) == {"GET flows/{id}": 2}
+    many.ok("apply", "-y")
+    assert besides_lists(asked(server)) == {"GET flows/{id}": 4, "PATCH flows/{id}": 2}
+    assert many.changes() == {}
+
+
+def test_what_changed_outside_is_seen_and_read(many: Cli, server: Server) -> None:
+    server.edit("flows", many.id("events-042/flow"), {"op": "replace", "path": "/description", "value": "clicked"})
+    gone = many.id("events-100/flow")
+    server.call("DELETE", f"{FLOW}/flows/{gone}")
+    server.clear()
+    assert many.changes() == {"events-042/flow": "update", "events-100/flow": "create"}
+    counts = asked(server)
+    assert counts["GET flows/{id}"] == 2, "the one with another etag, and the one that no list shows"
+    told = many("drift")
+    assert told.code == 2
+    assert "clicked" in told.out
+    assert "deleted outside" in told.out
+
+
+def test_few_are_read_one_by_one(live: Cli, server: Server) -> None:
+    live.write("all.yaml", "---\n".join(MANIFEST.format(n=n) for n in range(3)))
+    live.ok("apply", "-y")
+    server.clear()
+    assert live("plan", "--detailed-exitcode").code == 0
+    assert asked(server) == {f"GET {kind}/{{id}}": 3 for kind in LISTS}
+
+
+def test_a_list_full_of_what_others_made_is_given_up(live: Cli, server: Server, tmp_path: Path) -> None:
+    live.write("all.yaml", "---\n".join(MANIFEST.format(n=n) for n in range(30)))
+    live.ok("apply", "-y")
+    body = {"name": "theirs", "connectionSpec": {"id": "96479064-7b8a-4d69-b9ed-21c5683837ea", "version": "1.0"}}
+    for _ in range(600):  # newer than ours, so first in the list
+        server.call("POST", f"{FLOW}/sourceConnections", body)
+    server.clear()
+    assert live("plan", "--detailed-exitcode").code == 0
+    found = asked(server)
+    assert found["GET sourceConnections"] == 3, "after three pages without one of ours"
+    assert found["GET sourceConnections/{id}"] == 30
+    assert found["GET flows"] == 1
+
+
+def test_a_platform_that_orders_by_no_age_is_read_as_it_likes(many: Cli, server: Server) -> None:
+    server.clear()
+    refusal = {"errorCode": "1433-400", "errorMessage": "Bad orderby field"}
+    server.before.append(lambda seen: (400, [], refusal) if "orderby" in seen.query else None)
+    assert many("plan", "--detailed-exitcode").code == 0
+    assert all("GET" in key and "{id}" not in key for key in asked(server))
