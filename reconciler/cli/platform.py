@@ -81,7 +81,12 @@ class Platform:
         timeout = httpx.Timeout(60.0, connect=10.0)
         verify = True if transport is not None else _trust()  # the emulator inside needs no certificates
         async with httpx.AsyncClient(
-            transport=transport, base_url=url, limits=limits, timeout=timeout, verify=verify
+            transport=transport,
+            base_url=url,
+            limits=limits,
+            timeout=timeout,
+            verify=verify,
+            http2=url.startswith("https://"),  # where the server offers it; in the clear nobody can
         ) as http:
             credentials, api_key = self._credentials(http, own)
             client = Client(
