@@ -134,7 +134,7 @@ def entry_of(data: Json) -> Entry:
     )
 
 
-def pending_json(pending: Pending) -> Json:
+def pending_json(pending: Pending, encode: Callable[[Tree], Tree] = encode) -> Json:
     """Return an intent as it stands in the state file and the journal."""
     values = {item.name: getattr(pending, item.name) for item in dataclasses.fields(pending)}
     data = {key: value for key, value in values.items() if value or (value == 0 and value is not False)}
@@ -162,7 +162,7 @@ def state_json(state: State, encode: Callable[[Tree], Tree] = encode) -> Json:
         "organization": state.organization,
         "sandbox": state.sandbox,
         "resources": {address: entry_json(entry, encode) for address, entry in state.resources.items()},
-        "pending": {address: pending_json(item) for address, item in state.pending.items()},
+        "pending": {address: pending_json(item, encode) for address, item in state.pending.items()},
     }
 
 
@@ -204,13 +204,13 @@ def too_new(source: str, version: int) -> StateError:
     return StateError(Problem("state-too-new", what, "upgrade reconciler"))
 
 
-def record_json(record: Record) -> Json:
+def record_json(record: Record, encode: Callable[[Tree], Tree] = encode) -> Json:
     """Return one journal line as JSON."""
     data: Json = {"event": record.event, "address": record.address}
     if record.entry is not None:
-        data["entry"] = entry_json(record.entry)
+        data["entry"] = entry_json(record.entry, encode)
     if record.pending is not None:
-        data["pending"] = pending_json(record.pending)
+        data["pending"] = pending_json(record.pending, encode)
     if record.ident is not None:
         data["id"] = record.ident
     if record.to is not None:

@@ -11,7 +11,17 @@ from reconciler.core.plan import Change
 from reconciler.core.problems import Problem, ReconcilerError
 from reconciler.core.resource import Call, Live
 from reconciler.core.state import Entry, Pending, Record, fold_into
-from reconciler.core.values import Fingerprint, Secret, Tree, canonical_json, refs, resolve, transform, without_nulls
+from reconciler.core.values import (
+    Fingerprint,
+    Secret,
+    Tree,
+    canonical_json,
+    of_kind,
+    refs,
+    resolve,
+    transform,
+    without_nulls,
+)
 from reconciler.engine.ports import Api, Clock, Journal, Secrets
 
 
@@ -35,8 +45,11 @@ class Ledger:
 
     def known(self, tree: Tree) -> Tree:
         """Return `tree` with references filled in from what exists by now."""
+        wanted = refs(tree)
+        if not wanted:
+            return tree
         values = {}
-        for ref in refs(tree):
+        for ref in wanted:
             entry = self.entries.get(ref.address)
             value = None if entry is None else entry.id if ref.field == "id" else entry.outputs.get(ref.field)
             if value is None or value == "":
@@ -46,6 +59,8 @@ class Ledger:
 
     def clear(self, call: Call) -> Call:
         """Return `call` with secrets in clear: only for the moment of sending."""
+        if not of_kind(call.body, Secret):
+            return call
         reveal = self.secrets.reveal
         body = transform(call.body, lambda leaf: reveal(leaf) if isinstance(leaf, Secret) else leaf)
         return replace(call, body=body)

@@ -210,9 +210,7 @@ class LocalStore:
         await done
 
     async def _flush(self, batch: list[tuple[Sequence[Record], asyncio.Future[None]]]) -> None:
-        lines = "".join(
-            json.dumps(record_json(record), separators=(",", ":")) + "\n" for records, _ in batch for record in records
-        )
+        lines = b"".join(_line_of(record) for records, _ in batch for record in records)
         writing = asyncio.ensure_future(asyncio.to_thread(self._append_now, lines))
         try:
             await asyncio.shield(writing)
@@ -228,12 +226,12 @@ class LocalStore:
                 if not done.done():
                     done.set_result(None)
 
-    def _append_now(self, lines: str) -> None:
+    def _append_now(self, lines: bytes) -> None:
         assert self._base is not None
         if self._handle is None:
-            self._handle = self._journal.open("w", encoding="utf-8")
+            self._handle = self._journal.open("wb")
             header = {"version": VERSION, "lineage": self._base.lineage, "serial": self._base.serial}
-            lines = json.dumps(header) + "\n" + lines
+            lines = orjson.dumps(header) + b"\n" + lines
         self._handle.write(lines)
         self._handle.flush()
         os.fsync(self._handle.fileno())
@@ -298,6 +296,7 @@ class LocalStore:
 
 
 _LONG = re.compile(rb"[\s:,\[]-?[0-9]{18}")
+_LINE = orjson.OPT_APPEND_NEWLINE | orjson.OPT_PASSTHROUGH_DATACLASS
 _FORM = orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE | orjson.OPT_PASSTHROUGH_DATACLASS
 
 
@@ -307,6 +306,13 @@ def _bytes_of(state: State) -> bytes:
         return orjson.dumps(state_json(state, lambda tree: tree), default=leaf_json, option=_FORM)
     except TypeError:  # numbers beyond 64 bits, texts that are no Unicode
         return (json.dumps(state_json(state), indent=2, sort_keys=True) + "\n").encode()
+
+
+def _line_of(record: Record) -> bytes:
+    try:
+        return orjson.dumps(record_json(record, lambda tree: tree), default=leaf_json, option=_LINE)
+    except TypeError:
+        return (json.dumps(record_json(record), separators=(",", ":")) + "\n").encode()
 
 
 def _parsed(data: bytes) -> Any:

@@ -81,7 +81,7 @@ def test_a_state_that_is_a_link_is_written_where_it_points(live: Cli, tmp_path: 
 def test_a_newer_journal_is_not_touched(tmp_path: Path) -> None:
     store(tmp_path, 1).unlock()
     journal = tmp_path / "default.journal"
-    journal.write_text(journal.read_text().replace('{"version": 1', '{"version": 99', 1))
+    journal.write_text(journal.read_text().replace('{"version":1', '{"version":99', 1))
     with pytest.raises(StateError, match=r"newer reconciler \(state version 99"):
         LocalStore(tmp_path, "default").read()
 
