@@ -48,7 +48,7 @@ spec:
     - {{source: data.identifiers.cio_id, destination: _acme.cio_id}}
     - {{source: data.identifiers.email, destination: _acme.email}}
     - {{source: event_id, destination: _acme.event_id}}
-    - {{source: timestamp, destination: _acme.timestamp}}
+    - {{source: timestamp, destination: _acme.brand{n}.timestamp}}
   flow:
     description: Events of brand {n}
 """
@@ -164,7 +164,7 @@ async def create_floor(url: str, count: int) -> None:
         return answer.json()
 
     async def one(http: httpx.AsyncClient, n: int) -> None:
-        rows = [{"sourceType": "ATTRIBUTE", "source": f"a{i}", "destination": f"_acme.b{i}"} for i in range(4)]
+        rows = [{"sourceType": "ATTRIBUTE", "source": f"a{i}", "destination": f"_acme.b{n}.c{i}"} for i in range(4)]
         schema = {
             "id": "https://ns.adobe.com/acme/schemas/0123456789abcdef",
             "contentType": "application/vnd.adobe.xed-full+json;version=1",

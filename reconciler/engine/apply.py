@@ -68,7 +68,9 @@ class Run:
         )
         await self._adopt(work)
         done = {key: asyncio.get_running_loop().create_future() for key in todo}
-        slots = asyncio.Semaphore(self.settings.parallelism)
+        # the client bounds requests; a step also waits for the disk, and others may use the line meanwhile
+        most = self.settings.parallelism
+        slots = asyncio.Semaphore(2 * most if most > 1 else 1)
         problems: list[Problem] = []
 
         async def one(step: Step) -> None:

@@ -23,7 +23,7 @@ import orjson
 from reconciler.core.codec import leaf_json, record_json, record_of, state_json, state_of, too_new
 from reconciler.core.migrations import migrate_record
 from reconciler.core.problems import Problem, StateError
-from reconciler.core.state import VERSION, Record, State, fold
+from reconciler.core.state import VERSION, Entry, Pending, Record, State, fold, fold_into
 from reconciler.stores.lock import FileLock
 
 _ROOM = 64 * 1024
@@ -42,6 +42,7 @@ class LocalStore:
         self._lock = FileLock(self.path.with_suffix(".lock"))
         self._base: State | None = None
         self._handle: Any = None
+        self._now: tuple[dict[str, Entry], dict[str, Pending]] = ({}, {})
         self._waiting: list[tuple[Sequence[Record], asyncio.Future[None]]] = []
         self._flushing = False
 
@@ -189,8 +190,13 @@ class LocalStore:
             self._journal.unlink(missing_ok=True)
         except OSError as error:
             raise self._unwritable(error) from None
-        self._base = state
+        self._take(state)
         return state
+
+    def _take(self, state: State) -> None:
+        """Begin from `state`: what follows is folded into copies of its books as it becomes durable."""
+        self._base = state
+        self._now = (dict(state.resources), dict(state.pending))
 
     async def append(self, records: Sequence[Record]) -> None:
         """Make `records` durable; many callers at once share one write and one fsync.
@@ -216,15 +222,23 @@ class LocalStore:
             await asyncio.shield(writing)
         except asyncio.CancelledError:
             await asyncio.wait([writing])  # a thread goes on by itself: the journal is not let go before it is done
+            if writing.exception() is None:
+                self._fold(batch)
             raise
         except OSError as error:
             for _, done in batch:
                 if not done.done():
                     done.set_exception(self._unwritable(error))
         else:
+            self._fold(batch)
             for _, done in batch:
                 if not done.done():
                     done.set_result(None)
+
+    def _fold(self, batch: list[tuple[Sequence[Record], asyncio.Future[None]]]) -> None:
+        for records, _ in batch:
+            for record in records:
+                fold_into(*self._now, record)
 
     def _append_now(self, lines: bytes) -> None:
         assert self._base is not None
@@ -237,20 +251,24 @@ class LocalStore:
         os.fsync(self._handle.fileno())
 
     def commit(self) -> State:
-        """Fold the journal into the file and return the new state; a run that wrote nothing changes nothing."""
+        """Write the state after all that was appended, and return it; a run that wrote nothing changes nothing.
+
+        It is the fold of the journal, which need not be read again: every line of it was folded when it was durable.
+        """
         assert self._base is not None
         if self._handle is None:
             return self._base
         self._handle.close()
         self._handle = None
         try:
-            state = fold(self._base, self._leftover(self._base))
-            if state is not self._base:
-                self._write(state)
+            entries, pending = self._now
+            base = self._base
+            state = dataclasses.replace(base, serial=base.serial + 1, resources=entries, pending=pending)
+            self._write(state)
             self._journal.unlink(missing_ok=True)
         except OSError as error:
             raise self._unwritable(error) from None
-        self._base = state
+        self._take(state)
         return state
 
     def replace(self, wanted: State, after: State | None) -> State:
