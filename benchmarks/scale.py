@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import math
 import os
+import platform
 import statistics
 import subprocess
 import sys
@@ -243,7 +244,7 @@ def edit(found: Bench) -> None:
         path.write_text(text.replace("Events of brand", "All events of brand", 1), encoding="utf-8")
 
 
-# -- what came of it -----------------------------------------------------------------------------------------------------
+# -- what came of it -------------------------------------------------------------------------------------------------
 COMMANDS = ("validate", "first apply", "plan, no change", "plan, 1 % changed", "drift", "export")
 FLOORS = {
     "validate": "YAML's C parser over the same files",
@@ -264,8 +265,8 @@ def page(results: dict[int, dict[str, Any]], cpu: str) -> str:
         "without who wants the same result. The ratio is what counts; seconds are those of one machine:",
         f"{cpu}, {os.cpu_count()} cores, Python {platform.python_version()}, {platform.system()}.",
         "",
-        f"A dataflow is four objects. The emulator runs in a process of its own and answers {LATENCY * 1000:.0f} ms later than",
-        f"it could; {PARALLELISM} requests at once. It needs about 10 ms of its own for a page of a list, on one core.",
+        f"A dataflow is four objects. The emulator runs in a process of its own and answers {LATENCY * 1000:.0f} ms",
+        f"later than it could; {PARALLELISM} requests at once. A page of a list takes it 10 ms of its own, on one core.",
         "A command's seconds begin with the start of Python; those of a floor do not.",
         "",
         "![Seconds by dataflows, commands and floors](benchmarks.svg)",
