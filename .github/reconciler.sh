@@ -96,7 +96,7 @@ apply() { # the plan that was reviewed, and no other
         echo "::error::$GITHUB_SHA came by no pull request, so there is no reviewed plan: apply by hand, or by one"
         return 1
     fi
-    run=$(gh run list --commit "$head" --event pull_request --status success --limit 1 \
+    run=$(gh run list --commit "$head" --workflow "$GITHUB_WORKFLOW" --event pull_request --status success --limit 1 \
         --json databaseId --jq '.[0].databaseId // empty')
     if [ -z "$run" ] || ! gh run download "$run" --name "$kept" --dir "$out"; then
         echo "::error::the plan of $head is not there (any more): plan again on a pull request"

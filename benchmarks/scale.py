@@ -266,7 +266,7 @@ def page(results: dict[int, dict[str, Any]], cpu: str) -> str:
         f"{cpu}, {os.cpu_count()} cores, Python {platform.python_version()}, {platform.system()}.",
         "",
         f"A dataflow is four objects. The emulator runs in a process of its own and answers {LATENCY * 1000:.0f} ms",
-        f"later than it could; {PARALLELISM} requests at once. A page of a list takes it 10 ms of its own, on one core.",
+        f"later than it could; {PARALLELISM} requests at once. A page of a list takes it 10 ms of its own on one core.",
         "A command's seconds begin with the start of Python; those of a floor do not.",
         "",
         "![Seconds by dataflows, commands and floors](benchmarks.svg)",

@@ -39,7 +39,7 @@ if args[0] == "api":
         next(c for c in data["comments"] if path.endswith(f"/{{c['id']}}"))["body"] = field("body")
     elif path.endswith("/pulls"):
         print(data["heads"].get(path.split("/")[-2], ""))
-elif args[:2] == ["run", "list"]:
+elif args[:2] == ["run", "list"] and option("--workflow") == "reconciler":
     print(data["runs"].get(option("--commit"), ""))
 elif args[:2] == ["run", "download"]:
     shutil.copytree(Path(data["artifacts"]) / args[2] / option("--name"), option("--dir"), dirs_exist_ok=True)
@@ -104,6 +104,7 @@ class Hub:
         env = _clean() | {
             "PATH": f"{self.folder / 'bin'}:{Path(sys.executable).parent}:{os.environ['PATH']}",
             "RUNNER_TEMP": str(runner), "GITHUB_OUTPUT": str(runner / "output"), "GITHUB_SHA": commit,
+            "GITHUB_WORKFLOW": "reconciler",
             "GITHUB_STEP_SUMMARY": str(runner / "summary.md"), "GITHUB_REPOSITORY": "o/r",
             "FAKE_GH": str(self.folder / "hub.json"), "COMMAND": command, "PROJECT": ".", "ENVIRONMENT": "",
             "ARGUMENTS": "", "STATE_BRANCH": "reconciler-state", "PULL_REQUEST": str(number or ""),
@@ -239,7 +240,14 @@ def test_the_action_and_its_script_agree() -> None:
     action = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))
     (run,) = [step for step in action["runs"]["steps"] if step.get("id") == "run"]
     text = SCRIPT.read_text(encoding="utf-8")
-    runner = {"RUNNER_TEMP", "GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY", "GITHUB_REPOSITORY", "GITHUB_SHA"}
+    runner = {
+        "RUNNER_TEMP",
+        "GITHUB_OUTPUT",
+        "GITHUB_STEP_SUMMARY",
+        "GITHUB_REPOSITORY",
+        "GITHUB_SHA",
+        "GITHUB_WORKFLOW",
+    }
     read = set(re.findall(r"\$\{?([A-Z][A-Z_]+)", text)) - {"RECONCILER_STATE_DIR"}
     assert read - runner <= set(run["env"])
     assert set(run["env"]) - read == {"GH_TOKEN"}
