@@ -35,6 +35,11 @@ class Document:
     annotations: Mapping[str, str] = field(default_factory=dict)
     overlays: tuple[Document, ...] = ()
 
+    def drop(self) -> None:
+        """Let go of the spec, which became resources; one that overlays made is kept, for it stands in no file."""
+        if not self.overlays:
+            object.__setattr__(self, "spec", {})
+
     def written(self) -> Any:
         """Return the spec, overlays merged in."""
         if self.overlays:

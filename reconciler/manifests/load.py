@@ -7,7 +7,7 @@ import importlib
 import os
 import pkgutil
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
@@ -156,9 +156,8 @@ def load(
     _cross_check(project)
     project.inside = _inside(project, root, path)
     # what became resources need not be kept as it was written, too; who wants it reads it again: `Document.written`
-    project.documents = {
-        name: item if item.overlays else replace(item, spec={}) for name, item in project.documents.items()
-    }
+    for document in project.documents.values():
+        document.drop()
     return project
 
 
