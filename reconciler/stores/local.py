@@ -221,8 +221,6 @@ class LocalStore:
             await asyncio.shield(writing)
         except asyncio.CancelledError:
             await asyncio.wait([writing])  # a thread goes on by itself: the journal is not let go before it is done
-            if writing.exception() is None:
-                self._fold(batch)
             raise
         except OSError as error:
             for _, done in batch:

@@ -190,3 +190,47 @@ def test_a_plan_saved_by_the_first_version_is_still_read(live: Cli) -> None:
     saved["formatVersion"] = 99
     live.write("p.json", json.dumps(saved))
     assert "saved by a newer reconciler (upgrade reconciler)" in live("apply", "p.json", "-y").err
+
+
+# -- what a plan shows is what is sent -----------------------------------------------------------------------------
+def _shape(method: str, path: str) -> str:
+    import re
+
+    return method + " " + re.sub(r"/(\{id\}|[0-9a-f-]{24,})", "/ID", path)
+
+
+def _requests(live: Cli) -> list[str]:
+    plan = json.loads((live.folder / "p.json").read_text(encoding="utf-8"))
+    calls = [call for change in plan["changes"] for call in change.get("requests", change.get("calls", ()))]
+    return sorted(_shape(call["method"], call["path"]) for call in calls)
+
+
+def _sent(server: Server) -> list[str]:
+    away = ("/test", "/validate")
+    return sorted(
+        _shape(item.method, item.path)
+        for item in server.writes()
+        if item.path.startswith("/data") and not item.path.endswith(away)
+    )
+
+
+@pytest.mark.parametrize("name", ["customer-io", "kinesis", "s3-loyalty", "s3-audiences", "dataset-export"])
+def test_every_request_of_a_first_apply_was_shown(live: Cli, server: Server, name: str) -> None:
+    live.example(name)
+    live.ok("plan", "--out", "p.json")
+    server.clear()
+    live.ok("apply", "p.json", "-y")
+    assert _sent(server) == _requests(live)
+
+
+def test_every_request_of_a_replace_was_shown(live: Cli, server: Server) -> None:
+    live.example("customer-io")
+    live.ok("apply", "-y")
+    live.edit("customer-io.yaml", "providerId: 5", "providerId: 6")
+    live.ok("plan", "--out", "p.json")
+    server.clear()
+    live.ok("apply", "p.json", "-y")
+    shown = _requests(live)
+    assert _sent(server) == shown
+    assert any(call.startswith("DELETE") for call in shown)
+    assert any(call.endswith("/action") for call in shown), "the old flow is stopped first"
