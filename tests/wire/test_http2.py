@@ -48,7 +48,8 @@ def secure(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Secure]:
     sockets = config.create_sockets()
     found = Secure(sockets.secure_sockets[0].getsockname()[1], tmp_path / "authority.pem")
     config.create_sockets = lambda: sockets  # type: ignore[method-assign]
-    app = create_app(Storage(":memory:"))
+    storage = Storage(":memory:")
+    app = create_app(storage)
 
     async def noted(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "http":
@@ -66,6 +67,13 @@ def secure(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Secure]:
     yield found
     loop.call_soon_threadsafe(over.set)
     thread.join(20)
+    assert not thread.is_alive()
+    loop.run_until_complete(loop.shutdown_asyncgens())
+    loop.run_until_complete(loop.shutdown_default_executor())
+    loop.close()
+    for held in sockets.secure_sockets:
+        held.close()
+    storage.close()
 
 
 def test_a_plan_and_an_apply_speak_what_the_server_offers(
