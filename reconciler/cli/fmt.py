@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import click
@@ -30,7 +30,7 @@ def command(paths: tuple[Path, ...], check: bool, diff: bool) -> int:
     from reconciler.manifests.yaml import Text
 
     if paths == (Path("-"),):
-        click.echo(formatted(Text("<stdin>", sys.stdin.read())), nl=False)
+        click.echo(formatted(Text("<stdin>", _text("<stdin>", sys.stdin.buffer.read))), nl=False)
         return 0
     changed, broken, seen = 0, 0, 0
     for path in _files(paths or (Path(),)):
@@ -80,12 +80,16 @@ def _ours(file: Path) -> Iterator[Path]:
 
 
 def _read(file: Path) -> str:
+    return _text(str(file), file.read_bytes)
+
+
+def _text(name: str, read: Callable[[], bytes]) -> str:
     from reconciler.core.problems import ManifestError, Problem
 
     try:
-        return file.read_bytes().decode("utf-8-sig")
+        return read().decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        what = f"{file} cannot be read: {error}"
+        what = f"{name} cannot be read: {error}"
         raise ManifestError(Problem("unreadable", what, "save it as UTF-8 text")) from None
 
 

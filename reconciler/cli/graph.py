@@ -30,6 +30,8 @@ def command(files: Files, form: str, with_plan: bool, documents: bool, choice: C
 
     saved = parse_plan(files.path)
     if saved is not None:
+        if choice.selection():
+            raise click.UsageError("A saved plan is drawn whole: --target, --select, --exclude belong to plan --out.")
         graph = graph_of_plan(saved)
     elif with_plan:
         want = Want(selection=choice.selection(), checks=False)

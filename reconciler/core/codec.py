@@ -125,7 +125,7 @@ def entry_of(data: Json) -> Entry:
         dependencies=tuple(data.get("dependencies", ())),
         protect=data.get("protect", False),
         allow_data_loss=data.get("allowDataLoss", False),
-        labels=data.get("labels", {}),
+        labels=dict(data.get("labels", {})),
         outputs=data.get("outputs", {}),
         deposed=tuple(
             Deposed(old["id"], old.get("kind", data["kind"]), tuple(old.get("dependencies", ())))
@@ -275,7 +275,7 @@ def plan_of(data: Any, source: str) -> Plan:
             },
             scope=tuple(data["scope"]),
             left_out=tuple(data.get("leftOut", ())),
-            manifests=data.get("manifests", {}),
+            manifests=dict(data.get("manifests", {})),
             warnings=tuple(data["warnings"]),
             changes=tuple(_change_of(item) for item in data["changes"]),
             drift=tuple(_drift_of(item) for item in data["drift"]),
@@ -344,6 +344,8 @@ def _change_of(data: Json) -> Change:
                 FieldChange(tuple(path), decode(old), decode(new), cause, sensitive)
                 for path, old, new, cause, sensitive in value
             )
+        elif name == "labels":
+            values[name] = dict(value)
         elif name == "unchecked":
             values[name] = tuple(tuple(path) for path in value)
         else:

@@ -70,6 +70,11 @@ class Change:
     requests: tuple[Call, ...] = ()
 
     @property
+    def document(self) -> str:
+        """The name of the document it belongs to."""
+        return self.address.partition("/")[0]
+
+    @property
     def every_call(self) -> tuple[Call, ...]:
         """Every request the change makes, in order, as far as it is known before."""
         return self.requests or self.calls

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from reconciler.core import graph
 from reconciler.core.compare import covers, plainly
@@ -135,22 +136,8 @@ def _change(walk: _Pass, resource: Resource) -> Change:
         if address not in walk.forced and _untouched(kind, resource, *there):
             _note_known(walk, kind, address, live, changed=False)
             return _still(resource, *there)
-    base = Change(
-        address=address,
-        kind=resource.kind,
-        action=Action.CREATE,
-        reason="new",
-        desired=desired,
-        after=mask(without_nulls(desired), resource.sensitive),
-        dependencies=resource.dependencies,
-        file=resource.file,
-        protect=resource.protect,
-        allow_data_loss=resource.allow_data_loss,
-        labels=resource.labels,
-        ignore=resource.ignore,
-        shared=resource.shared,
-        sensitive=resource.sensitive,
-    )
+    after = mask(without_nulls(desired), resource.sensitive)
+    base = _of(resource, Action.CREATE, "new", desired, after=after)
     if entry is None or not entry.id or live is None:
         if entry is not None and entry.id:
             base = replace(base, reason=f"deleted outside (was {entry.id})")
@@ -176,8 +163,14 @@ def _change(walk: _Pass, resource: Resource) -> Change:
     )
     if forcing or address in walk.forced or entry.kind != resource.kind:
         return _replaced(walk, resource, kind, live, base, breaking)
+    return _updated(walk, kind, live, base, delta)
+
+
+def _updated(walk: _Pass, kind: Kind, live: Live, base: Change, delta: Delta) -> Change:
+    """Return the update of an object in place, and note what the platform will refuse and what others lose by it."""
+    address, desired = base.address, base.desired
     _note_known(walk, kind, address, live, changed=True)
-    walk.objections += [replace(item, address=address) for item in kind.objections(live.body, desired, world.now)]
+    walk.objections += [replace(item, address=address) for item in kind.objections(live.body, desired, walk.world.now)]
     walk.cautions += [f"{address}: {text}" for text in kind.losses(live, delta.patch)]
     calls = tuple(kind.update(live, delta.patch, desired))
     return replace(
@@ -198,13 +191,17 @@ def _untouched(kind: Kind, resource: Resource, entry: Entry, desired: Tree, live
 
 def _still(resource: Resource, entry: Entry, desired: Tree, live: Live) -> Change:
     """Return the no-op of an object that is untouched."""
+    stale = _stale(entry, resource, live)
+    return _of(resource, Action.NOOP, "unchanged", desired, ident=live.id, etag=live.etag, adopt=stale)
+
+
+def _of(resource: Resource, action: Action, reason: str, desired: Tree, **more: Any) -> Change:
+    """Return a change of `resource`; `more` are those of its fields that the resource does not say."""
     return Change(
         address=resource.address,
         kind=resource.kind,
-        action=Action.NOOP,
-        reason="unchanged",
-        ident=live.id,
-        etag=live.etag,
+        action=action,
+        reason=reason,
         desired=desired,
         dependencies=resource.dependencies,
         file=resource.file,
@@ -214,7 +211,7 @@ def _still(resource: Resource, entry: Entry, desired: Tree, live: Live) -> Chang
         ignore=resource.ignore,
         shared=resource.shared,
         sensitive=resource.sensitive,
-        adopt=_stale(entry, resource, live),
+        **more,
     )
 
 

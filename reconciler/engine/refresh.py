@@ -50,17 +50,19 @@ async def refresh(
     )
     if guess is not None and found is resources and all(_same(lives[name], live) for name, live in there.items()):
         return guess, lives
-    world = replace(world, resources=found, lives=lives)
-    made = plan(world)
-    touched = [change.address for change in made.effective if change.address in listed]
-    again, _ = await observe(api, kinds, state, touched, fresh=touched)
-    if all(_same(again[name], lives[name]) for name in touched):
-        return made, lives
-    lives = {**lives, **again}
-    return plan(replace(world, lives=lives)), lives
+    told = set(listed)
+    while True:  # what is read singly may show more to do, to others that only a list told of
+        made = plan(replace(world, resources=found, lives=lives))
+        touched = [change.address for change in made.effective if change.address in told]
+        again, _ = await observe(api, kinds, state, touched, fresh=touched)
+        if all(_same(again[name], lives[name]) for name in touched):
+            return made, lives
+        told -= set(touched)
+        lives = {**lives, **again}
 
 
 _LARGE = 1000
+"""Objects from which on a plan is guessed while they are read."""
 
 
 async def _guess(world: World) -> Plan | None:

@@ -22,7 +22,7 @@ def facts(plan: Plan, now: datetime, exports: Sequence[Mapping[str, Any]], *, pr
     """
     document = plan_document(plan)
     for entry, change in zip(document["changes"], plan.effective, strict=True):
-        entry |= {"document": _document(change.address), "file": change.file, "labels": dict(change.labels)}
+        entry |= {"document": change.document, "file": change.file, "labels": dict(change.labels)}
     return {
         **document,
         "sandbox": plan.sandbox,
@@ -38,7 +38,7 @@ def facts(plan: Plan, now: datetime, exports: Sequence[Mapping[str, Any]], *, pr
         "resources": [
             {
                 "address": change.address,
-                "document": _document(change.address),
+                "document": change.document,
                 "kind": change.kind,
                 "action": str(change.action),
                 "file": change.file,
@@ -50,7 +50,3 @@ def facts(plan: Plan, now: datetime, exports: Sequence[Mapping[str, Any]], *, pr
         ],
         "exports": [dict(item) for item in exports],
     }
-
-
-def _document(address: str) -> str:
-    return address.partition("/")[0]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,10 +12,9 @@ from reconciler.core.plan import Drift
 from reconciler.core.problems import Problem
 from reconciler.core.values import Span
 from reconciler.render.drift import Report, drift_lines, plain
+from reconciler.render.json import FORMAT_VERSION, text
 
-FORMAT_VERSION = 1
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
-_LEVELS = {"error": "error", "warning": "warning"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +45,7 @@ def json_text(problems: Sequence[Problem]) -> str:
         for problem in problems
     ]
     document = {"formatVersion": FORMAT_VERSION, "findings": findings, "summary": counts}
-    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    return text(document)
 
 
 def sarif(problems: Iterable[Problem]) -> str:
@@ -56,7 +54,7 @@ def sarif(problems: Iterable[Problem]) -> str:
         [
             _Result(
                 problem.code,
-                _LEVELS.get(problem.severity, "note"),
+                problem.severity,
                 f"{problem.what}{f' ({problem.next})' if problem.next else ''}",
                 problem.span,
                 problem.address or "",
@@ -89,7 +87,7 @@ def _sarif(results: Sequence[_Result]) -> str:
         "columnKind": "unicodeCodePoints",
         "results": [_result(item, rules.index(item.rule)) for item in results],
     }
-    return json.dumps({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2, ensure_ascii=False) + "\n"
+    return text({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]})
 
 
 def _result(item: _Result, rule: int) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from html import escape
 
 from reconciler.core.plan import Change, Plan
 from reconciler.render.drift import Report, plain
@@ -128,7 +129,7 @@ def _details(change: Change) -> list[str]:
             break
         kept.append(line)
     fence = "`" * max(3, 1 + max((len(run) for line in kept for run in re.findall("`+", line)), default=0))
-    title = f"<code>{SYMBOLS[change.action][0]} {_html(change.address)}</code> {change.kind}"
+    title = f"<code>{SYMBOLS[change.action][0]} {escape(change.address)}</code> {change.kind}"
     return ["", f"<details><summary>{title}</summary>", "", f"{fence}diff", *kept, fence, "", "</details>"]
 
 
@@ -138,7 +139,3 @@ def _coloured(line: str) -> str:
     if found is None:
         return line[2:] if line.startswith("  ") else line
     return {"~": "!"}.get(found[2], found[2]) + found[1][3:] + found[3]
-
-
-def _html(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -24,20 +24,16 @@ def exports(changes: Iterable[Change], labels: Mapping[str, Sequence[str]]) -> l
     for change in left:
         if change.kind == "Flow":
             for kind, value in _selected(change.desired):
-                handing.add(_document(change))
+                handing.add(change.document)
                 found.append(_export(change, kind, value, labels))
             if any("segmentSelectors" in params for params in _params(change.desired)):
-                handing.add(_document(change))
+                handing.add(change.document)
     for change in left:
-        if change.kind == "MappingSet" and _document(change) in handing:
+        if change.kind == "MappingSet" and change.document in handing:
             for row in change.desired.get("mappings") or ():
                 path = row.get("source", row.get("sourceAttribute"))
                 found.append(_export(change, "attribute", {"path": path}, labels))
     return found
-
-
-def _document(change: Change) -> str:
-    return change.address.partition("/")[0]
 
 
 def _params(body: Tree) -> Iterator[Mapping[str, Any]]:
@@ -63,7 +59,7 @@ def _export(change: Change, kind: str, value: Mapping[str, Any], labels: Mapping
     ]
     return {
         "address": change.address,
-        "document": _document(change),
+        "document": change.document,
         "labels": dict(change.labels),
         "type": kind,
         "id": shown(value.get("id")),

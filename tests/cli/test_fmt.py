@@ -172,6 +172,8 @@ def test_what_is_no_yaml_is_told_and_left(cli: Cli) -> None:
 def test_stdin_to_stdout(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(UGLY.encode()), encoding="utf-8"))
     assert cli.ok("fmt", "-").out == NEAT
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"\xff\xfe"), encoding="utf-8"))
+    assert "error: <stdin> cannot be read" in cli("fmt", "-").err
 
 
 def test_the_examples_are_laid_out() -> None:

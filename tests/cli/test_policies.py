@@ -178,6 +178,22 @@ def test_a_saved_plan_is_stale_when_its_manifests_changed(live: Cli, server: Ser
     live.ok("apply", "p.json", "-y")
 
 
+def test_a_saved_plan_is_whole_and_a_damaged_one_is_told(live: Cli, server: Server) -> None:
+    live.example("customer-io")
+    live.ok("plan", "--out", "p.json")
+    for option in (("--target", "customer-io/flow"), ("--select", "a=b"), ("--exclude", "customer-io")):
+        assert "A saved plan is applied whole" in live("apply", "p.json", "-y", *option).err
+        assert "A saved plan is drawn whole" in live("graph", "p.json", *option).err
+    saved = json.loads((live.folder / "p.json").read_text(encoding="utf-8"))
+    for part in ({"manifests": 5}, {"leftOut": 5}, {"changes": [{**saved["changes"][0], "labels": 5}]},
+                 {"changes": [{**saved["changes"][0], "requests": [{}]}]}):  # fmt: skip
+        live.write("p.json", json.dumps({**saved, **part}))
+        refused = live("apply", "p.json", "-y")
+        assert refused.code == 1
+        assert "p.json is not a usable saved plan" in refused.err, part
+    assert server.writes() == []
+
+
 def test_a_plan_saved_by_the_first_version_is_still_read(live: Cli) -> None:
     live.example("customer-io")
     live.ok("plan", "--out", "p.json")

@@ -39,6 +39,11 @@ def report() -> Report:
     return Report("prod", "prod-1", 9, everything().drift, ("kinesis/flow",), ("a note",))
 
 
+def _bare(page: str) -> str:
+    """Return a report without its style and script, which are files of their own."""
+    return re.sub(r"(<(style|script)>\n).*?(</\2>)", r"\1\3", page, flags=re.DOTALL)
+
+
 FORMATS: dict[str, Callable[[], str]] = {
     "plan.txt": lambda: plan_text(everything()),
     "plan-narrow.txt": lambda: plan_text(everything(), width=72),
@@ -50,7 +55,7 @@ FORMATS: dict[str, Callable[[], str]] = {
     "plan.md": lambda: markdown(everything()),
     "plan-refused.md": lambda: markdown(refused()),
     "plan-nothing.md": lambda: markdown(nothing()),
-    "plan.html": lambda: html(everything()),
+    "plan.html": lambda: _bare(html(everything())),
     "graph.dot": lambda: dot(graph_of_plan(everything())),
     "graph.mmd": lambda: mermaid(graph_of_plan(everything())),
     "graph.svg": lambda: svg(graph_of_plan(everything())),
