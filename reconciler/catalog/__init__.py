@@ -83,7 +83,13 @@ class Connector:
 
 
 def _spec(facts: Mapping[str, str]) -> dict[str, str]:
-    return {"id": facts["id"], "version": facts["version"]}
+    return _one_spec(facts["id"], facts["version"])
+
+
+@functools.cache
+def _one_spec(ident: str, version: str) -> dict[str, str]:
+    """Return the one object for a spec: thousands of dataflows have the same, and nobody changes it."""
+    return {"id": ident, "version": version}
 
 
 def _parameters(facts: list[dict[str, Any]]) -> tuple[Parameter, ...]:

@@ -121,9 +121,9 @@ def _state(session: Session, place: Any) -> list[Finding]:
     except ReconcilerError as error:
         return [Finding("state", "wrong", item.what, item.next) for item in error.problems]
     if state is None:
-        found = [Finding("state", "ok", f"none yet at {store.path}")]
+        found = [Finding("state", "ok", f"none yet at {store.where}")]
     else:
-        found = [Finding("state", "ok", f"{len(state.resources)} resources, serial {state.serial}, {store.path}")]
+        found = [Finding("state", "ok", f"{len(state.resources)} resources, serial {state.serial}, {store.where}")]
         left = [address for address, entry in state.resources.items() if entry.deposed]
         if state.pending:
             what = f"an interrupted run left intents for {', '.join(sorted(state.pending))}"
@@ -140,7 +140,7 @@ def _state(session: Session, place: Any) -> list[Finding]:
 
 def _lock(store: Any) -> Finding:
     """Taking the lock proves that nobody holds it and that the folder can be written; it is let go at once."""
-    if not store.path.parent.exists():
+    if not store.medium.prepared():
         return Finding("lock", "ok", "no state folder yet")
     try:
         store.lock("reconciler doctor")

@@ -98,9 +98,11 @@ async def make_plan(
     resources, scope = session.scope(project, state)
     if want.destroy:
         resources = {}
-    everything = set(resources) | set(scope)
+    left_out: tuple[str, ...] = ()
     if want.selection:
+        everything = {*resources, *scope}
         resources, scope = narrowed(want.selection, resources, scope, state)
+        left_out = tuple(sorted(everything.difference(resources, scope)))
     warnings = tuple(str(problem) for problem in project.warnings)
     # a plan needs values only of what was sent before: to see whether it changed
     compared = [item.body for name, item in resources.items() if item.sensitive and name in state.resources]
@@ -116,7 +118,6 @@ async def make_plan(
         plan = await ask(api, kinds(), plan)
         if not state.resources:
             warnings += tuple(await _there_already(api, resources))
-    left_out = tuple(sorted(everything - set(resources) - set(scope)))
     plan = replace(plan, warnings=(*warnings, *plan.warnings), left_out=left_out, manifests=project.digests())
     return policed(session, plan, want.policies), lives
 
@@ -178,7 +179,7 @@ async def planned(
     project = project or session.manifests()
     async with session.platform() as (api, place, _):
         with keeping_all():
-            state = session.check(session.store().read(), place)
+            state = session.check(session.store().read(project.resources), place)
         secrets = session.secret_store(state)
         _, state = await prepare(session, api, place, want, state)
         plan, lives = await make_plan(session, api, project, state, secrets, want)
@@ -194,12 +195,14 @@ async def applied(session: Session, want: Want, writing: Writing, *, verb: str, 
         raise click.UsageError("There is no terminal to ask on: pass --auto-approve to go on without asking.")
     store = session.store()
     async with session.platform(writing.parallelism) as (api, place, _):
-        session.check(store.read(), place)
         store.lock(f"reconciler {verb}", writing.lock_timeout)
         try:
-            state = store.begin(session.check(None, place)) if store.path.exists() else None
-            fresh = state is None
-            state = state or session.check(None, place)
+            with keeping_all():
+                there = store.read(project.resources if project else None)
+            state = session.check(there, place)
+            fresh = there is None
+            if not fresh:
+                store.begin(state)
             if fresh and saved is not None and saved.serial == 0:
                 state = replace(state, lineage=saved.lineage)  # a first plan, saved before there was any state
             secrets = session.secret_store(state)

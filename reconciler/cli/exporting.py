@@ -188,4 +188,4 @@ async def _adopt(session: Any, place: Any, entries: Mapping[str, Entry]) -> None
             await write(store, [Record("bound", address, entry=entry) for address, entry in entries.items()])
     finally:
         store.unlock()
-    say(f"{len(entries)} objects are bound in {store.path}.")
+    say(f"{len(entries)} objects are bound in {store.where}.")

@@ -22,10 +22,9 @@ async def refreshed(session: Session, want: Want, writing: Writing) -> int:
         raise click.UsageError("There is no terminal to ask on: pass --auto-approve to go on without asking.")
     store = session.store()
     async with session.platform(writing.parallelism) as (api, place, _):
-        session.check(store.read(), place)
         store.lock("reconciler apply --refresh-only", writing.lock_timeout)
         try:
-            state = session.check(store.read(), place)
+            state = session.check(store.read(project.resources), place)
             records, settled = await prepare(session, api, place, want, state)
             plan, lives = await make_plan(session, api, project, settled, session.secret_store(state), want)
             found = accept(plan, settled, lives, kinds())

@@ -25,7 +25,7 @@ def read_state(path: Path) -> State:
         raise StateError(
             Problem(
                 "no-state",
-                f"there is no state at {store.path}",
+                f"there is no state at {store.where}",
                 "it is made by the first apply; see --env and --state-dir",
             )
         )

@@ -25,8 +25,8 @@ from reconciler.resources import kinds
 def held(session: Session, command: str, wait: float) -> Iterator[tuple[Any, State]]:
     """Hold the lock; give the store and the state that is there. Raises `StateError` where there is none."""
     store = session.store()
-    if not store.path.exists():
-        raise StateError(Problem("no-state", f"there is no state at {store.path}", "see --env and --state-dir"))
+    if not store.exists():
+        raise StateError(Problem("no-state", f"there is no state at {store.where}", "see --env and --state-dir"))
     store.lock(f"reconciler state {command}", wait)
     try:
         there = store.read()
@@ -93,7 +93,7 @@ def push(path: Path, file: Path, wait: float, *, force: bool) -> None:
         done = store.replace(wanted, after=there)
     finally:
         store.unlock()
-    click.echo(f"{store.path} holds {len(done.resources)} resources now, serial {done.serial}.")
+    click.echo(f"{store.where} holds {len(done.resources)} resources now, serial {done.serial}.")
 
 
 def _replaceable(store: Any, *, force: bool) -> State | None:
@@ -125,10 +125,7 @@ def _check_successor(there: State, wanted: State, file: Path) -> None:
 
 def unlock(path: Path) -> None:
     """Say who holds the lock; a lock of a dead process is gone by itself."""
-    store = open_session(path).store()
-    store.lock("reconciler state unlock")
-    store.unlock()
-    click.echo("The state is not locked: the system released the lock when its holder ended.")
+    click.echo(open_session(path).store().release(""))
 
 
 async def rebuilt(session: Session, wait: float, *, verb: str, auto_approve: bool) -> int:
@@ -136,10 +133,9 @@ async def rebuilt(session: Session, wait: float, *, verb: str, auto_approve: boo
     project = session.manifests()
     store = session.store()
     async with session.platform() as (api, place, _):
-        session.check(store.read(), place)
         store.lock(f"reconciler {verb}", wait)
         try:
-            state = store.read() or session.check(None, place)
+            state = session.check(store.read(), place)
             resources = {name: item for name, item in project.resources.items() if name in project.inside}
             records, doubts = await rebuild(api, kinds(), state, resources)
             for record in records:
@@ -175,7 +171,6 @@ async def imported(session: Session, address: str, ident: str, wait: float) -> i
         )
     store = session.store()
     async with session.platform() as (api, place, _):
-        session.check(store.read(), place)
         store.lock("reconciler import", wait)
         try:
             state = store.begin(session.check(store.read(), place))

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
     from reconciler.api.client import Client
-    from reconciler.stores.local import LocalStore
+    from reconciler.stores.store import Store
 
 
 @dataclass(slots=True)
@@ -88,7 +88,9 @@ class Session:
         Raises `ManifestError` when one refers to something outside that is not applied yet.
         """
         whole = self.path.resolve() == self.root.resolve()
-        resources = {name: item for name, item in project.resources.items() if name in project.inside}
+        resources = project.resources
+        if len(project.inside) < len(resources):
+            resources = {name: item for name, item in resources.items() if name in project.inside}
         entries = [
             name
             for name, entry in state.resources.items()
@@ -120,11 +122,11 @@ class Session:
         return bool(file) and (here == inside or inside in here.parents)
 
     # -- state -----------------------------------------------------------------------------------------------
-    def store(self) -> LocalStore:
+    def store(self) -> Store:
         """Return the store of this environment's state."""
-        from reconciler.stores.local import LocalStore
+        from reconciler.stores.local import local_store
 
-        return LocalStore(self.state_dir, self.environment)
+        return local_store(self.state_dir, self.environment)
 
     def check(self, state: State | None, place: Place) -> State:
         """Return `state`, or an empty one; refuse one of another platform, organization or sandbox."""
@@ -139,7 +141,7 @@ class Session:
                 raise StateError(
                     Problem(
                         "foreign-state",
-                        f"the state {self.store().path} belongs to {word} {theirs!r}, not {ours!r}",
+                        f"the state {self.store().where} belongs to {word} {theirs!r}, not {ours!r}",
                         "use another --env or --state-dir for this one; a state is never used against another",
                     )
                 )

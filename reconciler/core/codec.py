@@ -8,17 +8,21 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
+from sys import intern
 from typing import Any
 
+from reconciler.core.compare import alike
 from reconciler.core.diff import FieldChange
 from reconciler.core.migrations import migrate
 from reconciler.core.plan import Action, Change, Drift, DriftField, Plan
 from reconciler.core.problems import Problem, ReconcilerError, StateError
-from reconciler.core.resource import Call
+from reconciler.core.resource import Call, Resource
 from reconciler.core.state import VERSION, Deposed, Entry, Pending, Record, State
 from reconciler.core.values import MISSING, Fingerprint, Ref, Secret, Tree, transform
 
 Json = dict[str, Any]
+_NOTHING: Json = {}
+_VERSIONS: dict[int, Json] = {}
 
 PLAN_FORMAT = "reconciler-plan"
 PLAN_VERSION = 1
@@ -114,24 +118,40 @@ def entry_json(entry: Entry, encode: Callable[[Tree], Tree] = encode) -> Json:
     return data
 
 
-def entry_of(data: Json) -> Entry:
-    """Return the entry that `entry_json` wrote."""
+def entry_of(data: Json, like: Resource | None = None) -> Entry:
+    """Return the entry that `entry_json` wrote; where it says the same as the resource `like`, in that one's objects.
+
+    Ten thousand dataflows need not be held twice.
+    """
+    dependencies: tuple[str, ...] = tuple(data.get("dependencies", ()))
+    applied, labels = decode(data.get("applied")), data.get("labels") or _NOTHING
+    if like is not None:
+        applied = alike(applied, like.body)
+        dependencies = like.dependencies if dependencies == like.dependencies else dependencies
+        labels = like.labels if labels == like.labels else labels
     return Entry(
-        kind=data["kind"],
-        id=data["id"],
+        kind=intern(data["kind"]),
+        id=intern(data["id"]),
         etag=data.get("etag"),
-        file=data.get("file", ""),
-        applied=decode(data.get("applied")),
-        dependencies=tuple(data.get("dependencies", ())),
+        file=intern(data.get("file", "")),
+        applied=applied,
+        dependencies=dependencies,
         protect=data.get("protect", False),
         allow_data_loss=data.get("allowDataLoss", False),
-        labels=dict(data.get("labels", {})),
-        outputs=data.get("outputs", {}),
+        labels=labels,
+        outputs=_outputs(data.get("outputs")),
         deposed=tuple(
             Deposed(old["id"], old.get("kind", data["kind"]), tuple(old.get("dependencies", ())))
             for old in data.get("deposed", ())
         ),
     )
+
+
+def _outputs(data: Json | None) -> Json:
+    """Return outputs; those of a mapping set, a version and no more, are the same object for all with that version."""
+    if data and data.keys() == {"version"} and type(version := data["version"]) is int:
+        return _VERSIONS.setdefault(version, data)
+    return data or _NOTHING
 
 
 def pending_json(pending: Pending, encode: Callable[[Tree], Tree] = encode) -> Json:

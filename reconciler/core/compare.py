@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from sys import intern
 
 from reconciler.core.values import Tree
 
@@ -84,6 +85,19 @@ def _same_types(left: Tree, right: Tree) -> bool:
     if type(left) is list:
         return all(map(_same_types, left, right))
     return type(left) is type(right)
+
+
+def alike(value: Tree, model: Tree) -> Tree:
+    """Return `value`, those parts of it that are also in `model` as that one's own objects: nothing is held twice."""
+    if type(value) is dict and type(model) is dict:
+        if value == model and _same_types(value, model):
+            return model
+        return {key: alike(part, model.get(key)) for key, part in value.items()}
+    if type(value) is str:
+        return intern(value)
+    if type(value) is type(model) and value == model and _same_types(value, model):
+        return model
+    return value
 
 
 def covers(live: Tree, declared: Tree) -> bool:

@@ -192,7 +192,7 @@ def _untouched(kind: Kind, resource: Resource, entry: Entry, desired: Tree, live
 def _still(resource: Resource, entry: Entry, desired: Tree, live: Live) -> Change:
     """Return the no-op of an object that is untouched."""
     stale = _stale(entry, resource, live)
-    return _of(resource, Action.NOOP, "unchanged", desired, ident=live.id, etag=live.etag, adopt=stale)
+    return _of(resource, Action.NOOP, "unchanged", entry.applied, ident=live.id, etag=live.etag, adopt=stale)
 
 
 def _of(resource: Resource, action: Action, reason: str, desired: Tree, **more: Any) -> Change:

@@ -32,6 +32,8 @@ def project(rules: Rules, live: Tree, declared: Tree, path: Path = (), *, others
 
 def mask(tree: Tree, sensitive: Collection[str], path: Path = ()) -> Tree:
     """Return `tree` with `(sensitive)` at every pointer in `sensitive`."""
+    if not sensitive:
+        return tree
     if path and tree is not None and any(matches(place, path) for place in sensitive):
         return SENSITIVE
     if isinstance(tree, dict):

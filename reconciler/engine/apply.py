@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
 
 from reconciler.core.kind import Kinds
 from reconciler.core.plan import Action, Plan
@@ -13,11 +12,10 @@ from reconciler.core.problems import AmbiguousError, Problem, ReconcilerError, S
 from reconciler.core.resource import Live
 from reconciler.core.state import Record, State
 from reconciler.core.steps import Step, Verb, steps
+from reconciler.engine.agenda import Agenda, Result
 from reconciler.engine.ports import Api, Clock, Event, Journal, Listener, Secrets
 from reconciler.engine.stop import Stop, Stoppable
 from reconciler.engine.work import Settings, Work
-
-Result = Literal["done", "failed", "skipped"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,30 +65,24 @@ class Run:
             self.lives,
         )
         await self._adopt(work)
-        done = {key: asyncio.get_running_loop().create_future() for key in todo}
         # the client bounds requests; a step also waits for the disk, and others may use the line meanwhile
         most = self.settings.parallelism
-        slots = asyncio.Semaphore(2 * most if most > 1 else 1)
+        agenda = Agenda(todo)
         problems: list[Problem] = []
 
-        async def one(step: Step) -> None:
-            needs = [await done[key] for key in step.needs if key in done]
-            needs += [await made] if step.last else []
-            result: Result | None = None
-            if all(need == "done" for need in needs):
-                async with slots:
-                    if not self.stop.asked:
-                        result = await self._do(work, step, problems)
-            if result is None:
-                result = "skipped"
-                self.listener.tell(Event("skipped", step.change.address, step.verb))
-            done[step.key].set_result(result)
+        async def carry_out() -> None:
+            while (step := await agenda.next()) is not None:
+                result: Result = "skipped"
+                if agenda.possible(step) and not self.stop.asked:
+                    result = await self._do(work, step, problems)
+                else:
+                    self.listener.tell(Event("skipped", step.change.address, step.verb))
+                agenda.over(step, result)
 
         async with asyncio.TaskGroup() as group:
-            made = group.create_task(_all_made(todo, done))
-            for step in todo.values():
-                group.create_task(one(step))
-        results: dict[str, tuple[Step, Result]] = {key: (step, done[key].result()) for key, step in todo.items()}
+            for _ in range(min(2 * most if most > 1 else 1, len(todo))):
+                group.create_task(carry_out())
+        results = {key: (step, agenda.results[key]) for key, step in todo.items()}
         problems += await self._revive(work, results)
         return Outcome(results, tuple(problems), self.stop.why)
 
@@ -143,9 +135,3 @@ class Run:
                 except ReconcilerError as error:
                     problems += error.problems
         return problems
-
-
-async def _all_made(todo: Mapping[str, Step], done: Mapping[str, asyncio.Future[Result]]) -> Result:
-    """Wait for everything that is made or changed, once for all steps that come last."""
-    results = [await done[key] for key, step in todo.items() if step.makes]
-    return "done" if all(result == "done" for result in results) else "failed"

@@ -73,7 +73,8 @@ class Ledger:
                 return value
             return UNPROVEN if unproven else self.secrets.fingerprint(value)
 
-        return transform(without_nulls(body), leaf)
+        kept = without_nulls(body)
+        return transform(kept, leaf) if of_kind(kept, Secret) else kept
 
     def entry_for(self, change: Change, live: Live | None) -> Entry:
         """Return the entry after a no-op: the manifest's words, and the fingerprints already there."""

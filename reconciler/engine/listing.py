@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from sys import intern
 
 from reconciler.core.compare import plainly
 from reconciler.core.kind import Kind, Kinds
@@ -21,19 +22,30 @@ _BOTH_ENDS = 1000
 """Entries of one kind from which on its list is read from both ends at once."""
 
 
-async def unchanged(api: Api, kinds: Kinds, entries: Mapping[str, Entry]) -> dict[str, Live | None]:
-    """Return those of `entries` that a list shows with the etag we know: they are as the list says."""
+async def unchanged(
+    api: Api, kinds: Kinds, entries: Mapping[str, Entry], known: Mapping[str, Live]
+) -> dict[str, Live | None]:
+    """Return those of `entries` that a list shows with the etag we know: they are as the list says.
+
+    What is just as in `known` is returned as that object.
+    """
     by_kind: dict[str, dict[str, str]] = {}
     for name, entry in entries.items():
         if entry.etag is not None:
             by_kind.setdefault(entry.kind, {})[entry.id] = name
+    found: dict[str, Live | None] = {}
     lists = [
-        _List(api, kinds[kind], entries, names)
+        _List(api, kinds[kind], entries, names, found, known)
         for kind, names in by_kind.items()
         if len(names) >= _MANY and kinds[kind].browse(None) is not None
     ]
     await together(*(item.read() for item in lists))
-    return {name: live for item in lists for name, live in item.found.items()}
+    return found
+
+
+def believed(entry: Entry) -> Live:
+    """Return the live object as the state has it: of a kind that never changes, or without a refresh."""
+    return Live(entry.id, entry.applied, entry.etag, entry.outputs)
 
 
 @dataclass(slots=True)
@@ -44,7 +56,8 @@ class _List:
     kind: Kind
     entries: Mapping[str, Entry]
     wanted: dict[str, str]
-    found: dict[str, Live | None] = field(default_factory=dict)
+    found: dict[str, Live | None]
+    known: Mapping[str, Live]
     met: set[str] = field(default_factory=set)
 
     async def read(self) -> None:
@@ -72,7 +85,7 @@ class _List:
                 pages += 1
                 items = self.kind.found(page)
                 over = not self.met.isdisjoint(live.id for live in items)
-                self.met.update(live.id for live in items)
+                self.met.update(intern(live.id) for live in items)
                 ours = [(name, live) for live in items if (name := self.wanted.pop(live.id, None)) is not None]
                 seen += len(ours)
                 # others may have many more objects: a list with less than one of ours a page costs more than it saves
@@ -81,13 +94,15 @@ class _List:
                 coming = asyncio.ensure_future(self.api.send(call)) if call is not None else None
                 for name, live in ours:  # while the next page is on its way
                     if live.etag == self.entries[name].etag:
-                        self.found[name] = self._as_applied(self.entries[name], live)
+                        self.found[name] = self._as_applied(name, self.entries[name], live)
         finally:
             if coming is not None:
                 coming.cancel()
 
-    def _as_applied(self, entry: Entry, live: Live) -> Live:
+    def _as_applied(self, name: str, entry: Entry, live: Live) -> Live:
         """Return the object with the body we know, where it shows just that: ten thousand need not be kept twice."""
         if plainly(live.body, entry.applied):
-            return Live(live.id, entry.applied, live.etag, live.outputs)
+            if live.outputs == entry.outputs:
+                return self.known.get(name) or believed(entry)
+            return Live(entry.id, entry.applied, entry.etag, live.outputs)
         return live

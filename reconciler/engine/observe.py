@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
-from reconciler.core import graph
 from reconciler.core.kind import Finder, Finders, Kind, Kinds, Row
 from reconciler.core.problems import ApiError, ManifestError, Problem
 from reconciler.core.resource import Live, Resource
 from reconciler.core.state import Entry, State
 from reconciler.core.values import Lookup, Tree, transform
-from reconciler.engine.listing import unchanged
+from reconciler.engine.listing import believed, unchanged
 from reconciler.engine.ports import Api
 from reconciler.engine.together import together
 
@@ -28,44 +27,57 @@ async def read(api: Api, kind: Kind, ident: str, version: Tree = None) -> Live |
     return kind.live(reply)
 
 
-def believed(entry: Entry) -> Live:
-    """Return the live object as the state has it: of a kind that never changes, or without a refresh."""
-    return Live(entry.id, entry.applied, entry.etag, entry.outputs)
-
-
 async def observe(
-    api: Api, kinds: Kinds, state: State, addresses: Iterable[str], *, fresh: Collection[str] = ()
+    api: Api,
+    kinds: Kinds,
+    state: State,
+    addresses: Iterable[str],
+    *,
+    fresh: Collection[str] = (),
+    known: Mapping[str, Live] | None = None,
 ) -> tuple[dict[str, Live | None], Collection[str]]:
     """Return the live object of every entry among `addresses`, None for one that is gone; and which a list told of.
 
     A kind of many entries is paged through first, where that takes fewer requests, and only what has another etag than
     the one we know is read by itself: lists may lag behind, so that a change of the last seconds may not be seen.
-    What is `fresh` is always read by itself.
+    What is `fresh` is always read by itself. What is just as in `known` is returned as that object.
 
     A kind with versions is read after its users: while the version they are pinned to is the one we applied,
     nothing can have changed and nothing is read.
     """
-    there = {name: entry for name in addresses if (entry := state.resources.get(name)) and entry.id}
-    wanted = {name: entry for name, entry in there.items() if not kinds[entry.kind].constant}
-    constant = {name: believed(entry) for name, entry in there.items() if name not in wanted}
-    users = graph.reversed_edges({name: entry.dependencies for name, entry in state.resources.items()})
-    plain = {name: entry for name, entry in wanted.items() if not _has_versions(kinds, entry)}
-    listed = await unchanged(api, kinds, {name: entry for name, entry in plain.items() if name not in fresh})
-    lives = dict(listed)
-    left = {name: entry for name, entry in plain.items() if name not in lives}
+    lives: dict[str, Live | None] = {}
+    plain: dict[str, Entry] = {}
+    versioned: dict[str, Entry] = {}
+    for name in addresses:
+        entry = state.resources.get(name)
+        if entry is None or not entry.id:
+            continue
+        if kinds[entry.kind].constant:
+            lives[name] = believed(entry)
+        else:
+            (versioned if _has_versions(kinds, entry) else plain)[name] = entry
+    listed = await unchanged(
+        api, kinds, {name: entry for name, entry in plain.items() if name not in fresh} if fresh else plain, known or {}
+    )
+    lives |= listed
+    left = {name: entry for name, entry in plain.items() if name not in listed}
     there_now = await together(*(read(api, kinds[entry.kind], entry.id) for entry in left.values()))
     lives |= dict(zip(left, there_now, strict=True))
+    users: dict[str, list[str]] = {name: [] for name in versioned}
+    for name, entry in state.resources.items() if versioned else ():
+        for need in entry.dependencies:
+            if need in users:
+                users[need].append(name)
 
     async def pinned(name: str, entry: Entry) -> Live | None:
-        bodies = [found.body for user in users.get(name, ()) if (found := lives.get(user)) is not None]
+        bodies = [found.body for user in users[name] if (found := lives.get(user)) is not None]
         version = kinds[entry.kind].pinned(entry.id, bodies)
         if version is not None and version == entry.outputs.get("version") and entry.applied is not None:
             return Live(entry.id, entry.applied, None, entry.outputs)
         return await read(api, kinds[entry.kind], entry.id, version)
 
-    rest = {name: entry for name, entry in wanted.items() if name not in plain}
-    found = await together(*(pinned(name, entry) for name, entry in rest.items()))
-    return {**constant, **lives, **dict(zip(rest, found, strict=True))}, listed.keys()
+    found = await together(*(pinned(name, entry) for name, entry in versioned.items()))
+    return lives | dict(zip(versioned, found, strict=True)), listed.keys()
 
 
 def _has_versions(kinds: Kinds, entry: Entry) -> bool:

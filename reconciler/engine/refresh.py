@@ -13,7 +13,8 @@ from reconciler.core.problems import Problem, ReconcilerError, StaleError
 from reconciler.core.resource import Live, Resource
 from reconciler.core.state import State
 from reconciler.core.world import World
-from reconciler.engine.observe import believed, look_up, observe
+from reconciler.engine.listing import believed
+from reconciler.engine.observe import look_up, observe
 from reconciler.engine.ports import Api, Secrets
 from reconciler.engine.together import together
 
@@ -40,13 +41,13 @@ async def refresh(
     that of a GET of the object (design: If-Match). `staged` makes new objects drafts, or disabled, until all are
     there. `now` is the time in seconds since the epoch.
     """
-    wanted = set(scope) | set(resources)
+    wanted = {*scope, *resources}
     there = {name: believed(entry) for name in wanted if (entry := state.resources.get(name)) and entry.id}
     world = World(resources, state, there, kinds, secrets.changed, tuple(scope), destroy, now, staged)
     if not read:
         return plan(replace(world, resources=await look_up(api, finders, resources))), there
     guess, found, (lives, listed) = await together(
-        _guess(world), look_up(api, finders, resources), observe(api, kinds, state, wanted)
+        _guess(world), look_up(api, finders, resources), observe(api, kinds, state, wanted, known=there)
     )
     if guess is not None and found is resources and all(_same(lives[name], live) for name, live in there.items()):
         return guess, lives
@@ -80,7 +81,7 @@ async def _guess(world: World) -> Plan | None:
 
 
 def _same(one: Live | None, other: Live | None) -> bool:
-    return one is not None and other is not None and (one.etag, one.body) == (other.etag, other.body)
+    return one is other or (one is not None and other is not None and (one.etag, one.body) == (other.etag, other.body))
 
 
 async def refresh_saved(api: Api, kinds: Kinds, state: State, saved: Plan) -> Lives:

@@ -9,7 +9,8 @@ from reconciler.core.plan import Change
 from reconciler.core.problems import Problem, ReconcilerError
 from reconciler.core.resource import Live
 from reconciler.engine.ledger import Ledger
-from reconciler.engine.observe import believed, read
+from reconciler.engine.listing import believed
+from reconciler.engine.observe import read
 from reconciler.engine.ports import Api, Clock, Event, Listener
 
 

@@ -34,6 +34,7 @@ class Connection:
 
     kind = "Connection"
     model = ConnectionSpec
+    asked_by_others = False
     example: ClassVar[Tree] = {
         "apiVersion": "reconciler/v1",
         "kind": "Connection",

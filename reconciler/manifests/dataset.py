@@ -53,6 +53,7 @@ class Dataset:
 
     kind = "Dataset"
     model = DatasetSpec
+    asked_by_others = False
     example: ClassVar[Tree] = {
         "apiVersion": "reconciler/v1",
         "kind": "Dataset",

@@ -29,6 +29,7 @@ class DestinationDataflow:
 
     kind = "DestinationDataflow"
     model = DestinationDataflowSpec
+    asked_by_others = False
     example: ClassVar[Tree] = {
         "apiVersion": "reconciler/v1",
         "kind": "DestinationDataflow",

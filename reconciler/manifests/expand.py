@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from sys import intern
 from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -37,6 +38,13 @@ class Setting:
     catalog: Catalog
     documents: Mapping[str, Document]
     literal_secrets: bool = False
+    _texts: dict[tuple[tuple[str, Tree], ...], dict[str, Tree]] = field(default_factory=dict)
+
+    def one(self, value: dict[str, Tree]) -> dict[str, Tree]:
+        """Return the one object for all equal mappings of texts: many documents name the same schema, or map alike."""
+        if any(type(item) is not str for item in value.values()):
+            return value
+        return self._texts.setdefault(tuple(value.items()), value)
 
 
 @dataclass(slots=True)
@@ -166,12 +174,12 @@ class Workshop:
             found = [pointer(path) for path, leaf in leaves(body) if isinstance(leaf, Secret)]
         self.resources.append(
             Resource(
-                address=address,
+                address=intern(address),
                 kind=kind,
                 body=body,
                 file=self.document.file,
                 document=self.document.name,
-                where=pointer(("spec", *block)),
+                where=intern(pointer(("spec", *block))),
                 protect=self.protect,
                 ignore=tuple(ignored) + tuple(ignore),
                 sensitive=tuple(dict.fromkeys([*sensitive, *found])),

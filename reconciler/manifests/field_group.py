@@ -37,6 +37,7 @@ class FieldGroup:
 
     kind = "FieldGroup"
     model = FieldGroupSpec
+    asked_by_others = False
     example: ClassVar[Tree] = {
         "apiVersion": "reconciler/v1",
         "kind": "FieldGroup",

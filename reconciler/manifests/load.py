@@ -33,6 +33,8 @@ class DocumentKind(Protocol):
     kind: str
     model: type[Any]
     example: Tree
+    asked_by_others: bool
+    """Whether other documents look into the spec of one of these."""
 
     def expand(self, shop: Workshop) -> None:
         """Add the resources of one document to `shop`."""
@@ -152,10 +154,12 @@ def load(
     scope = Scope(variables, environ)
     for document in project.documents.values():
         _expand(project, document, setting, scope)
+        # what became resources need not be kept as it was written, too; who wants it reads it again: `Document.written`
+        if not document_kinds()[document.kind].asked_by_others:
+            document.drop()
     project.used_variables = scope.used
     _cross_check(project)
     project.inside = _inside(project, root, path)
-    # what became resources need not be kept as it was written, too; who wants it reads it again: `Document.written`
     for document in project.documents.values():
         document.drop()
     return project

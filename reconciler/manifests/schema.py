@@ -55,6 +55,7 @@ class Schema:
 
     kind = "Schema"
     model = SchemaSpec
+    asked_by_others = True
     example: ClassVar[Tree] = {
         "apiVersion": "reconciler/v1",
         "kind": "Schema",

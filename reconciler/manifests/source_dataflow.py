@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from sys import intern
 from typing import Any, ClassVar
 
 from pydantic import Field, TypeAdapter, ValidationError
@@ -47,6 +48,7 @@ class SourceDataflow:
 
     kind = "SourceDataflow"
     model = SourceDataflowSpec
+    asked_by_others = False
     example: ClassVar[Tree] = {
         "apiVersion": "reconciler/v1",
         "kind": "SourceDataflow",
@@ -181,7 +183,7 @@ def _source(shop: Workshop, block: SourceEnd, connector: Connector | None) -> Tr
         body,
         ("source",),
         overrides=block.overrides,
-        together=(f"{document}/target",),
+        together=(intern(f"{document}/target"),),
         staging="draft",
     )
 
@@ -195,7 +197,7 @@ def _target(shop: Workshop, block: LakeEnd, schema: dict[str, Tree]) -> Ref:
         "data": {
             "format": "json",
             **(block.data or {}),
-            "schema": schema,
+            "schema": shop.setting.one(schema),
         },
         "params": {**(block.params or {}), "dataSetId": _dataset(shop, block.dataset, schema)},
     }
@@ -206,14 +208,14 @@ def _target(shop: Workshop, block: LakeEnd, schema: dict[str, Tree]) -> Ref:
         body,
         ("target",),
         overrides=block.overrides,
-        together=(f"{document}/source",),
+        together=(intern(f"{document}/source"),),
         staging="draft",
     )
 
 
 def _mapping(shop: Workshop, block: MappingBlock | _Rows, schema: dict[str, Tree]) -> Ref:
     """Only rows in the current vocabulary get a defaulted sourceType: a documented body is sent as it stands."""
-    rows, seen = [], dict[str, int]()
+    rows, seen, one = [], dict[str, int](), shop.setting.one
     inner = ("mapping", "mappings") if isinstance(shop.spec["mapping"], dict) else ("mapping",)
     for index, row in enumerate(block.mappings):
         if row.target in seen:
@@ -225,13 +227,13 @@ def _mapping(shop: Workshop, block: MappingBlock | _Rows, schema: dict[str, Tree
             )
         seen[row.target] = index
         legacy = row.source is None and row.destination is None
-        rows.append(({} if legacy or row.source_type else {"sourceType": "ATTRIBUTE"}) | row.given())
+        rows.append(one(({} if legacy or row.source_type else {"sourceType": "ATTRIBUTE"}) | row.given()))
     if block.schema_ is not None:
         found = shop.borrowed(block.schema_, "Schema", ("mapping", "schema"))
         schema = {"id": found, "version": block.schema_.version}
     body: dict[str, Tree] = {
         **({"name": block.name} if block.name else {}),
-        "outputSchema": {"schemaRef": {"id": schema.get("id"), "contentType": schema.get("version")}},
+        "outputSchema": {"schemaRef": one({"id": schema.get("id"), "contentType": schema.get("version")})},
         "mappings": rows,
     }
     return shop.add(f"{shop.document.name}/mapping", "MappingSet", body, ("mapping",), overrides=block.overrides)

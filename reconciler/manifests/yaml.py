@@ -11,6 +11,7 @@ import operator
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from sys import intern
 from typing import Any, Final
 
 import yaml
@@ -196,7 +197,7 @@ def _plain_value(node: Node) -> Tree:
             if type(value) is not ScalarNode:
                 result[name] = _plain_value(value)
             elif value.style or value.value[:1] not in _SPECIAL:
-                result[name] = value.value
+                result[name] = intern(value.value)  # many manifests say much the same
             else:
                 result[name] = _plain_scalar(value.value)
         return result

@@ -6,57 +6,58 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import dataclasses
 import errno
-import json
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import orjson
-
-from reconciler.core.codec import leaf_json, record_json, record_of, state_json, state_of, too_new
-from reconciler.core.migrations import migrate_record
 from reconciler.core.problems import Problem, StateError
-from reconciler.core.state import VERSION, Entry, Pending, Record, State, fold, fold_into
+from reconciler.core.state import State
 from reconciler.stores.lock import FileLock
+from reconciler.stores.store import Store
+from reconciler.stores.text import Blocks, header_of, state_text
 
 _ROOM = 64 * 1024
 """Bytes that must be free before anything is sent: the first intents of a run."""
+_BLOCK = 1 << 20
 
 
-class LocalStore:
-    """The state of one environment in `folder`. Reading takes no lock; writing wants `lock` first."""
+def local_store(folder: Path, environment: str) -> Store:
+    """Return the store of one environment in `folder`."""
+    return Store(Folder(folder, environment))
+
+
+class Folder:
+    """A folder as a `Medium`."""
 
     def __init__(self, folder: Path, environment: str) -> None:
         named = folder / f"{environment}.json"
         # a state that is a link to another place is written there: a rename would only replace the link
         self.path = named.resolve() if named.is_symlink() else named
+        self.where = str(self.path)
         self._folder = self.path.parent
         self._journal = self.path.with_suffix(".journal")
         self._lock = FileLock(self.path.with_suffix(".lock"))
-        self._base: State | None = None
         self._handle: Any = None
-        self._now: tuple[dict[str, Entry], dict[str, Pending]] = ({}, {})
-        self._waiting: list[tuple[Sequence[Record], asyncio.Future[None]]] = []
-        self._flushing = False
+        self._header = b""
+
+    @property
+    def held(self) -> bool:
+        """Whether this process has the lock."""
+        return self._lock.held
+
+    def prepared(self) -> bool:
+        """Tell whether the folder is there."""
+        return self._folder.exists()
 
     # -- reading ---------------------------------------------------------------------------------------------
-    def read(self) -> State | None:
-        """Return the state with a left-over journal folded in, or None where there is none yet. Writes nothing.
-
-        Raises `StateError` when the file or its journal is broken, of a newer version, or belongs elsewhere.
-        """
-        state = self._read_file()
-        return state if state is None else fold(state, self._leftover(state))
-
-    def _read_file(self) -> State | None:
+    def text(self) -> Blocks | None:
+        """Return the text of the file, or None where there is none yet."""
         try:
-            content = self.path.read_bytes()
+            handle = self.path.open("rb")
         except FileNotFoundError:
             if self._journal.exists() and self._journal.stat().st_size:
                 raise StateError(
@@ -68,62 +69,34 @@ class LocalStore:
                 ) from None
             return None
         except OSError as error:
-            raise StateError(Problem("state-unreadable", f"{self.path} cannot be read: {error}")) from None
-        try:
-            data = _parsed(content)
-        except ValueError as error:
-            raise StateError(
-                Problem(
-                    "state-broken",
-                    f"{self.path} is not valid JSON: {error}",
-                    f"restore it from {self.path}.backup or from git; nothing was changed",
-                )
-            ) from None
-        del content  # a state may be large, and is here a second time
-        return state_of(data, str(self.path))
+            raise self._unreadable(error) from None
+        handle.close()
+        return self._blocks
 
-    def _leftover(self, state: State) -> list[Record]:
+    def _blocks(self) -> Iterator[bytes]:
+        try:
+            with self.path.open("rb") as handle:
+                while block := handle.read(_BLOCK):
+                    yield block
+        except OSError as error:
+            raise self._unreadable(error) from None
+
+    def _unreadable(self, error: OSError) -> StateError:
+        return StateError(Problem("state-unreadable", f"{self.path} cannot be read: {error}"))
+
+    def journals(self, state: State) -> Iterator[tuple[str, list[bytes]]]:
+        """Yield the journal, if there is one."""
+        del state
         try:
             lines = self._journal.read_bytes().split(b"\n")
         except FileNotFoundError:
-            return []
+            return
         # what follows the last newline was cut off while being written: its request was never sent
-        whole = [line for line in lines[:-1] if line]
-        if not whole:
-            return []
-        try:
-            header, *rest = (json.loads(line) for line in whole)
-            lineage, serial, version = str(header["lineage"]), int(header["serial"]), int(header.get("version", 1))
-            if version > VERSION:
-                raise too_new(str(self._journal), version)
-            records = [record_of(migrate_record(item, version)) for item in rest]
-        except (ValueError, KeyError, TypeError) as error:
-            raise StateError(
-                Problem(
-                    "journal-broken",
-                    f"{self._journal} is damaged: {type(error).__name__}: {error}",
-                    "keep a copy of it; it tells what the last run did. Remove it once the objects it names are known",
-                )
-            ) from None
-        if lineage == state.lineage and serial < state.serial:
-            return []  # folded already; the process died before it could remove the journal
-        if lineage != state.lineage or serial != state.serial:
-            raise StateError(
-                Problem(
-                    "journal-foreign",
-                    f"{self._journal} belongs to another state (lineage {lineage}, serial {serial})",
-                    f"restore the {self.path.name} it was written beside, or move the journal away",
-                )
-            )
-        return records
+        yield str(self._journal), [line for line in lines[:-1] if line]
 
     # -- locking ---------------------------------------------------------------------------------------------
-    def lock(self, command: str, timeout: float = 0) -> None:
-        """Take the lock, waiting up to `timeout` seconds, and see that the state can be written at all.
-
-        Raises `StateError` naming the holder when somebody else has it, or saying why the folder cannot be written:
-        before anything is sent.
-        """
+    def lock(self, command: str, timeout: float) -> None:
+        """Take the lock; see that the folder can be written, with room for the first intents."""
         try:
             self._lock.take(command, timeout)
             self._probe()
@@ -169,123 +142,50 @@ class LocalStore:
             self._handle = None
         self._lock.release()
 
+    def release(self, ident: str) -> str:
+        """Say who holds the lock: the system takes it from a process that dies, and nobody else can."""
+        del ident
+        self.lock("reconciler state unlock", 0)
+        self.unlock()
+        return "The state is not locked: the system released the lock when its holder ended."
+
     # -- writing ---------------------------------------------------------------------------------------------
-    def begin(self, fresh: State) -> State:
-        """Return the state a writer starts from: the one there, its journal folded into the file, else `fresh`.
-
-        Raises `StateError`, also when the folder cannot be written: before anything is sent.
-        """
-        assert self._lock.held
+    def start(self, state: State) -> None:
+        """Begin a journal that follows `state`; it is made when there is something to write."""
         try:
-            state = self._read_file()
-            if state is None:
-                state = fresh
-                self._write(state)
-            else:
-                folded = fold(state, self._leftover(state))
-                if folded is not state:
-                    self._write(folded)
-                    state = folded
             self._journal.unlink(missing_ok=True)
         except OSError as error:
             raise self._unwritable(error) from None
-        self._take(state)
-        return state
+        self._header = header_of(state)
 
-    def _take(self, state: State) -> None:
-        """Begin from `state`: what follows is folded into copies of its books as it becomes durable."""
-        self._base = state
-        self._now = (dict(state.resources), dict(state.pending))
-
-    async def append(self, records: Sequence[Record]) -> None:
-        """Make `records` durable; many callers at once share one write and one fsync.
-
-        Raises `StateError` when the disk refuses: then nothing may be sent any more.
-        """
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append((records, done))
-        if not self._flushing:
-            self._flushing = True
-            try:
-                while self._waiting:
-                    batch, self._waiting = self._waiting, []
-                    await self._flush(batch)
-            finally:
-                self._flushing = False
-        await done
-
-    async def _flush(self, batch: list[tuple[Sequence[Record], asyncio.Future[None]]]) -> None:
-        lines = b"".join(_line_of(record) for records, _ in batch for record in records)
-        writing = asyncio.ensure_future(asyncio.to_thread(self._append_now, lines))
+    def add(self, lines: bytes) -> None:
+        """Append to the journal, and wait until the disk has it."""
+        assert self.held
         try:
-            await asyncio.shield(writing)
-        except asyncio.CancelledError:
-            await asyncio.wait([writing])  # a thread goes on by itself: the journal is not let go before it is done
-            raise
+            if self._handle is None:
+                self._handle = self._journal.open("wb")
+                lines = self._header + lines
+            self._handle.write(lines)
+            self._handle.flush()
+            os.fsync(self._handle.fileno())
         except OSError as error:
-            for _, done in batch:
-                if not done.done():
-                    done.set_exception(self._unwritable(error))
-        else:
-            self._fold(batch)
-            for _, done in batch:
-                if not done.done():
-                    done.set_result(None)
+            raise self._unwritable(error) from None
 
-    def _fold(self, batch: list[tuple[Sequence[Record], asyncio.Future[None]]]) -> None:
-        for records, _ in batch:
-            for record in records:
-                fold_into(*self._now, record)
-
-    def _append_now(self, lines: bytes) -> None:
-        assert self._base is not None
-        if self._handle is None:
-            self._handle = self._journal.open("wb")
-            header = {"version": VERSION, "lineage": self._base.lineage, "serial": self._base.serial}
-            lines = orjson.dumps(header) + b"\n" + lines
-        self._handle.write(lines)
-        self._handle.flush()
-        os.fsync(self._handle.fileno())
-
-    def commit(self) -> State:
-        """Write the state after all that was appended, and return it; a run that wrote nothing changes nothing.
-
-        It is the fold of the journal, which need not be read again: every line of it was folded when it was durable.
-        """
-        assert self._base is not None
-        if self._handle is None:
-            return self._base
-        self._handle.close()
-        self._handle = None
+    def save(self, state: State) -> None:
+        """Replace the file: temporary file, fsync, rename; the previous one stays as `.backup`."""
         try:
-            entries, pending = self._now
-            base = self._base
-            state = dataclasses.replace(base, serial=base.serial + 1, resources=entries, pending=pending)
+            if self._handle is not None:
+                self._handle.close()
+                self._handle = None
             self._write(state)
             self._journal.unlink(missing_ok=True)
         except OSError as error:
             raise self._unwritable(error) from None
-        self._take(state)
-        return state
-
-    def replace(self, wanted: State, after: State | None) -> State:
-        """Put `wanted` in the place of the state `after`, under the lock; its serial becomes one that follows."""
-        assert self._lock.held
-        serial = max(wanted.serial, after.serial + 1 if after else 0)
-        state = dataclasses.replace(wanted, serial=serial)
-        try:
-            self._write(state)
-            self._journal.unlink(missing_ok=True)
-        except OSError as error:
-            raise self._unwritable(error) from None
-        return state
 
     def _write(self, state: State) -> None:
-        """Replace the file: temporary file, fsync, rename; the previous one stays as `.backup`."""
-        data = _bytes_of(state)
         temporary = self.path.with_name(self.path.name + ".tmp")
         with temporary.open("wb") as handle:
-            handle.write(data)
+            handle.writelines(state_text(state))
             handle.flush()
             os.fsync(handle.fileno())
         if self.path.exists():
@@ -308,31 +208,3 @@ class LocalStore:
                 "free or fix the disk; what was done so far is in the journal and the next run goes on from it",
             )
         )
-
-
-_DIGITS_ALIKE = bytes.maketrans(b"123456789", b"0" * 9)
-_LONG = tuple(before + b"0" * 18 for before in (b" ", b":", b",", b"[", b"-"))
-"""How a number that orjson could round begins, every digit a nought; a text may look so, too, which does no harm."""
-_LINE = orjson.OPT_APPEND_NEWLINE | orjson.OPT_PASSTHROUGH_DATACLASS
-_FORM = orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE | orjson.OPT_PASSTHROUGH_DATACLASS
-
-
-def _bytes_of(state: State) -> bytes:
-    """Return the file's content; the library for JSON of the language would hold it in millions of pieces."""
-    try:
-        return orjson.dumps(state_json(state, lambda tree: tree), default=leaf_json, option=_FORM)
-    except TypeError:  # numbers beyond 64 bits, texts that are no Unicode
-        return (json.dumps(state_json(state), indent=2, sort_keys=True) + "\n").encode()
-
-
-def _line_of(record: Record) -> bytes:
-    try:
-        return orjson.dumps(record_json(record, lambda tree: tree), default=leaf_json, option=_LINE)
-    except TypeError:
-        return (json.dumps(record_json(record), separators=(",", ":")) + "\n").encode()
-
-
-def _parsed(data: bytes) -> Any:
-    """Return the content of a file; numbers that orjson would round are read exactly. Raises ValueError."""
-    alike = data.translate(_DIGITS_ALIKE)
-    return json.loads(data) if any(long in alike for long in _LONG) else orjson.loads(data)

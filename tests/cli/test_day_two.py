@@ -16,7 +16,7 @@ import pytest
 from reconciler.cli import diagnosis
 from reconciler.core.runs import Dataflow, DataflowRun, run_of
 from reconciler.render import status as rendered
-from reconciler.stores.local import LocalStore
+from reconciler.stores.local import local_store
 from tests.conftest import FLOW, Cli, Request, Server
 from tests.wire.test_faults import Once
 
@@ -243,7 +243,7 @@ def test_the_state_and_the_machine(live: Cli, server: Server, monkeypatch: pytes
     live.example("customer-io")
     assert checks(live)["state"][1].startswith("none yet")
     live.ok("apply", "-y")
-    held = LocalStore(live.folder / "state", "default")
+    held = local_store(live.folder / "state", "default")
     held.lock("a long apply")
     assert checks(live)["lock"][0] == "warning"
     assert "locked by a long apply" in checks(live)["lock"][1]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.stores.local import LocalStore
+from reconciler.stores.local import local_store
 from tests.cli.test_every_field import EXAMPLES
 from tests.conftest import FLOW, Cli, Server
 
@@ -164,7 +164,7 @@ def test_pull_and_push_are_the_way_there_and_back(live: Cli) -> None:
 def test_the_lock_is_heeded_and_named(live: Cli) -> None:
     live.example("customer-io")
     live.ok("apply", "-y")
-    holder = LocalStore(live.folder / "state", "default")
+    holder = local_store(live.folder / "state", "default")
     holder.lock("a long apply")
     try:
         for args in (("mv", "customer-io", "x"), ("rm", "customer-io"), ("rebuild", "-y"), ("unlock",)):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from reconciler.core.codec import state_json
 from reconciler.core.state import Entry, State
 from reconciler.core.values import Fingerprint, Tree
-from reconciler.stores.local import _bytes_of, _parsed
+from reconciler.stores.text import parsed, state_text
 
 leaves = (
     st.integers() | st.integers(min_value=2**62, max_value=2**70) | st.floats(allow_nan=False, allow_infinity=False)
@@ -29,10 +29,10 @@ def state(applied: Tree) -> State:
 
 @given(trees)
 def test_a_state_is_written_as_before_and_read_exactly(tree: Tree) -> None:
-    data = _bytes_of(state(tree))
+    data = b"".join(state_text(state(tree)))
     plain = state_json(state(tree))
     assert json.loads(data) == plain
-    read = _parsed(data)
+    read = parsed(data)
     assert read == plain
     assert repr(read["resources"]["a/flow"]["applied"]["value"]) == repr(
         json.loads(data)["resources"]["a/flow"]["applied"]["value"]
@@ -41,4 +41,4 @@ def test_a_state_is_written_as_before_and_read_exactly(tree: Tree) -> None:
 
 @pytest.mark.parametrize("number", [10**17, 2**63 - 1, 2**64, -(2**65), 10**40])
 def test_large_numbers(number: int) -> None:
-    assert _parsed(_bytes_of(state(number)))["resources"]["a/flow"]["applied"]["value"] == number
+    assert parsed(b"".join(state_text(state(number))))["resources"]["a/flow"]["applied"]["value"] == number

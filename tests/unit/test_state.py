@@ -16,7 +16,8 @@ from reconciler.core.fingerprint import UNPROVEN, Fingerprinter
 from reconciler.core.problems import ReconcilerError, StateError
 from reconciler.core.state import Deposed, Entry, Pending, Record, State, fold
 from reconciler.core.values import MISSING, Fingerprint, Ref, Secret
-from reconciler.stores.local import LocalStore
+from reconciler.stores.local import local_store
+from reconciler.stores.store import Store
 
 EMPTY = State("lineage", "default", "https://p", "org", "dev")
 
@@ -25,9 +26,9 @@ def entry(ident: str, *needs: str) -> Entry:
     return Entry("Flow", ident, '"e"', "a.yaml", {"name": ident}, needs)
 
 
-def store(folder: Path, records: int = 0) -> LocalStore:
+def store(folder: Path, records: int = 0) -> Store:
     """Return a locked store with a state and so many records in its journal."""
-    made = LocalStore(folder, "default")
+    made = local_store(folder, "default")
     made.lock("test")
     made.begin(EMPTY)
     for number in range(records):
@@ -43,22 +44,22 @@ def test_a_run_is_folded_at_its_end(tmp_path: Path) -> None:
     assert state.serial == 1
     assert set(state.resources) == {"a0", "a1", "a2"}
     assert not (tmp_path / "default.journal").exists()
-    assert LocalStore(tmp_path, "default").read() == state
+    assert local_store(tmp_path, "default").read() == state
     assert json.loads((tmp_path / "default.json.backup").read_text())["serial"] == 0
 
 
 def test_a_killed_run_is_folded_by_whoever_comes_next(tmp_path: Path) -> None:
     store(tmp_path, 2).unlock()
     before = (tmp_path / "default.json").read_bytes()
-    seen = LocalStore(tmp_path, "default").read()
+    seen = local_store(tmp_path, "default").read()
     assert seen is not None
     assert set(seen.resources) == {"a0", "a1"}
     assert (tmp_path / "default.json").read_bytes() == before, "reading writes nothing"
-    writer = LocalStore(tmp_path, "default")
+    writer = local_store(tmp_path, "default")
     writer.lock("test")
     assert writer.begin(EMPTY) == seen
     writer.unlock()
-    assert LocalStore(tmp_path, "default").read() == seen
+    assert local_store(tmp_path, "default").read() == seen
 
 
 @pytest.mark.parametrize("cut", [1, 20, 60])
@@ -66,7 +67,7 @@ def test_a_torn_last_line_was_never_sent(tmp_path: Path, cut: int) -> None:
     store(tmp_path, 2).unlock()
     journal = tmp_path / "default.journal"
     journal.write_bytes(journal.read_bytes()[:-cut])
-    seen = LocalStore(tmp_path, "default").read()
+    seen = local_store(tmp_path, "default").read()
     assert seen is not None
     assert set(seen.resources) == {"a0"}
 
@@ -77,7 +78,7 @@ def test_a_journal_folded_already_is_not_folded_twice(tmp_path: Path) -> None:
     state = made.commit()
     made.unlock()
     (tmp_path / "default.journal").write_bytes(journal)  # the process died before it could remove it
-    assert LocalStore(tmp_path, "default").read() == state
+    assert local_store(tmp_path, "default").read() == state
 
 
 def test_a_journal_of_another_state_is_refused(tmp_path: Path) -> None:
@@ -85,10 +86,10 @@ def test_a_journal_of_another_state_is_refused(tmp_path: Path) -> None:
     data = json.loads((tmp_path / "default.json").read_text())
     (tmp_path / "default.json").write_text(json.dumps({**data, "lineage": "other"}))
     with pytest.raises(StateError, match="belongs to another state"):
-        LocalStore(tmp_path, "default").read()
+        local_store(tmp_path, "default").read()
     (tmp_path / "default.json").unlink()
     with pytest.raises(StateError, match="journal"):
-        LocalStore(tmp_path, "default").read()
+        local_store(tmp_path, "default").read()
 
 
 @pytest.mark.parametrize(
@@ -105,7 +106,7 @@ def test_a_journal_of_another_state_is_refused(tmp_path: Path) -> None:
 def test_a_broken_state_is_refused_with_the_way_out(tmp_path: Path, content: str, says: str) -> None:
     (tmp_path / "default.json").write_text(content)
     with pytest.raises(StateError, match=says) as caught:
-        LocalStore(tmp_path, "default").read()
+        local_store(tmp_path, "default").read()
     assert caught.value.problems[0].next
 
 
@@ -115,11 +116,11 @@ def test_a_damaged_journal_is_refused(tmp_path: Path) -> None:
     lines = journal.read_bytes().split(b"\n")
     journal.write_bytes(b"\n".join([lines[0], b"{rubbish", *lines[2:]]))
     with pytest.raises(StateError, match="is damaged"):
-        LocalStore(tmp_path, "default").read()
+        local_store(tmp_path, "default").read()
 
 
 def _hold(folder: str, ready: object, release: object) -> None:
-    held = LocalStore(Path(folder), "default")
+    held = local_store(Path(folder), "default")
     held.lock("reconciler apply")
     ready.set()  # type: ignore[attr-defined]
     release.wait(30)  # type: ignore[attr-defined]
@@ -131,7 +132,7 @@ def test_the_lock_names_its_holder_and_dies_with_it(tmp_path: Path) -> None:
     process = context.Process(target=_hold, args=(str(tmp_path), ready, release))
     process.start()
     assert ready.wait(30)
-    mine = LocalStore(tmp_path, "default")
+    mine = local_store(tmp_path, "default")
     with pytest.raises(StateError, match=f"reconciler apply of .*process {process.pid}, since "):
         mine.lock("test")
     process.kill()
@@ -144,7 +145,7 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("")
     with pytest.raises(StateError, match="cannot be written"):
-        LocalStore(blocked / "state", "default").lock("test")
+        local_store(blocked / "state", "default").lock("test")
 
 
 def test_the_disk_refuses_the_journal(tmp_path: Path) -> None:
@@ -158,8 +159,8 @@ def test_the_disk_refuses_the_journal(tmp_path: Path) -> None:
 def test_many_appends_share_few_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = store(tmp_path)
     writes = []
-    original = made._append_now
-    monkeypatch.setattr(made, "_append_now", lambda lines: (writes.append(lines), original(lines)))
+    original = made.medium.add
+    monkeypatch.setattr(made.medium, "add", lambda lines: (writes.append(lines), original(lines)))
 
     async def many() -> None:
         await asyncio.gather(*(made.append([Record("bound", f"a{n}", entry=entry(str(n)))]) for n in range(200)))

@@ -16,7 +16,7 @@ from reconciler.core import migrations
 from reconciler.core.migrations import migrate, migrate_record
 from reconciler.core.problems import StateError
 from reconciler.stores import local
-from reconciler.stores.local import LocalStore
+from reconciler.stores.local import local_store
 from tests.conftest import Cli, Server
 from tests.unit.test_state import EMPTY, store
 
@@ -83,7 +83,7 @@ def test_a_newer_journal_is_not_touched(tmp_path: Path) -> None:
     journal = tmp_path / "default.journal"
     journal.write_text(journal.read_text().replace('{"version":1', '{"version":99', 1))
     with pytest.raises(StateError, match=r"newer reconciler \(state version 99"):
-        LocalStore(tmp_path, "default").read()
+        local_store(tmp_path, "default").read()
 
 
 # -- migrations ---------------------------------------------------------------------------------------------------
@@ -125,13 +125,13 @@ def test_an_old_state_and_its_journal_are_read_and_written_anew(
         path = tmp_path / name
         path.write_text(path.read_text().replace('"kind"', '"type"'))
     monkeypatch.setattr(migrations, "STEPS", {1: renamed})
-    for module in ("reconciler.core.codec", "reconciler.stores.local"):
+    for module in ("reconciler.core.codec", "reconciler.stores.text"):
         monkeypatch.setattr(f"{module}.VERSION", 2)
     monkeypatch.setattr("reconciler.core.codec.migrate", lambda data, version: migrate(data, version, to=2))
     monkeypatch.setattr(
-        "reconciler.stores.local.migrate_record", lambda data, version: migrate_record(data, version, to=2)
+        "reconciler.stores.text.migrate_record", lambda data, version: migrate_record(data, version, to=2)
     )
-    writer = LocalStore(tmp_path, "default")
+    writer = local_store(tmp_path, "default")
     writer.lock("test")
     state = writer.begin(EMPTY)
     writer.unlock()

@@ -28,7 +28,7 @@ import os, signal, sys
 from pathlib import Path
 from reconciler.__main__ import run
 from reconciler.api.client import Client
-from reconciler.stores.local import LocalStore
+from reconciler.stores.local import Folder
 moment, number, arguments = sys.argv[1], int(sys.argv[2]), sys.argv[3:]
 seen = {"requests": 0, "journal": 0, "state": 0}
 def at(what, *moments):
@@ -36,7 +36,7 @@ def at(what, *moments):
     return seen[what] == number and moment in moments
 def die():
     os.kill(os.getpid(), signal.SIGKILL)
-send, append, write = Client.send, LocalStore._append_now, LocalStore._write
+send, append, write = Client.send, Folder.add, Folder._write
 async def dying(self, call, **options):
     if call.safe and call.method != "DELETE":
         return await send(self, call, **options)
@@ -56,7 +56,7 @@ def half(self, state):
     if at("state", "state"):
         Path.replace = lambda *_: die()
     write(self, state)
-Client.send, LocalStore._append_now, LocalStore._write = dying, torn, half
+Client.send, Folder.add, Folder._write = dying, torn, half
 code = run(arguments)
 print("SEEN", seen["requests"], seen["journal"], seen["state"])
 sys.exit(code)

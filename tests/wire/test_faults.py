@@ -429,10 +429,10 @@ def test_an_interrupt_finishes_what_is_under_way(live: Cli, server: Server, numb
 
 
 def test_a_second_writer_is_told_who_holds_the_lock(live: Cli, server: Server) -> None:
-    from reconciler.stores.local import LocalStore
+    from reconciler.stores.local import local_store
 
     live.example("customer-io")
-    held = LocalStore(live.folder / "state", "default")
+    held = local_store(live.folder / "state", "default")
     held.lock("reconciler apply")
     refused = live("apply", "-y")
     held.unlock()
