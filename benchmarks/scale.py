@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import peers
 import yaml
 
 FLOW, PREP = "/data/foundation/flowservice", "/data/foundation/conversion"
@@ -217,7 +218,8 @@ def measure(found: Bench) -> dict[str, Any]:
     texts = found.texts()
     compose = min(seconds(lambda: yaml_floor(texts)) for _ in range(3))
     create = seconds(create_floor(found.url, found.count))
-    rows: dict[str, Any] = {}
+    others = {"aepp": peers.aepp(found.url, found.count), "terraform": peers.terraform(4 * found.count)}
+    rows: dict[str, Any] = {"peers": others}
 
     def row(name: str, run: Run, floor: float) -> None:
         rows[name] = {"seconds": run.seconds, "floor": floor, "ratio": run.seconds / floor, "memory": run.memory,
@@ -233,6 +235,9 @@ def measure(found: Bench) -> dict[str, Any]:
     edit(found)
     row("plan, 1 % changed", found.run("plan", "--detailed-exitcode", codes=(2,)), read + compose)
     row("export", found.run("export", "--out", "../export"), read)
+    for name, taken in others.items():
+        if taken is not None:
+            print(f"{found.count:>7,}  {'first apply, ' + name:<24}{taken:>9.2f} s")
     rows["manifests"] = sum(len(text) for text in texts)
     return rows
 
@@ -284,8 +289,65 @@ def page(results: dict[int, dict[str, Any]], cpu: str) -> str:
     out += ["", "The floors:", "", *(f"- {name}: {FLOORS[name]}" for name in COMMANDS), ""]
     out += ["Manifests: " + ", ".join(f"{count:,} dataflows are {rows['manifests'] / 1e6:.1f} MB"
                                       for count, rows in results.items()) + ".", ""]  # fmt: skip
+    out += peers_page(results)
+    out += linear_page(results)
     out += ["Run it with `./run bench-scale` (about fifteen minutes), or with counts: `./run bench-scale 100 1000`."]
     return "\n".join(out) + "\n"
+
+
+def peers_page(results: dict[int, dict[str, Any]]) -> list[str]:
+    """Return the table of the peers that were at hand; empty without any."""
+    out = []
+    for count, rows in results.items():
+        cells = [_seconds(rows["peers"][name]) for name in ("aepp", "terraform")]
+        if cells != ["", ""]:
+            out.append(f"| {count:,} | {rows['first apply']['seconds']:.1f} | {cells[0]} | {cells[1]} |")
+    if not out:
+        return []
+    return [
+        "## Peers",
+        "",
+        "The first apply beside a script that makes the same objects one after another with Adobe's `aepp` client, and",
+        "beside Terraform making as many of its cheapest built-in objects (`terraform_data`), with no network at all.",
+        f"Peers are given up after {peers.PATIENCE} s, and not asked for more than {peers.MOST:,} dataflows.",
+        "",
+        "| dataflows | reconciler, s | aepp in sequence, s | terraform engine alone, s |",
+        "| ---: | ---: | ---: | ---: |",
+        *out,
+        "",
+    ]
+
+
+def _seconds(taken: float | None) -> str:
+    if taken is None:
+        return ""
+    return f"{taken:.1f}" if math.isfinite(taken) else f"not done after {peers.PATIENCE}"
+
+
+def linear_page(results: dict[int, dict[str, Any]]) -> list[str]:
+    """Return how the time for one more dataflow, and the memory, go with their number."""
+    counts = sorted(results)[-2:]
+    if len(counts) < 2:
+        return []
+    few, many = (results[count] for count in counts)
+    out = [
+        "## Linear",
+        "",
+        f"Milliseconds a dataflow, from {counts[0]:,} to {counts[1]:,} dataflows, less what the command takes for",
+        f"{min(results):,}: what it takes to start. Memory beside 150 MB and ten times the manifests.",
+        "",
+        f"| command | ms each of {counts[0]:,} | ms each of {counts[1]:,} | memory | bound |",
+        "| --- | ---: | ---: | ---: | ---: |",
+    ]
+    start = results[min(results)]
+    for name in COMMANDS:
+        each = [
+            (rows[name]["seconds"] - start[name]["seconds"]) / (count - min(results)) * 1000
+            for count, rows in zip(counts, (few, many), strict=True)
+        ]
+        bound = 150 + 10 * many["manifests"] / 1e6
+        out.append(f"| {name} | {each[0]:.2f} | {each[1]:.2f} | {many[name]['memory']:.0f} MB | {bound:.0f} MB |")
+    return [*out, ""]
 
 
 def plot(results: dict[int, dict[str, Any]]) -> str:

@@ -54,7 +54,7 @@ def command(
 
         if saved is not None:
             raise click.UsageError("--refresh-only reads the platform; it does not go with a saved plan.")
-        accepted: int = run(refreshed(session, replace(want, checks=False), writing))
+        accepted: int = run(refreshed(session, replace(want, checks=False, judged=False), writing))
         return accepted
     done: int = run(applied(session, want, writing, verb="apply", saved=saved))
     return done

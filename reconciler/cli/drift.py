@@ -53,7 +53,7 @@ def command(files: Files, form: str, unmanaged: bool, metrics: Path | None, patc
 
     now = SystemClock().now() // 1000
     project = session.manifests()
-    plan = run(planned(session, Want(checks=False), project, more=more)).plan
+    plan = run(planned(session, Want(checks=False, judged=False), project, more=more)).plan
     report = _report(plan, session.project.acknowledged, now, tuple(others) if unmanaged else None)
     if metrics is not None:
         save(metrics, rendered.metrics(report, now))

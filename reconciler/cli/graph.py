@@ -34,7 +34,7 @@ def command(files: Files, form: str, with_plan: bool, documents: bool, choice: C
             raise click.UsageError("A saved plan is drawn whole: --target, --select, --exclude belong to plan --out.")
         graph = graph_of_plan(saved)
     elif with_plan:
-        want = Want(selection=choice.selection(), checks=False)
+        want = Want(selection=choice.selection(), checks=False, judged=False)
         graph = graph_of_plan(run(planned(files.open(), want)).plan)
     else:
         session = files.open()

@@ -17,12 +17,11 @@ from reconciler.core.migrations import migrate
 from reconciler.core.plan import Action, Change, Drift, DriftField, Plan
 from reconciler.core.problems import Problem, ReconcilerError, StateError
 from reconciler.core.resource import Call, Resource
-from reconciler.core.state import VERSION, Deposed, Entry, Pending, Record, State
+from reconciler.core.state import VERSION, Deposed, Entry, Pending, Record, State, shared_outputs
 from reconciler.core.values import MISSING, Fingerprint, Ref, Secret, Tree, transform
 
 Json = dict[str, Any]
 _NOTHING: Json = {}
-_VERSIONS: dict[int, Json] = {}
 
 PLAN_FORMAT = "reconciler-plan"
 PLAN_VERSION = 1
@@ -139,19 +138,12 @@ def entry_of(data: Json, like: Resource | None = None) -> Entry:
         protect=data.get("protect", False),
         allow_data_loss=data.get("allowDataLoss", False),
         labels=labels,
-        outputs=_outputs(data.get("outputs")),
+        outputs=shared_outputs(data.get("outputs")),
         deposed=tuple(
             Deposed(old["id"], old.get("kind", data["kind"]), tuple(old.get("dependencies", ())))
             for old in data.get("deposed", ())
         ),
     )
-
-
-def _outputs(data: Json | None) -> Json:
-    """Return outputs; those of a mapping set, a version and no more, are the same object for all with that version."""
-    if data and data.keys() == {"version"} and type(version := data["version"]) is int:
-        return _VERSIONS.setdefault(version, data)
-    return data or _NOTHING
 
 
 def pending_json(pending: Pending, encode: Callable[[Tree], Tree] = encode) -> Json:

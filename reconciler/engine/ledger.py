@@ -10,7 +10,7 @@ from reconciler.core.fingerprint import UNPROVEN
 from reconciler.core.plan import Change
 from reconciler.core.problems import Problem, ReconcilerError
 from reconciler.core.resource import Call, Live
-from reconciler.core.state import Entry, Pending, Record, fold_into
+from reconciler.core.state import Entry, Pending, Record, fold_into, shared_outputs
 from reconciler.core.values import (
     Fingerprint,
     Secret,
@@ -105,7 +105,7 @@ class Ledger:
             protect=change.protect,
             allow_data_loss=change.allow_data_loss,
             labels=change.labels,
-            outputs=live.outputs,
+            outputs=shared_outputs(live.outputs),
             deposed=before.deposed if before else (),
         )
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import hashlib
+from collections.abc import Sequence
 from dataclasses import replace
 
 from reconciler.core.kind import Kinds, Question
 from reconciler.core.plan import Action, Plan
 from reconciler.core.problems import ApiError, Problem
-from reconciler.core.resource import Call, Reply
+from reconciler.core.resource import Call
 from reconciler.engine.ports import Api
 from reconciler.engine.together import together
 
@@ -26,19 +27,19 @@ async def ask(api: Api, kinds: Kinds, plan: Plan) -> Plan:
     findings: list[Problem] = []
     unasked: list[ApiError] = []
     while asked:
-        replies = await _replies(api, (question.call for _, question in asked))
-        further = []
+        by_call: dict[bytes, list[tuple[str, Question]]] = {}
         for address, question in asked:
-            reply = replies[_key(question.call)]
-            if isinstance(reply, ApiError):
-                unasked.append(reply)
+            by_call.setdefault(_key(question.call), []).append((address, question))
+        asked = []
+        for told in await together(*(_told(api, askers) for askers in by_call.values())):
+            if isinstance(told, ApiError):
+                unasked.append(told)
                 continue
-            for item in question.judge(reply):
+            for address, item in told:
                 if isinstance(item, Question):
-                    further.append((address, item))
+                    asked.append((address, item))
                 else:
                     findings.append(replace(item, address=address))
-        asked = further
     errors = tuple(item for item in findings if item.severity == "error")
     doubts = tuple(f"{item.address}: {item.what}" for item in findings if item.severity != "error")
     if unasked:  # a check that cannot be made stops nothing: whoever applies will hear it from the platform
@@ -46,17 +47,15 @@ async def ask(api: Api, kinds: Kinds, plan: Plan) -> Plan:
     return replace(plan, objections=(*plan.objections, *errors), warnings=(*plan.warnings, *doubts))
 
 
-async def _replies(api: Api, calls: Iterable[Call]) -> dict[str, Reply | ApiError]:
-    unique = {_key(call): call for call in calls}
-
-    async def one(call: Call) -> Reply | ApiError:
-        try:
-            return await api.send(call, accept=_REFUSED)
-        except ApiError as error:
-            return error
-
-    return dict(zip(unique, await together(*(one(call) for call in unique.values())), strict=True))
+async def _told(api: Api, askers: Sequence[tuple[str, Question]]) -> list[tuple[str, Problem | Question]] | ApiError:
+    """Ask once what several ask in the same words; return what each makes of the answer, with its address."""
+    try:
+        reply = await api.send(askers[0][1].call, accept=_REFUSED)
+    except ApiError as error:
+        return error
+    return [(address, item) for address, question in askers for item in question.judge(reply)]
 
 
-def _key(call: Call) -> str:
-    return repr(call)
+def _key(call: Call) -> bytes:
+    """Return what is the same for calls of the same words, and small: a call may hold a whole mapping."""
+    return hashlib.blake2b(repr(call).encode(errors="surrogatepass"), digest_size=16).digest()

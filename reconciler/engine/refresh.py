@@ -49,17 +49,19 @@ async def refresh(
     guess, found, (lives, listed) = await together(
         _guess(world), look_up(api, finders, resources), observe(api, kinds, state, wanted, known=there)
     )
-    if guess is not None and found is resources and all(_same(lives[name], live) for name, live in there.items()):
-        return guess, lives
     told = set(listed)
+    guessed = found is resources and all(_same(lives[name], live) for name, live in there.items())
+    made = guess if guessed else None
     while True:  # what is read singly may show more to do, to others that only a list told of
-        made = plan(replace(world, resources=found, lives=lives))
+        if made is None:
+            made = plan(replace(world, resources=found, lives=lives))
         touched = [change.address for change in made.effective if change.address in told]
         again, _ = await observe(api, kinds, state, touched, fresh=touched)
         if all(_same(again[name], lives[name]) for name in touched):
             return made, lives
         told -= set(touched)
         lives = {**lives, **again}
+        made = None
 
 
 _LARGE = 1000
@@ -74,10 +76,9 @@ async def _guess(world: World) -> Plan | None:
     if len(world.lives) < _LARGE:
         return None
     try:
-        guess = await asyncio.to_thread(plan, world)
+        return await asyncio.to_thread(plan, world)
     except ReconcilerError:
         return None  # what is really there decides
-    return None if guess.effective else guess
 
 
 def _same(one: Live | None, other: Live | None) -> bool:

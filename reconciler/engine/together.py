@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from typing import Any
+
+_AT_ONCE = 500
+"""Far more than the client sends at once; ten thousand that wait for a turn take more memory than the plan."""
 
 
 async def together(*coroutines: Coroutine[Any, Any, Any]) -> list[Any]:
@@ -12,6 +15,24 @@ async def together(*coroutines: Coroutine[Any, Any, Any]) -> list[Any]:
 
     `asyncio.gather` alone would go on sending through a client that is being closed.
     """
+    if len(coroutines) <= _AT_ONCE:
+        return await _all(coroutines)
+    results: list[Any] = [None] * len(coroutines)
+    left = iter(enumerate(coroutines))
+
+    async def some() -> None:
+        for number, coroutine in left:
+            results[number] = await coroutine
+
+    try:
+        await _all([some() for _ in range(_AT_ONCE)])
+    finally:
+        for _, coroutine in left:
+            coroutine.close()
+    return results
+
+
+async def _all(coroutines: Sequence[Coroutine[Any, Any, Any]]) -> list[Any]:
     tasks = [asyncio.ensure_future(item) for item in coroutines]
     try:
         return list(await asyncio.gather(*tasks))

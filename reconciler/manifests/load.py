@@ -268,7 +268,8 @@ def _cross_check(project: Project) -> None:
     """References lead somewhere, and never in a circle."""
     if project.errors:
         return
-    found = graph.cycle({address: resource.dependencies for address, resource in project.resources.items()})
+    needy = ((address, item.dependencies) for address, item in project.resources.items())
+    found = graph.cycle({address: needs for address, needs in needy if needs})
     if found:
         resource = project.resources[found[0]]
         document = project.documents[resource.document]

@@ -176,7 +176,8 @@ def _may_be_deep(content: str) -> bool:
     """
     if _INDENTED in content or any(compact in content for compact in _COMPACT):
         return True
-    if content.count("{") + content.count("[") < MAX_DEPTH // 2:
+    # no flow goes on in the next document
+    if all(part.count("{") + part.count("[") < MAX_DEPTH // 2 for part in content.split("\n---")):
         return False
     left = _NO_BRACKET.sub("", content)
     for _ in range(MAX_DEPTH // 2):

@@ -87,7 +87,7 @@ class FlowServiceKind(Kind):
 
     def seed(self, body: Tree) -> Tree:
         """Return the part of `body` a POST may carry; never the state (1410-400)."""
-        return {key: value for key, value in body.items() if key != "state"}
+        return {key: value for key, value in body.items() if key != "state"} if "state" in body else body
 
     def seeded(self, call: Call) -> Tree:
         return {**call.body, "state": "draft"} if ("mode", "draft") in call.query else call.body

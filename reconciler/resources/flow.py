@@ -69,7 +69,7 @@ class Flow(FlowServiceKind):
         """Selectors start empty and are added by PATCH, as documented (api-facts 7.1; seed-dst)."""
         seed = super().seed(body)
         if isinstance(seed.get("transformations"), list):
-            seed["transformations"] = [_emptied(item) for item in seed["transformations"]]
+            seed = {**seed, "transformations": [_emptied(item) for item in seed["transformations"]]}
         return seed
 
     def born(self, call: Call) -> Tree:
