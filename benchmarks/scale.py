@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import math
 import os
 import platform
@@ -73,6 +74,7 @@ class Bench:
     count: int
     folder: Path
     url: str
+    launcher: Launcher
     results: dict[str, tuple[Run, dict[str, float]]] = field(default_factory=dict)
 
     @property
@@ -91,19 +93,11 @@ class Bench:
         env = {**os.environ, "AEP_PLATFORM_URL": self.url, "AEP_ACCESS_TOKEN": "b", "AEP_API_KEY": "b",
                "AEP_ORG_ID": "B@AdobeOrg", "AEP_SANDBOX": "prod"}  # fmt: skip
         before = self.seen()
-        began = time.perf_counter()
-        process = subprocess.Popen(
-            [TOOL, *args], cwd=self.manifests, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-        )
-        assert process.stderr is not None
-        said = process.stderr.read()
-        _, status, usage = os.wait4(process.pid, 0)
-        taken = time.perf_counter() - began
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode not in codes:
-            sys.exit(f"reconciler {' '.join(args)} ended with {process.returncode}: {said.decode()[-2000:]}")
+        code, taken, memory, said = self.launcher.run([TOOL, *args], str(self.manifests), env)
+        if code not in codes:
+            sys.exit(f"reconciler {' '.join(args)} ended with {code}: {said[-2000:]}")
         scale = 1 if sys.platform == "darwin" else 1024
-        return Run(taken, usage.ru_maxrss * scale / 1e6, self.seen() - before)
+        return Run(taken, memory * scale / 1e6, self.seen() - before)
 
     def seen(self) -> int:
         """Return how many requests the emulator has answered: a line each in its log."""
@@ -113,6 +107,43 @@ class Bench:
     def texts(self) -> list[str]:
         """Return the manifests."""
         return [path.read_text(encoding="utf-8") for path in sorted(self.manifests.glob("*.yaml"))]
+
+
+LAUNCHER = """
+import json, os, subprocess, sys, time
+for line in sys.stdin:
+    command, folder, env = json.loads(line)
+    began = time.perf_counter()
+    process = subprocess.Popen(command, cwd=folder, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    said = process.stderr.read().decode(errors="replace")
+    _, status, usage = os.wait4(process.pid, 0)
+    taken = time.perf_counter() - began
+    print(json.dumps([os.waitstatus_to_exitcode(status), taken, usage.ru_maxrss, said]), flush=True)
+"""
+
+
+class Launcher:
+    """A small process that starts the commands: what the system says of a child's memory begins with its parent's."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", LAUNCHER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+
+    def run(self, command: list[str], folder: str, env: dict[str, str]) -> tuple[int, float, int, str]:
+        """Run a command; return its exit code, seconds, peak memory as the system counts it, and stderr."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps([command, folder, env]) + "\n")
+        self._process.stdin.flush()
+        code, taken, memory, said = json.loads(self._process.stdout.readline())
+        return code, taken, memory, said
+
+    def close(self) -> None:
+        """End it."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait()
 
 
 @contextlib.contextmanager
@@ -127,9 +158,12 @@ def bench(count: int) -> Iterator[Bench]:
         try:
             url = next(word for line in server.stdout for word in line.split() if word.startswith("http://"))
             (folder / "requests.log").touch()
-            found = Bench(count, folder, url.rstrip("/.,;"))
+            found = Bench(count, folder, url.rstrip("/.,;"), Launcher())
             found.write()
-            yield found
+            try:
+                yield found
+            finally:
+                found.launcher.close()
         finally:
             server.terminate()
             server.wait()

@@ -17,11 +17,12 @@ from reconciler.core.fingerprint import Fingerprinter
 from reconciler.core.problems import ManifestError, Problem, StateError
 from reconciler.core.resource import Resource
 from reconciler.core.state import Entry, Record, State, fold
-from reconciler.core.values import Tree, parse_pointer
+from reconciler.core.values import Secret, Tree, parse_pointer
 from reconciler.manifests.document import Document
 from reconciler.manifests.load import Project, load
 from reconciler.manifests.overlay import speak_of
 from reconciler.manifests.project import FILE, Environment, ProjectSpec, find_root, load_project
+from reconciler.manifests.state_settings import StateSettings
 from reconciler.secrets.providers import command, dotenv, environment, files, keyring
 from reconciler.secrets.store import SecretStore
 
@@ -123,10 +124,23 @@ class Session:
 
     # -- state -----------------------------------------------------------------------------------------------
     def store(self) -> Store:
-        """Return the store of this environment's state."""
-        from reconciler.stores.local import local_store
+        """Return the store of this environment's state, as the project file says."""
+        return self.store_in(self.project.state)
 
-        return local_store(self.state_dir, self.environment)
+    def store_in(self, settings: StateSettings) -> Store:
+        """Return the store of this environment's state in another place. Raises `ManifestError`, `SecretError`."""
+        from reconciler.cli.stores import store_of
+
+        if given("state_dir") or given("emulator"):  # trying something out leaves no trace in what teams share
+            settings = StateSettings()
+        return store_of(settings, self.environment, self.state_dir, self._revealed)
+
+    def _revealed(self, text: str) -> str:
+        """Return a setting with `${secret.NAME}` filled in."""
+        if "${secret." not in text:
+            return text
+        own = SecretStore(self._providers(), Fingerprinter(None, "unused"))
+        return own.reveal(Secret(text)).plain()
 
     def check(self, state: State | None, place: Place) -> State:
         """Return `state`, or an empty one; refuse one of another platform, organization or sandbox."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
@@ -18,6 +18,7 @@ from reconciler.manifests.document import Document, envelope
 from reconciler.manifests.interpolate import Scope, interpolate
 from reconciler.manifests.policy import Policies
 from reconciler.manifests.shapes import problems_of
+from reconciler.manifests.state_settings import StateSettings
 from reconciler.manifests.yaml import Text, read
 
 FILE = "reconciler.yaml"
@@ -132,15 +133,6 @@ def _no_environment_is_all(value: dict[str, Environment]) -> dict[str, Environme
     if "all" in value:
         raise PydanticCustomError("reserved", "no environment can be named all: --env all means every one of them")
     return value
-
-
-class StateSettings(Block):
-    """Where the state lives."""
-
-    backend: Literal["local"] = "local"
-    """How it is kept."""
-    path: str = "state"
-    """The folder, relative to this file."""
 
 
 class GuardrailSettings(Block):

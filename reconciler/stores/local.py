@@ -10,7 +10,7 @@ import contextlib
 import errno
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -43,19 +43,41 @@ class Folder:
         self._lock = FileLock(self.path.with_suffix(".lock"))
         self._handle: Any = None
         self._header = b""
+        self._read: tuple[int, int, int] | None = None
 
     @property
     def held(self) -> bool:
         """Whether this process has the lock."""
         return self._lock.held
 
+    @property
+    def taken_over(self) -> bool:
+        """The system takes the lock from nobody who lives."""
+        return False
+
     def prepared(self) -> bool:
         """Tell whether the folder is there."""
         return self._folder.exists()
 
     # -- reading ---------------------------------------------------------------------------------------------
+    def exists(self) -> bool:
+        """Tell whether there is a state; the journal of one that is gone is told by `text`."""
+        return self.path.exists() or self.text() is not None
+
+    def current(self) -> bool:
+        """Tell whether the file is still the one that was read last."""
+        return self._mark() == self._read
+
+    def _mark(self) -> tuple[int, int, int] | None:
+        try:
+            found = self.path.stat()
+        except OSError:
+            return None
+        return found.st_ino, found.st_size, found.st_mtime_ns
+
     def text(self) -> Blocks | None:
         """Return the text of the file, or None where there is none yet."""
+        self._read = self._mark()
         try:
             handle = self.path.open("rb")
         except FileNotFoundError:
@@ -158,8 +180,9 @@ class Folder:
             raise self._unwritable(error) from None
         self._header = header_of(state)
 
-    def add(self, lines: bytes) -> None:
+    def add(self, lines: bytes, after: Callable[[], State]) -> None:
         """Append to the journal, and wait until the disk has it."""
+        del after
         assert self.held
         try:
             if self._handle is None:
@@ -171,7 +194,7 @@ class Folder:
         except OSError as error:
             raise self._unwritable(error) from None
 
-    def save(self, state: State) -> None:
+    def save(self, state: State) -> State:
         """Replace the file: temporary file, fsync, rename; the previous one stays as `.backup`."""
         try:
             if self._handle is not None:
@@ -181,6 +204,16 @@ class Folder:
             self._journal.unlink(missing_ok=True)
         except OSError as error:
             raise self._unwritable(error) from None
+        return state
+
+    def retire(self) -> str:
+        """Rename the file: no run looks for `.moved`."""
+        moved = self.path.with_name(self.path.name + ".moved")
+        try:
+            self.path.replace(moved)
+        except OSError as error:
+            raise self._unwritable(error) from None
+        return str(moved)
 
     def _write(self, state: State) -> None:
         temporary = self.path.with_name(self.path.name + ".tmp")

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import getpass
-import os
-import socket
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from reconciler.core.problems import Problem, StateError
+from reconciler.stores.lease import Holder, locked
 
 
 class FileLock:
@@ -40,14 +37,12 @@ class FileLock:
                 handle.seek(0)
                 holder = handle.read().strip() or "an unknown process"
                 handle.close()
-                what = f"the state is locked by {holder}"
-                raise StateError(Problem("locked", what, "wait for it to end, or pass --lock-timeout SECONDS"))
+                raise locked(holder)
             time.sleep(0.1)
         self._file = handle
         handle.seek(0)
         handle.truncate()
-        since = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-        handle.write(f"{command} of {_who()}@{socket.gethostname()}, process {os.getpid()}, since {since}\n")
+        handle.write(f"{Holder.here(command)}\n")
         handle.flush()
 
     def _try(self, handle: Any) -> bool:
@@ -71,10 +66,3 @@ class FileLock:
             with contextlib.suppress(OSError):
                 self._file.close()
             self._file = None
-
-
-def _who() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container's user id without a name
-        return f"user {os.getuid()}"

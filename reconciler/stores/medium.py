@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from reconciler.core.state import State
@@ -24,12 +24,25 @@ class Medium(Protocol):
         """Whether this process has the lock."""
         ...
 
+    @property
+    def taken_over(self) -> bool:
+        """Whether the lock was taken from somebody who did not give it back, whom the next `save` outdates."""
+        ...
+
     def prepared(self) -> bool:
         """Tell whether there is a place at all: to look for a lock must not make one."""
         ...
 
+    def exists(self) -> bool:
+        """Tell whether there is a state."""
+        ...
+
     def text(self) -> Blocks | None:
         """Return the text of the state; None where there is none yet."""
+        ...
+
+    def current(self) -> bool:
+        """Tell whether the state is still the one whose text was given last."""
         ...
 
     def journals(self, state: State) -> Iterator[tuple[str, list[bytes]]]:
@@ -41,7 +54,7 @@ class Medium(Protocol):
         ...
 
     def unlock(self) -> None:
-        """Release the lock; harmless when it is not held."""
+        """Release the lock, and what is open; harmless when it is not held."""
         ...
 
     def release(self, ident: str) -> str:
@@ -52,10 +65,17 @@ class Medium(Protocol):
         """Begin a journal that follows `state`, which is what is kept now; older ones are over."""
         ...
 
-    def add(self, lines: bytes) -> None:
-        """Append to the journal."""
+    def add(self, lines: bytes, after: Callable[[], State]) -> None:
+        """Append to the journal; where there can be none, keep the whole state as it is `after` these lines."""
         ...
 
-    def save(self, state: State) -> None:
-        """Put `state` in the place of what was read, if that is still there; the previous one is kept."""
+    def save(self, state: State) -> State:
+        """Put `state` in the place of what was read, if that is still there; the previous one is kept.
+
+        Return it as it is kept: where every write needs a serial of its own, with a higher one.
+        """
+        ...
+
+    def retire(self) -> str:
+        """Put the state away, for it moved elsewhere; return where it can still be found."""
         ...

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 from reconciler.core.problems import Problem, StateError
 from reconciler.core.state import Entry, Pending, Record, State, fold, fold_into
@@ -12,6 +13,10 @@ from reconciler.stores.medium import Medium
 from reconciler.stores.text import Like, line_of, records_in, state_in
 
 _Batch = list[tuple[Sequence[Record], "asyncio.Future[None]"]]
+
+
+_READS = 10
+"""How often a state is read that somebody writes meanwhile: a journal belongs to one of its serials alone."""
 
 
 class Store:
@@ -35,7 +40,15 @@ class Store:
     # -- reading ---------------------------------------------------------------------------------------------
     def exists(self) -> bool:
         """Tell whether there is a state."""
-        return self.medium.text() is not None
+        try:
+            return self.medium.exists()
+        finally:
+            self._close()
+
+    def _close(self) -> None:
+        """Leave nothing open that only a writer needs."""
+        if not self.medium.held:
+            self.medium.unlock()
 
     def read(self, like: Like | None = None) -> State | None:
         """Return the state with a left-over journal folded in, or None where there is none yet. Writes nothing.
@@ -43,12 +56,22 @@ class Store:
         What it says in the words of the resources in `like` is held only once. Raises `StateError` when the state or
         its journal is broken, of a newer version, or belongs elsewhere.
         """
-        blocks = self.medium.text()
-        kept = None if blocks is None else state_in(blocks, self.where, like)
-        folded = kept if kept is None else fold(kept, self._leftover(kept))
-        if self.medium.held:
-            self._seen = (kept, folded)
-        return folded
+        try:
+            return self._read(like)
+        finally:
+            self._close()
+
+    def _read(self, like: Like | None) -> State | None:
+        for _ in range(_READS):
+            blocks = self.medium.text()
+            kept = None if blocks is None else state_in(blocks, self.where, like)
+            folded = kept if kept is None else fold(kept, self._leftover(kept))
+            if self.medium.held:
+                self._seen = (kept, folded)
+            if self.medium.held or self.medium.current():
+                return folded
+        what = f"{self.where} is written all the time"
+        raise StateError(Problem("state-busy", what, "wait for the run that writes it"))
 
     def _leftover(self, state: State) -> list[Record]:
         """Return the records of the journals that follow `state`."""
@@ -79,7 +102,10 @@ class Store:
         anything is sent.
         """
         self._seen = self._base = self._failed = None
-        self.medium.lock(command, timeout)
+        try:
+            self.medium.lock(command, timeout)
+        finally:
+            self._close()
 
     def unlock(self) -> None:
         """Release the lock; harmless when it is not held."""
@@ -88,7 +114,10 @@ class Store:
 
     def release(self, ident: str) -> str:
         """Take the lock `ident` from its holder, who can write no more; return what there is to say about it."""
-        return self.medium.release(ident)
+        try:
+            return self.medium.release(ident)
+        finally:
+            self._close()
 
     # -- writing ---------------------------------------------------------------------------------------------
     def begin(self, fresh: State) -> State:
@@ -103,8 +132,10 @@ class Store:
         assert self._seen is not None
         kept, folded = self._seen
         state = fresh if folded is None else folded
+        if state is kept and self.medium.taken_over:
+            state = replace(state, serial=state.serial + 1)  # what a former holder read is no more
         if state is not kept:
-            self.medium.save(state)
+            state = self.medium.save(state)
         self._take(state)
         return state
 
@@ -138,7 +169,8 @@ class Store:
                 raise self._failed  # what became of the write before is not known: nothing may follow it
             lines = b"".join(line_of(record) for records, _ in batch for record in records)
             self._wrote = True
-            writing = asyncio.ensure_future(asyncio.to_thread(self.medium.add, lines))
+            after = partial(self._after, [record for records, _ in batch for record in records])
+            writing = asyncio.ensure_future(asyncio.to_thread(self.medium.add, lines, after))
             try:
                 await asyncio.shield(writing)
             except asyncio.CancelledError:
@@ -156,6 +188,14 @@ class Store:
                 if not done.done():
                     done.set_result(None)
 
+    def _after(self, records: Sequence[Record]) -> State:
+        """Return the state as it will be with `records`."""
+        assert self._base is not None
+        books = (dict(self._now[0]), dict(self._now[1]))
+        for record in records:
+            fold_into(*books, record)
+        return replace(self._base, resources=books[0], pending=books[1])
+
     def commit(self) -> State:
         """Write the state after all that was appended, and return it; a run that wrote nothing changes nothing.
 
@@ -166,7 +206,7 @@ class Store:
             return self._base
         entries, pending = self._now
         state = replace(self._base, serial=self._base.serial + 1, resources=entries, pending=pending)
-        self.medium.save(state)
+        state = self.medium.save(state)
         self._take(state)
         return state
 
@@ -174,7 +214,6 @@ class Store:
         """Put `wanted` in the place of the state `after`, under the lock; its serial becomes one that follows."""
         assert self.medium.held
         serial = max(wanted.serial, after.serial + 1 if after else 0)
-        state = replace(wanted, serial=serial)
-        self.medium.save(state)
+        state = self.medium.save(replace(wanted, serial=serial))
         self._take(state)
         return state

@@ -6,6 +6,7 @@ Ten thousand dataflows make a state of 36 MB; as one tree of JSON it would need 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import islice
@@ -33,9 +34,12 @@ _GROUP = 500
 
 
 # -- writing -----------------------------------------------------------------------------------------------------
-def state_text(state: State) -> Iterator[bytes]:
-    """Yield the text of a state: JSON, two blanks a level, keys sorted; the same state gives the same text."""
-    shell = _dumped(state_json(replace(state, resources={}), lambda tree: tree))
+def state_text(state: State, **more: str) -> Iterator[bytes]:
+    """Yield the text of a state: JSON, two blanks a level, keys sorted; the same state gives the same text.
+
+    `more` are members that only its store looks at.
+    """
+    shell = _dumped({**state_json(replace(state, resources={}), lambda tree: tree), **more})
     if not state.resources:
         yield shell + b"\n"
         return
@@ -138,6 +142,12 @@ def _groups(blocks: Iterable[bytes], shell: bytearray) -> Iterator[bytes]:
         text += more
     for block in coming:
         shell += block
+
+
+def serial_in(text: bytes) -> int:
+    """Return the serial that a text tells, whatever else is wrong with it; 0 where it tells none."""
+    found = re.findall(rb'\n {0,2}"serial": (\d+)', text)
+    return int(found[-1]) if found else 0
 
 
 def records_in(lines: Iterable[bytes], source: str) -> tuple[dict[str, Any], list[Record]]:

@@ -160,7 +160,7 @@ def test_many_appends_share_few_writes(tmp_path: Path, monkeypatch: pytest.Monke
     made = store(tmp_path)
     writes = []
     original = made.medium.add
-    monkeypatch.setattr(made.medium, "add", lambda lines: (writes.append(lines), original(lines)))
+    monkeypatch.setattr(made.medium, "add", lambda lines, after: (writes.append(lines), original(lines, after)))
 
     async def many() -> None:
         await asyncio.gather(*(made.append([Record("bound", f"a{n}", entry=entry(str(n)))]) for n in range(200)))

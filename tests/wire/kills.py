@@ -47,11 +47,11 @@ async def dying(self, call, **options):
     if mine:
         die()
     return reply
-def torn(self, lines):
+def torn(self, lines, after):
     if at("journal", "journal"):
-        append(self, lines[: len(lines) // 2])
+        append(self, lines[: len(lines) // 2], after)
         die()
-    append(self, lines)
+    append(self, lines, after)
 def half(self, state):
     if at("state", "state"):
         Path.replace = lambda *_: die()

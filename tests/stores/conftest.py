@@ -1,0 +1,166 @@
+"""Every place a state can be kept in, each with a real server behind it."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import obstore
+import psycopg
+import pytest
+from obstore.store import S3Store
+
+from reconciler.cli.stores import store_of
+from reconciler.manifests.state_settings import StateSettings
+from reconciler.stores.lease import Lease
+from reconciler.stores.store import Store
+from tests.stores import servers
+
+S3_SECRET = "canary-s3-state-77aa"
+
+
+@dataclass
+class Backend:
+    """One place: what the project file says of it, and what a test does to it behind the store's back."""
+
+    name: str
+    settings: dict[str, Any]
+    folder: Path
+    values: dict[str, str] = field(default_factory=dict)
+    server: Any = None
+
+    def store(self, environment: str = "default") -> Store:
+        """Return a new store, as another process has it."""
+
+        def reveal(text: str) -> str:
+            for name, value in self.values.items():
+                text = text.replace("${secret." + name + "}", value)
+            return text
+
+        return store_of(StateSettings.model_validate(self.settings), environment, self.folder, reveal)
+
+    @property
+    def is_leased(self) -> bool:
+        """Whether its locks end by themselves."""
+        return self.name in ("s3", "gcs", "azure", "postgres")
+
+    def objects(self) -> Any:
+        """Return the object store as anybody sees it."""
+        return self.server
+
+    def expire(self, environment: str = "default") -> None:
+        """Let time pass, until the lock of an environment is over."""
+        if self.name == "postgres":
+            with psycopg.connect(self.settings["url"]) as connection:
+                connection.execute(
+                    f"UPDATE {self.settings['tableSchema']}.state SET expires = now() - interval '1 s' WHERE name = %s",
+                    (f"{self.settings['prefix']}/{environment}",),
+                )
+            return
+        name = f"{environment}.lock"
+        text = bytes(obstore.get(self.server, name).bytes())
+        assert Lease.of(text, "x").holder is not None
+        obstore.put(self.server, name, json.dumps({**json.loads(text), "ttl": -1e9}).encode())
+
+    def at_rest(self) -> bytes:
+        """Return all that is kept, of every environment."""
+        if self.name == "local":
+            return b"".join(path.read_bytes() for path in sorted(self.folder.rglob("*")) if path.is_file())
+        if self.name == "http":
+            return b"".join(text for texts in self.server.states.values() for text in texts)
+        if self.name == "postgres":
+            with psycopg.connect(self.settings["url"]) as connection:
+                tables = [
+                    connection.execute(f"SELECT {table}::text FROM {self.settings['tableSchema']}.{table}").fetchall()
+                    for table in ("state", "journal", "version")
+                ]
+            return repr(tables).encode()
+        pages = obstore.list(self.server)
+        return b"".join(bytes(obstore.get(self.server, item["path"]).bytes()) for page in pages for item in page)
+
+    def versions(self) -> int:
+        """Return how many earlier states are kept."""
+        if self.name == "local":
+            return len(list(self.folder.glob("*.backup")))
+        if self.name == "http":
+            return sum(len(texts) - 1 for texts in self.server.states.values())
+        if self.name == "postgres":
+            with psycopg.connect(self.settings["url"]) as connection:
+                query = f"SELECT count(*) FROM {self.settings['tableSchema']}.version"
+                return int(connection.execute(query).fetchone()[0])  # type: ignore[index]
+        return sum(".versions/" in item["path"] for page in obstore.list(self.server) for item in page)
+
+
+@pytest.fixture(scope="session")
+def s3_url() -> Iterator[str]:
+    """Gives the address of S3."""
+    with servers.s3() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """Gives the connection of PostgreSQL."""
+    if servers.postgres_programs() is None:
+        pytest.skip("PostgreSQL's server is not installed (Debian: apt-get install postgresql)")
+    with servers.postgres() as url:
+        yield url
+
+
+@pytest.fixture
+def state_server() -> Iterator[servers.StateServer]:
+    """Gives a server of the HTTP protocol."""
+    with servers.state_server() as found:
+        yield found
+
+
+def backend_named(name: str, request: pytest.FixtureRequest, folder: Path) -> Backend:
+    """Return one place with nothing in it yet."""
+    own = f"t{uuid.uuid4().hex[:12]}"
+    if name == "local":
+        return Backend(name, {"backend": "local"}, folder)
+    if name == "s3":
+        url = request.getfixturevalue("s3_url")
+        settings = {
+            "backend": "s3", "bucket": "states", "prefix": own, "region": "us-east-1", "endpoint": url,
+            "accessKeyId": "${secret.id}", "secretAccessKey": "${secret.key}",
+        }  # fmt: skip
+        objects = S3Store(
+            "states", prefix=own, region="us-east-1", endpoint=url, access_key_id="a", secret_access_key="b",
+            client_options={"allow_http": True}, virtual_hosted_style_request=False,
+        )  # fmt: skip
+        return Backend(name, settings, folder, {"id": "state-id", "key": S3_SECRET}, objects)
+    if name == "postgres":
+        url = request.getfixturevalue("postgres_url")
+        return Backend(name, {"backend": "postgres", "url": url, "tableSchema": own, "prefix": "crm"}, folder)
+    server = request.getfixturevalue("state_server")
+    settings = {
+        "backend": "http", "address": f"{server.url}/state/{{environment}}", "username": "u",
+        "password": "${secret.key}",
+    }  # fmt: skip
+    return Backend(name, settings, folder, {"key": S3_SECRET}, server)
+
+
+BACKENDS = ("local", "s3", "postgres", "http")
+
+
+@pytest.fixture(params=BACKENDS)
+def backend(request: pytest.FixtureRequest, tmp_path: Path) -> Backend:
+    """Gives every place in turn."""
+    return backend_named(request.param, request, tmp_path / "state")
+
+
+@pytest.fixture(params=[name for name in BACKENDS if name != "local"])
+def remote(request: pytest.FixtureRequest, tmp_path: Path) -> Backend:
+    """Gives every place that is not this machine."""
+    return backend_named(request.param, request, tmp_path / "state")
+
+
+@pytest.fixture(params=[name for name in BACKENDS if name not in ("local", "http")])
+def leased(request: pytest.FixtureRequest, tmp_path: Path) -> Backend:
+    """Gives every place whose locks end by themselves."""
+    return backend_named(request.param, request, tmp_path / "state")
