@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from reconciler.cli.options import F
+from reconciler.cli.options import F, given
 
 if TYPE_CHECKING:
     from reconciler.cli.wiring import Session
     from reconciler.core.selection import Selection
+    from reconciler.core.sharding import Shard
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +38,17 @@ class Files:
         )
 
     def everywhere(self) -> list[str]:
-        """Return the names of the environments `--env all` means. Raises `ManifestError` where none is declared."""
+        """Return the names of the environments that `--env all`, or a list as `dev,prod`, means; empty for one alone.
+
+        Raises `ManifestError` where none is declared.
+        """
+        from reconciler.cli.settings import EVERY
         from reconciler.cli.wiring import environments
 
-        return environments(self.path)
+        name = given("env") or ""
+        if name == EVERY:
+            return environments(self.path)
+        return list(dict.fromkeys(part.strip() for part in name.split(","))) if "," in name else []
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +67,23 @@ class Choice:
     targets: tuple[str, ...]
     select: tuple[str, ...]
     exclude: tuple[str, ...]
+    shard: str | None
 
     def selection(self) -> Selection:
         """Return it as the core knows it."""
         from reconciler.core.selection import Selection
 
-        return Selection(self.targets, self.select, self.exclude)
+        return Selection(self.targets, self.select, self.exclude, shard_of(self.shard))
+
+
+def shard_of(text: str | None) -> Shard | None:
+    """Return the part of the project that `--shard` names. Raises `click.UsageError` for any other text."""
+    from reconciler.core.sharding import Shard
+
+    try:
+        return None if text is None else Shard.of(text)
+    except ValueError as error:
+        raise click.UsageError(f"--shard {error}.") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +124,11 @@ def project(function: F) -> F:
     return function
 
 
+SHARD = click.option(
+    "--shard", metavar="I/N", help="Only the I-th of N parts with no reference between them: for many machines at once."
+)
+
+
 def selecting(function: F) -> F:
     """Add the options that narrow a run down, as one `choice`."""
     function = _gathered(function, "choice", Choice)
@@ -115,6 +139,7 @@ def selecting(function: F) -> F:
                      help="Only documents with this label, and what they need; != is possible, and commas."),
         click.option("--exclude", multiple=True, metavar="ADDRESS",
                      help="Leave this out, what is below it and whoever needs it."),
+        SHARD,
     ):  # fmt: skip
         function = option(function)
     return function

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from reconciler.cli.arguments import Files, project
+from reconciler.cli.arguments import SHARD, Files, project, shard_of
 from reconciler.cli.options import common, given
 
 if TYPE_CHECKING:
+    from reconciler.cli.wiring import Session
     from reconciler.core.plan import Plan
+    from reconciler.core.sharding import Shard
     from reconciler.core.values import Span
     from reconciler.manifests.load import Project
     from reconciler.render.drift import Report, Unmanaged
@@ -26,35 +30,32 @@ _FORMATS = ("text", "json", "markdown", "junit", "sarif")
 @click.option("--metrics", type=click.Path(path_type=Path), metavar="FILE",
               help="Write counts for Prometheus' textfile collector.")  # fmt: skip
 @click.option("--patch", is_flag=True, help="Print the change of the manifests that accepts it, as a unified diff.")
+@SHARD
 @common
-def command(files: Files, form: str, unmanaged: bool, metrics: Path | None, patch: bool) -> int:
+def command(files: Files, form: str, unmanaged: bool, metrics: Path | None, patch: bool, shard: str | None) -> int:
     """Compare the platform with what was last applied and change nothing.
 
     Exit code 0 without drift, 2 when an object was changed or deleted outside and nobody acknowledged it in the project
     file. Secrets cannot be read back: objects that hold some are listed as not checked. --patch prints a diff instead
-    of the report: with it applied, and `apply --refresh-only`, the drift is accepted.
+    of the report: with it applied, and `apply --refresh-only`, the drift is accepted. With --env all, or a list as
+    dev,prod, these environments are compared side by side.
     """
-    import sys
-
-    from reconciler.cli.execute import Want, planned, run
-    from reconciler.cli.output import painter
+    from reconciler.cli.execute import run
     from reconciler.cli.patching import show_patch
     from reconciler.cli.plan import save
     from reconciler.cli.platform import SystemClock
     from reconciler.render import drift as rendered
     from reconciler.render import json as as_json
 
-    session = files.open()
-    others: list[Unmanaged] = []
-
-    async def more(api: Any, state: Any) -> None:
-        if unmanaged:
-            others.extend(await _others(api, state))
-
     now = SystemClock().now() // 1000
+    look = Look(now, unmanaged, shard_of(shard))
+    if names := files.everywhere():
+        if form not in ("text", "json") or metrics is not None or patch:
+            raise click.UsageError("Several environments are shown as text or json, without --metrics and --patch.")
+        return _several(files, names, look, form)
+    session = files.open()
     project = session.manifests()
-    plan = run(planned(session, Want(checks=False, judged=False), project, more=more)).plan
-    report = _report(plan, session.project.acknowledged, now, tuple(others) if unmanaged else None)
+    report = run(_compared(session, project, look))
     if metrics is not None:
         save(metrics, rendered.metrics(report, now))
     if patch:
@@ -66,10 +67,77 @@ def command(files: Files, form: str, unmanaged: bool, metrics: Path | None, patc
 
         click.echo(drift_sarif(report, _places(project)), nl=False)
     elif form == "text":
-        click.echo(rendered.text(report, painter(sys.stdout), verbose=bool(given("verbose"))), nl=False)
+        _print(report)
     else:
         click.echo({"markdown": rendered.markdown, "junit": rendered.junit}[form](report), nl=False)
     return 2 if report.drifted else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """When, at which part, and whether also at what nobody manages."""
+
+    now: int
+    unmanaged: bool
+    shard: Shard | None
+
+
+async def _compared(session: Session, project: Project, look: Look) -> Report:
+    """Return the report about one environment."""
+    from reconciler.cli.execute import Want, planned
+    from reconciler.core.selection import Selection
+
+    others: list[Unmanaged] = []
+
+    async def more(api: Any, state: Any) -> None:
+        if look.unmanaged:
+            others.extend(await _others(api, state))
+
+    want = Want(selection=Selection(shard=look.shard), checks=False, judged=False)
+    plan = (await planned(session, want, project, more=more)).plan
+    return _report(plan, session.project.acknowledged, look.now, tuple(others) if look.unmanaged else None)
+
+
+def _several(files: Files, names: Sequence[str], look: Look, form: str) -> int:
+    """Compare environments and show them; one that cannot be compared does not keep the others from it."""
+    from reconciler.cli.everywhere import side_by_side
+    from reconciler.cli.execute import run
+    from reconciler.core.problems import ReconcilerError
+    from reconciler.render import json as as_json
+
+    async def one(name: str) -> Report:
+        session = files.open(env=name)
+        return await _compared(session, session.manifests(), look)
+
+    found: dict[str, Report | ReconcilerError] = run(side_by_side(names, one))
+    if form == "json":
+        documents = {
+            name: {"errors": [str(problem) for problem in item.problems]}
+            if isinstance(item, ReconcilerError)
+            else as_json.drift_document(item)
+            for name, item in found.items()
+        }
+        document = {"formatVersion": as_json.FORMAT_VERSION, "environments": documents}
+        click.echo(as_json.text(document), nl=False)
+    for name, item in found.items():
+        if isinstance(item, ReconcilerError):
+            for problem in item.problems:
+                click.echo(f"{name}: {problem}", err=True)
+        elif form == "text":
+            click.echo(f"{name}:")
+            _print(item)
+    if any(isinstance(item, ReconcilerError) for item in found.values()):
+        return 1
+    return 2 if any(not isinstance(item, ReconcilerError) and item.drifted for item in found.values()) else 0
+
+
+def _print(report: Report) -> None:
+    import sys
+
+    from reconciler.cli.output import painter
+    from reconciler.render import drift as rendered
+
+    click.echo(rendered.text(report, painter(sys.stdout), verbose=bool(given("verbose"))), nl=False)
 
 
 def _places(project: Project) -> dict[str, Span]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 import click
 
@@ -15,12 +15,13 @@ from reconciler.core.problems import ReconcilerError
 from reconciler.render import json as as_json
 from reconciler.render.table import table
 
+T = TypeVar("T")
 _COUNTS = ("create", "update", "replace", "delete", "forget", "noop")
 
 
-def show_all(files: Files, want: Want, form: str, *, detailed_exitcode: bool) -> int:
-    """Plan every environment and show them; one that cannot be planned does not keep the others from it."""
-    found = run(_plans(files, want))
+def show_all(files: Files, names: Sequence[str], want: Want, form: str, *, detailed_exitcode: bool) -> int:
+    """Plan environments and show them; one that cannot be planned does not keep the others from it."""
+    found = run(side_by_side(names, lambda name: _plan(files, name, want)))
     plans = {name: item for name, item in found.items() if isinstance(item, Plan)}
     errors = {name: item for name, item in found.items() if isinstance(item, ReconcilerError)}
     if form == "json":
@@ -38,15 +39,40 @@ def show_all(files: Files, want: Want, form: str, *, detailed_exitcode: bool) ->
     return 2 if detailed_exitcode and any(plan.effective for plan in plans.values()) else 0
 
 
-async def _plans(files: Files, want: Want) -> dict[str, Plan | ReconcilerError]:
-    async def one(name: str) -> Plan | ReconcilerError:
+async def _plan(files: Files, name: str, want: Want) -> Plan:
+    return (await planned(files.open(env=name), want)).plan
+
+
+async def side_by_side(names: Sequence[str], work: Callable[[str], Awaitable[T]]) -> dict[str, T | ReconcilerError]:
+    """Return what comes of `work` in each environment, or the error that it ends with, all at the same time."""
+
+    async def one(name: str) -> T | ReconcilerError:
         try:
-            return (await planned(files.open(env=name), want)).plan
+            return await work(name)
         except ReconcilerError as error:
             return error
 
-    names = files.everywhere()
     return dict(zip(names, await asyncio.gather(*(one(name) for name in names)), strict=True))
+
+
+def in_turn(names: Sequence[str], work: Callable[[str], int]) -> int:
+    """Do `work` in one environment after the other, as they were named, and return the exit code.
+
+    The first that does not end well is the last: what is wrong in dev goes no further.
+    """
+    for number, name in enumerate(names):
+        click.echo(f"{name}:")
+        try:
+            code = work(name)
+        except ReconcilerError as error:
+            code = 1
+            for problem in error.problems:
+                click.echo(f"{name}: {problem}", err=True)
+        if code:
+            if left := names[number + 1 :]:
+                click.echo(f"Not begun: {', '.join(left)}.", err=True)
+            return code
+    return 0
 
 
 def _document(found: Mapping[str, Plan | ReconcilerError]) -> dict[str, Any]:

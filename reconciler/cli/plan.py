@@ -8,7 +8,7 @@ import click
 
 from reconciler.cli.arguments import Choice, Files, Planning, planner, project, selecting
 from reconciler.cli.formats import FORMATS, shown_as
-from reconciler.cli.options import common, given
+from reconciler.cli.options import common
 
 
 @click.command("plan")
@@ -36,23 +36,23 @@ def command(
     """Show what apply would do to make the platform as the manifests in PATH say.
 
     Nothing is written, neither to the platform nor to the state. Exit code 0, or with --detailed-exitcode 2
-    when there are changes. With --env all every environment is planned, side by side, and one table shown.
+    when there are changes. With --env all, or a list as dev,prod, these environments are planned side by side and
+    shown in one table.
     """
     import json
 
     from reconciler.cli.everywhere import show_all
     from reconciler.cli.execute import Want, planned, run
-    from reconciler.cli.settings import EVERY
     from reconciler.core.codec import plan_json
     from reconciler.core.problems import GuardError
 
     want = Want(destroy, choice.selection(), planning.policy, refresh, staged=planning.staged, checks=planning.checks)
-    if given("env") == EVERY:
+    if names := files.everywhere():
         if form not in ("text", "json"):
-            raise click.UsageError("--env all is shown as text or json.")
+            raise click.UsageError("Several environments are shown as text or json.")
         if out is not None:
-            raise click.UsageError("A saved plan is of one environment: --out does not go with --env all.")
-        return show_all(files, want, form, detailed_exitcode=detailed_exitcode)
+            raise click.UsageError("A saved plan is of one environment: --out does not go with several.")
+        return show_all(files, names, want, form, detailed_exitcode=detailed_exitcode)
     plan = run(planned(files.open(), want)).plan
     click.echo(shown_as(plan, form, compact=compact), nl=False)
     if plan.objections:

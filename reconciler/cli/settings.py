@@ -26,8 +26,9 @@ def choose_environment(project: ProjectSpec, document: Document | None, name: st
     Raises `ManifestError` when it is missing, malformed or not declared.
     """
     known = project.environments
-    if name == EVERY:
-        advice = f"name one of {', '.join(sorted(known)) or 'your environments'}; plan and validate take all at once"
+    if name == EVERY or "," in (name or ""):
+        names = ", ".join(sorted(known)) or "your environments"
+        advice = f"name one of {names}; validate, plan, apply and drift take several"
         raise ManifestError(Problem("every-env", "this command works on one environment", advice))
     if name is None:
         if len(known) > 1:

@@ -146,12 +146,35 @@ def push(file: Path, path: Path, force: bool, lock_timeout: float) -> None:
 
 @command.command("unlock")
 @_PATH
+@click.option("--id", "ident", default="", metavar="ID", help="Take the lock of this id from its holder.")
 @common
-def unlock(path: Path) -> None:
-    """Say who holds the lock. The lock of a process that died is gone by itself."""
+def unlock(path: Path, ident: str) -> None:
+    """Say who holds the lock; with --id, take it from one who is gone.
+
+    A local lock is gone with its process, and one of an object store or a database some time after; only the lock of an
+    HTTP backend stays. Whoever held a lock that was taken can write no more.
+    """
     from reconciler.cli import surgery
 
-    surgery.unlock(path)
+    surgery.unlock(path, ident)
+
+
+@command.command("migrate")
+@_PATH
+@click.option("--from", "source", default="local", show_default=True, metavar="SETTINGS",
+              help="Where it is now: `state:` as it stood in the project file.")  # fmt: skip
+@click.option("--keep", is_flag=True, help="Leave the state there, too.")
+@_LOCK
+@common
+def migrate(path: Path, source: str, keep: bool, lock_timeout: float) -> int:
+    """Move the state to where the project file says it is kept.
+
+    Both places are locked, what was written is read again and compared, and only then the state goes from the old
+    place. Run once more after it was interrupted, it goes on. SETTINGS is YAML, as '{backend: s3, bucket: states}'.
+    """
+    from reconciler.cli.moving import migrate
+
+    return migrate(path, source, lock_timeout, keep=keep)
 
 
 @command.command("rebuild")

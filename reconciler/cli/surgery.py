@@ -123,9 +123,9 @@ def _check_successor(there: State, wanted: State, file: Path) -> None:
         raise StateError(Problem("old-state", what, advice))
 
 
-def unlock(path: Path) -> None:
-    """Say who holds the lock; a lock of a dead process is gone by itself."""
-    click.echo(open_session(path).store().release(""))
+def unlock(path: Path, ident: str) -> None:
+    """Say who holds the lock; or take it, by its id, from who is gone."""
+    click.echo(open_session(path).store().release(ident))
 
 
 async def rebuilt(session: Session, wait: float, *, verb: str, auto_approve: bool) -> int:

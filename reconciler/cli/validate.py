@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler.cli.arguments import Files, project
-from reconciler.cli.options import common, given
+from reconciler.cli.options import common
 
 if TYPE_CHECKING:
     from reconciler.cli.wiring import Session
@@ -27,14 +27,13 @@ def command(files: Files, form: str) -> int:
     Every finding is one line, file:line:column: error: … (how to fix). Exit code 1 when there is an error.
     With --env all every environment is checked. SARIF and JUnit are for code hosts and CI servers.
     """
-    from reconciler.cli.settings import EVERY
-
-    if given("env") != EVERY:
+    names = files.everywhere()
+    if not names:
         return _one(files, form)
     if form != "text":
-        raise click.UsageError(f"--env all is shown as text; pass one environment for {form}.")
+        raise click.UsageError(f"Several environments are shown as text; pass one for {form}.")
     codes = []
-    for name in files.everywhere():
+    for name in names:
         click.echo(f"{name}:", err=True)
         codes.append(_check(files.open(env=name), form))
     return max(codes)

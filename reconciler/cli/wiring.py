@@ -132,8 +132,8 @@ class Session:
         from reconciler.cli.stores import store_of
 
         if given("state_dir") or given("emulator"):  # trying something out leaves no trace in what teams share
-            settings = StateSettings()
-        return store_of(settings, self.environment, self.state_dir, self._revealed)
+            return store_of(StateSettings(), self.environment, self.state_dir, self._revealed)
+        return store_of(settings, self.environment, self.root / settings.path, self._revealed)
 
     def _revealed(self, text: str) -> str:
         """Return a setting with `${secret.NAME}` filled in."""

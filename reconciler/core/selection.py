@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from reconciler.core import graph
 from reconciler.core.problems import ManifestError, Problem
 from reconciler.core.resource import Resource
+from reconciler.core.sharding import Shard
 from reconciler.core.state import State
 
 Labels = Mapping[str, str]
@@ -24,9 +25,11 @@ class Selection:
     targets: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
+    shard: Shard | None = None
+    """Of all this only what is in that part of the project."""
 
     def __bool__(self) -> bool:
-        return bool(self.targets or self.labels or self.exclude)
+        return bool(self.targets or self.labels or self.exclude or self.shard)
 
 
 def narrowed(
@@ -49,6 +52,8 @@ def narrowed(
         wanted = part.with_company(hit)
     if selection.exclude:
         wanted = wanted - part.with_users({name for name in part.all if _below(name, selection.exclude)})
+    if selection.shard is not None:
+        wanted = wanted & selection.shard.addresses(resources, scope, state)
     return (
         {name: item for name, item in resources.items() if name in wanted},
         [name for name in scope if name in wanted],

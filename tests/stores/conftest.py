@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import pytest
 from obstore.store import S3Store
 
 from reconciler.cli.stores import store_of
+from reconciler.core.state import State
 from reconciler.manifests.state_settings import StateSettings
 from reconciler.stores.lease import Lease
 from reconciler.stores.store import Store
@@ -44,6 +45,25 @@ class Backend:
         return store_of(StateSettings.model_validate(self.settings), environment, self.folder, reveal)
 
     @property
+    def medium(self) -> str:
+        """The class behind its stores."""
+        found = type(self.store().medium)
+        return f"{found.__module__}:{found.__name__}"
+
+    def at(self, name: str) -> Backend:
+        """Return the same place for another project."""
+        settings = dict(self.settings)
+        if self.name == "http":
+            settings["address"] = settings["address"].replace("{environment}", f"{name}/{{environment}}")
+            return replace(self, settings=settings)
+        settings["prefix"] = f"{settings['prefix']}/{name}"
+        return replace(self, settings=settings, server=_bucket(settings) if self.name == "s3" else None)
+
+    def read(self) -> State | None:
+        """Return the state."""
+        return self.store().read()
+
+    @property
     def is_leased(self) -> bool:
         """Whether its locks end by themselves."""
         return self.name in ("s3", "gcs", "azure", "postgres")
@@ -53,7 +73,10 @@ class Backend:
         return self.server
 
     def expire(self, environment: str = "default") -> None:
-        """Let time pass, until the lock of an environment is over."""
+        """Let time pass, until the lock of an environment is over; somebody has to release one that does not end."""
+        if self.name == "http":
+            self.server.locks.clear()
+            return
         if self.name == "postgres":
             with psycopg.connect(self.settings["url"]) as connection:
                 connection.execute(
@@ -63,8 +86,8 @@ class Backend:
             return
         name = f"{environment}.lock"
         text = bytes(obstore.get(self.server, name).bytes())
-        assert Lease.of(text, "x").holder is not None
-        obstore.put(self.server, name, json.dumps({**json.loads(text), "ttl": -1e9}).encode())
+        if Lease.of(text, "x").holder is not None:
+            obstore.put(self.server, name, json.dumps({**json.loads(text), "ttl": -1e9}).encode())
 
     def at_rest(self) -> bytes:
         """Return all that is kept, of every environment."""
@@ -118,6 +141,14 @@ def state_server() -> Iterator[servers.StateServer]:
         yield found
 
 
+def _bucket(settings: dict[str, Any]) -> S3Store:
+    return S3Store(
+        settings["bucket"], prefix=settings["prefix"], region="us-east-1", endpoint=settings["endpoint"],
+        access_key_id="a", secret_access_key="b", client_options={"allow_http": True},
+        virtual_hosted_style_request=False,
+    )  # fmt: skip
+
+
 def backend_named(name: str, request: pytest.FixtureRequest, folder: Path) -> Backend:
     """Return one place with nothing in it yet."""
     own = f"t{uuid.uuid4().hex[:12]}"
@@ -129,11 +160,7 @@ def backend_named(name: str, request: pytest.FixtureRequest, folder: Path) -> Ba
             "backend": "s3", "bucket": "states", "prefix": own, "region": "us-east-1", "endpoint": url,
             "accessKeyId": "${secret.id}", "secretAccessKey": "${secret.key}",
         }  # fmt: skip
-        objects = S3Store(
-            "states", prefix=own, region="us-east-1", endpoint=url, access_key_id="a", secret_access_key="b",
-            client_options={"allow_http": True}, virtual_hosted_style_request=False,
-        )  # fmt: skip
-        return Backend(name, settings, folder, {"id": "state-id", "key": S3_SECRET}, objects)
+        return Backend(name, settings, folder, {"id": "state-id", "key": S3_SECRET}, _bucket(settings))
     if name == "postgres":
         url = request.getfixturevalue("postgres_url")
         return Backend(name, {"backend": "postgres", "url": url, "tableSchema": own, "prefix": "crm"}, folder)

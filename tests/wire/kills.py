@@ -6,10 +6,13 @@ each is killed at in a sandbox and a state folder of its own:
 sending    the intent is in the journal, the request is not sent       committed  the server did it, no answer came
 answered   the answer is read, nothing is written of it                journal    half of what is appended is written
 state      the new state file is written, not yet in its place
+
+With the state on a server (`tests/stores`) an entry or a state is there whole, and its writer dies before it knows.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -18,8 +21,10 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
+from reconciler.core.state import State
+from reconciler.stores.local import local_store
 from tests.conftest import ROOT, SECRETS, Request, Server, serve
 
 MOMENTS = ("sending", "committed", "answered", "journal", "state")
@@ -28,7 +33,10 @@ import os, signal, sys
 from pathlib import Path
 from reconciler.__main__ import run
 from reconciler.api.client import Client
-from reconciler.stores.local import Folder
+import importlib
+module, _, name = os.environ["MEDIUM"].partition(":")
+Medium = getattr(importlib.import_module(module), name)
+local = name == "Folder"
 moment, number, arguments = sys.argv[1], int(sys.argv[2]), sys.argv[3:]
 seen = {"requests": 0, "journal": 0, "state": 0}
 def at(what, *moments):
@@ -36,7 +44,7 @@ def at(what, *moments):
     return seen[what] == number and moment in moments
 def die():
     os.kill(os.getpid(), signal.SIGKILL)
-send, append, write = Client.send, Folder.add, Folder._write
+send, append, write = Client.send, Medium.add, Medium._write if local else Medium.save
 async def dying(self, call, **options):
     if call.safe and call.method != "DELETE":
         return await send(self, call, **options)
@@ -48,15 +56,20 @@ async def dying(self, call, **options):
         die()
     return reply
 def torn(self, lines, after):
-    if at("journal", "journal"):
-        append(self, lines[: len(lines) // 2], after)
+    mine = at("journal", "journal")
+    append(self, lines[: len(lines) // 2] if mine and local else lines, after)
+    if mine:
         die()
-    append(self, lines, after)
 def half(self, state):
-    if at("state", "state"):
+    mine = at("state", "state")
+    if mine and local:
         Path.replace = lambda *_: die()
-    write(self, state)
-Client.send, Folder.add, Folder._write = dying, torn, half
+    done = write(self, state)
+    if mine:
+        die()
+    return done
+Client.send, Medium.add = dying, torn
+setattr(Medium, "_write" if local else "save", half)
 code = run(arguments)
 print("SEEN", seen["requests"], seen["journal"], seen["state"])
 sys.exit(code)
@@ -96,12 +109,33 @@ class Row:
     found: str
 
 
-def matrix(scenario: Scenario, folder: Path) -> Iterator[Row]:
-    """Yield a row for each boundary of `scenario`; everything happens below `folder`."""
+class Place(Protocol):
+    """Where the state is, when not in a folder."""
+
+    settings: dict[str, Any]
+    values: dict[str, str]
+    medium: str
+    """Its class, as `module:Class`."""
+
+    def at(self, name: str) -> Place:
+        """Return a place of its own, for one case."""
+        ...
+
+    def expire(self) -> None:
+        """Let time pass, until the lock of who was killed is over."""
+        ...
+
+    def read(self) -> State | None:
+        """Return the state."""
+        ...
+
+
+def matrix(scenario: Scenario, folder: Path, place: Place | None = None) -> Iterator[Row]:
+    """Yield a row for each boundary of `scenario`; everything happens below `folder`, but for a state in `place`."""
     script = folder / "killer.py"
     script.write_text(KILLER, encoding="utf-8")
     for server in serve():
-        whole = _Case(scenario, server, folder / "whole", "whole", script)
+        whole = _Case(scenario, server, folder / "whole", "whole", script, place and place.at("whole"))
         whole.prepare()
         done = whole.run("none", 0)
         assert done.returncode == 0, done.stderr
@@ -112,7 +146,7 @@ def matrix(scenario: Scenario, folder: Path) -> Iterator[Row]:
         for moment in MOMENTS:
             for number in range(1, counts[moment if moment in counts else "requests"] + 1):
                 name = f"{moment}-{number}"
-                case = _Case(scenario, server, folder / name, name, script)
+                case = _Case(scenario, server, folder / name, name, script, place and place.at(name))
                 yield Row(scenario.name, moment, number, case.outcome(moment, number, wanted, whole.addresses()))
                 shutil.rmtree(case.folder)
 
@@ -124,10 +158,16 @@ class _Case:
     folder: Path
     sandbox: str
     script: Path
+    place: Place | None = None
 
     def prepare(self) -> None:
         """Bring the project to where the apply that is killed begins."""
         shutil.copytree(ROOT / "examples" / self.scenario.example, self.folder, ignore=shutil.ignore_patterns("state"))
+        if self.place is not None:
+            assert not (self.folder / "reconciler.yaml").exists()
+            head = {"apiVersion": "reconciler/v1", "kind": "Project", "metadata": {"name": "killed"}}
+            project = {**head, "spec": {"state": self.place.settings}}
+            (self.folder / "reconciler.yaml").write_text(json.dumps(project), encoding="utf-8")
         if self.scenario.edit is not None:
             assert self.tool("apply", "-y").returncode == 0
             path = self.folder / f"{self.scenario.example}.yaml"
@@ -143,6 +183,8 @@ class _Case:
             return ""  # what waits together is appended together: this time there were fewer of them
         if killed.returncode != -signal.SIGKILL:
             return f"not killed: {killed.returncode} {killed.stderr}"
+        if self.place is not None:
+            self.place.expire()
         again = self.recover()
         if again.returncode not in (0, 2):
             return f"the next apply fails: {again.stderr}"
@@ -206,11 +248,13 @@ class _Case:
 
     def environment(self) -> dict[str, str]:
         """Return what a user would set, with a sandbox for this case alone."""
+        values = self.place.values if self.place else {}
         clean = {name: value for name, value in os.environ.items() if not name.startswith(("AEP_", "RECONCILER_"))}
         return {
             **clean, **SECRETS, "AEP_PLATFORM_URL": self.server.url, "AEP_ACCESS_TOKEN": "t", "AEP_API_KEY": "key",
             "AEP_ORG_ID": "ORG@AdobeOrg", "AEP_SANDBOX": self.sandbox, "RECONCILER_FINGERPRINT_KEY": "key",
-            "PYTHONPATH": str(ROOT),
+            "PYTHONPATH": str(ROOT), "MEDIUM": self.place.medium if self.place else "reconciler.stores.local:Folder",
+            **{f"RECONCILER_SECRET_{name.upper()}": value for name, value in values.items()},
         }  # fmt: skip
 
     def objects(self) -> dict[str, int]:
@@ -224,11 +268,10 @@ class _Case:
 
     def addresses(self) -> set[str]:
         """Return what the state holds, intents and old objects too."""
-        import json
-
-        state = json.loads((self.folder / "state" / "default.json").read_text(encoding="utf-8"))
-        old = {f"{name} (old)" for name, entry in state["resources"].items() if entry.get("deposed")}
-        return set(state["resources"]) | old | {f"{name} (pending)" for name in state["pending"]}
+        state = (self.place or local_store(self.folder / "state", "default")).read()
+        assert state is not None
+        old = {f"{name} (old)" for name, entry in state.resources.items() if entry.deposed}
+        return set(state.resources) | old | {f"{name} (pending)" for name in state.pending}
 
 
 def main() -> int:

@@ -1,0 +1,223 @@
+"""A project whose state is on a server: its whole life, machines that die, and moving from place to place."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from reconciler.stores.store import Store
+from tests.conftest import SECRETS, Cli, Server
+from tests.stores.conftest import S3_SECRET, Backend
+from tests.wire.kills import SCENARIOS, matrix
+
+
+@pytest.fixture
+def live(cli: Cli, server: Server, monkeypatch: pytest.MonkeyPatch) -> Cli:
+    """The command line against the emulator over HTTP."""
+    for name, value in {
+        "AEP_PLATFORM_URL": server.url, "AEP_ACCESS_TOKEN": "t", "AEP_API_KEY": "key", "AEP_ORG_ID": "ORG@AdobeOrg",
+        "AEP_SANDBOX": "dev", **SECRETS,
+    }.items():  # fmt: skip
+        monkeypatch.setenv(name, value)
+    return cli
+
+
+def project(cli: Cli, monkeypatch: pytest.MonkeyPatch, backend: Backend, **spec: Any) -> None:
+    """Write a project file whose state is kept there."""
+    for name, value in backend.values.items():
+        monkeypatch.setenv(f"RECONCILER_SECRET_{name.upper()}", value)
+    head = {"apiVersion": "reconciler/v1", "kind": "Project", "metadata": {"name": "shared"}}
+    there = cli.folder / "reconciler.yaml"
+    own = yaml.safe_load(there.read_text())["spec"] if there.exists() else {}
+    cli.write("reconciler.yaml", json.dumps({**head, "spec": {**own, "state": backend.settings, **spec}}))
+
+
+def test_the_main_job(live: Cli, server: Server, remote: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
+    live.example("kinesis")
+    project(live, monkeypatch, remote)
+    assert live("plan", "--detailed-exitcode").code == 2
+    assert remote.read() is None, "a plan writes nothing"
+    live.ok("apply", "-y")
+    assert live("plan", "--detailed-exitcode").code == 0
+    assert live("drift").code == 0
+    live.edit("kinesis.yaml", "Summer", "Winter")
+    live.ok("apply", "-y")
+    state = remote.read()
+    assert state is not None
+    assert not state.pending
+    assert json.loads(live.ok("state", "pull").out)["serial"] == state.serial
+    assert "kinesis-summer/flow" in live.ok("state", "list").out
+    assert "resources, serial" in live("doctor").out
+    live.ok("state", "mv", "kinesis-summer", "kinesis-winter")
+    assert "kinesis-winter/flow" in live.ok("state", "list").out
+    live.ok("state", "mv", "kinesis-winter", "kinesis-summer")
+    live.ok("destroy", "-y")
+    state = remote.read()
+    assert state is not None
+    assert not state.resources
+    assert not (live.folder / "state").exists(), "nothing is kept on this machine"
+    rest = remote.at_rest()
+    for secret in (*(value for name, value in SECRETS.items() if "KINESIS_KEY" in name), S3_SECRET):
+        assert secret.encode() not in rest
+
+
+def test_a_saved_plan_goes_from_one_machine_to_another(
+    live: Cli, server: Server, remote: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live.example("customer-io")
+    project(live, monkeypatch, remote)
+    live.ok("plan", "--out", "saved.plan")
+    live.ok("apply", "saved.plan", "-y")
+    assert "stale" in live("apply", "saved.plan", "-y").err or "serial" in live("apply", "saved.plan", "-y").err
+    assert live("plan", "--detailed-exitcode").code == 0
+
+
+def test_who_holds_the_lock_is_told_and_can_be_released(
+    live: Cli, server: Server, remote: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live.example("customer-io")
+    project(live, monkeypatch, remote)
+    live.ok("apply", "-y")
+    monkeypatch.setenv("CI_JOB_URL", "https://ci.example.com/jobs/17")
+    holder = remote.store()
+    holder.lock("reconciler apply")
+    refused = live("apply", "-y")
+    assert refused.code == 1
+    assert "locked by reconciler apply of" in refused.err
+    assert "https://ci.example.com/jobs/17" in refused.err
+    ident = refused.err.split("--id ")[1].split(")")[0].strip()
+    assert live("state", "unlock").code == 1
+    assert "locked by" in live("doctor").out
+    assert "can write no more" in live.ok("state", "unlock", "--id", ident).out
+    live.ok("apply", "-y")
+    assert "not locked" in live.ok("state", "unlock").out
+    holder.unlock()
+
+
+@pytest.mark.parametrize("scenario", ["customer-io", "replace"])
+def test_a_machine_that_dies_anywhere_loses_nothing(remote: Backend, scenario: str, tmp_path: Path) -> None:
+    rows = list(matrix(SCENARIOS[scenario], tmp_path, remote))
+    assert {row.moment for row in rows} == {"sending", "committed", "answered", "journal", "state"}
+    assert [row for row in rows if row.found] == []
+
+
+# -- moving ----------------------------------------------------------------------------------------------------------
+def test_a_state_moves_to_a_server_and_back(
+    live: Cli, server: Server, remote: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live.example("customer-io")
+    live.ok("apply", "-y")
+    before = live.state
+    project(live, monkeypatch, remote)
+    nothing = live("plan", "--detailed-exitcode")
+    assert nothing.code == 2, "the new place is empty"
+    moved = live.ok("state", "migrate")
+    assert "4 resources" in moved.out
+    assert not (live.folder / "state" / "default.json").exists()
+    assert (live.folder / "state" / "default.json.moved").exists()
+    assert live("plan", "--detailed-exitcode").code == 0
+    assert json.loads(live.ok("state", "pull").out)["resources"] == before["resources"]
+    assert "4 resources" in live.ok("state", "migrate").out, "once more does no harm"
+    live.write("reconciler.yaml", json.dumps({
+        "apiVersion": "reconciler/v1", "kind": "Project", "metadata": {"name": "shared"}, "spec": {},
+    }))  # fmt: skip
+    live.ok("state", "migrate", "--from", json.dumps(remote.settings))
+    assert live.state["resources"] == before["resources"]
+    assert live("plan", "--detailed-exitcode").code == 0
+    assert remote.read() is None
+
+
+def test_a_migration_is_refused_where_another_state_is(
+    live: Cli, server: Server, remote: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live.example("customer-io")
+    project(live, monkeypatch, remote)
+    live.ok("apply", "-y", "--target", "customer-io/source")
+    monkeypatch.setenv("AEP_SANDBOX", "other")
+    live.ok("apply", "-y", "--state-dir", "state")
+    kept = (live.folder / "state" / "default.json").read_bytes()
+    refused = live("state", "migrate")
+    assert refused.code == 1
+    assert "has a state already" in refused.err
+    assert (live.folder / "state" / "default.json").read_bytes() == kept
+
+
+def test_a_migration_waits_for_nobody_and_goes_on_after_a_kill(
+    live: Cli, server: Server, remote: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live.example("customer-io")
+    live.ok("apply", "-y")
+    project(live, monkeypatch, remote)
+    holder = remote.store()
+    holder.lock("reconciler apply")
+    assert "locked by" in live("state", "migrate").err
+    holder.unlock()
+
+    def die(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("reconciler.stores.local.Folder.retire", die)
+        assert live("state", "migrate").code == 130
+    assert (live.folder / "state" / "default.json").exists()
+    live.ok("state", "migrate")
+    assert not (live.folder / "state" / "default.json").exists()
+    assert live("plan", "--detailed-exitcode").code == 0
+
+
+@pytest.mark.parametrize(
+    ("source", "told"),
+    [
+        ("{backend: s4}", "backend"),
+        ("[", "--from:2:1: error: not valid YAML"),
+        ("{backend: s3}", "needs bucket"),
+        ("{backend: local, bucket: b}", "bucket is of another backend than local"),
+        ("{backend: s3, bucket: b, secretAccessKey: plain}", "must not be written out"),
+        ("local", "same place"),
+        ("{backend: local, path: elsewhere}", "no state at"),
+    ],
+)
+def test_what_cannot_be_migrated_is_told(cli: Cli, source: str, told: str) -> None:
+    result = cli("state", "migrate", "--from", source)
+    assert result.code == 1
+    assert told in result.err
+    assert "Traceback" not in result.err
+
+
+# -- several at once -------------------------------------------------------------------------------------------------
+def test_environments_are_planned_applied_and_compared_together(
+    live: Cli, server: Server, remote: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live.example("customer-io")
+    names = {name: {"sandbox": name} for name in ("dev", "stage", "prod")}
+    project(live, monkeypatch, remote, environments=names)
+    assert live("plan", "--env", "dev,stage", "--detailed-exitcode").code == 2
+    applied = live.ok("apply", "-y", "--env", "dev,stage")
+    assert applied.out.count("4 created") == 2
+    assert live("plan", "--env", "dev,stage", "--detailed-exitcode").code == 0
+    assert live("plan", "--env", "all", "--detailed-exitcode").code == 2
+    assert live("drift", "--env", "dev,stage,prod").code == 0
+    both = live("drift", "--env", "dev,stage", "--format", "json")
+    assert set(both.json()["environments"]) == {"dev", "stage"}
+    assert remote.store("stage").read() is not None
+    assert remote.store("prod").read() is None
+    assert "not declared" in live("drift", "--env", "dev,nope").err
+
+
+def test_what_fails_in_one_environment_goes_no_further(
+    live: Cli, server: Server, remote: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live.example("customer-io")
+    project(live, monkeypatch, remote, environments={name: {"sandbox": name} for name in ("dev", "stage")})
+    holder: Store = remote.store("dev")
+    holder.lock("reconciler apply")
+    result = live("apply", "-y", "--env", "dev,stage")
+    holder.unlock()
+    assert result.code == 1
+    assert "dev: error: the state is locked" in result.err
+    assert "Not begun: stage." in result.err
+    assert remote.store("stage").read() is None
