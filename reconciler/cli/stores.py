@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from reconciler.stores.medium import Medium
     from reconciler.stores.store import Store
 
+PATIENCE = 30.0
+"""Seconds that an object store is asked again for, when it gives no answer."""
 Reveal = Callable[[str], str]
 """Fills in `${secret.NAME}`."""
 
@@ -70,11 +73,12 @@ def _aws_chain() -> Any:
 def _gcs(settings: StateSettings, environment: str, reveal: Reveal) -> Medium:
     from obstore.store import GCSStore
 
-    options: dict[str, Any] = {"base_url": settings.endpoint}
+    options: dict[str, Any] = {}
     if settings.service_account_key:
-        options["service_account_key"] = reveal(settings.service_account_key)
-    if settings.endpoint:
-        options["skip_signature"] = True
+        options = {"service_account_key": reveal(settings.service_account_key), "base_url": settings.endpoint}
+    elif settings.endpoint:  # an emulator: it asks nobody who they are
+        nobody = {"gcs_base_url": settings.endpoint, "disable_oauth": True, "client_email": "", "private_key": ""}
+        options = {"service_account_key": json.dumps({**nobody, "private_key_id": ""})}
     return _bucket(GCSStore, f"gs://{settings.bucket}", settings.bucket, settings, environment, options)
 
 
@@ -98,7 +102,7 @@ def _bucket(kind: Any, where: str, name: Any, settings: StateSettings, environme
         name,
         prefix=prefix or None,
         client_options={"timeout": "60s", "connect_timeout": "10s", "allow_http": bool(settings.endpoint)},
-        retry_config={"max_retries": 5, "retry_timeout": timedelta(seconds=30)},
+        retry_config={"max_retries": 5, "retry_timeout": timedelta(seconds=PATIENCE)},
         **{key: value for key, value in options.items() if value is not None},
     )
     shown = f"{where}/{prefix}" if prefix else where

@@ -26,8 +26,8 @@ from reconciler.stores.lease import Holder, by_force, locked, lost, wait_for
 from reconciler.stores.text import Blocks, serial_in, state_text
 
 _TIMEOUT = 60.0
-_PATIENCE = 30.0
-"""Seconds for one answer, and for how long a request is made again that got none."""
+PATIENCE, FIRST_PATIENCE = 30.0, 5.0
+"""Seconds for one answer; for how long a request is made again that got none; and where none ever came."""
 _LOCKED = (409, 423)
 
 
@@ -44,13 +44,13 @@ class Address:
         unlock_method: str = "UNLOCK",
         username: str = "",
         password: str = "",
-        patience: float = _PATIENCE,
     ) -> None:
         self.where = address
         self._lock_at, self._unlock_at = lock_address or address, unlock_address or lock_address or address
         self._auth = (username, password) if username or password else None
-        self._lock, self._unlock, self._patience = lock_method, unlock_method, patience
+        self._lock, self._unlock = lock_method, unlock_method
         self._http: httpx.Client | None = None
+        self._answered = False
         self._holder: Holder | None = None
         self._serial, self._seen = 0, b""
 
@@ -185,7 +185,8 @@ class Address:
         if content is not None:
             headers["Content-Type"] = "application/json"
             headers["Content-MD5"] = b64encode(hashlib.md5(content, usedforsecurity=False).digest()).decode()
-        give_up, pause = time.monotonic() + self._patience, 0.2
+        patience = PATIENCE if self._answered else min(PATIENCE, FIRST_PATIENCE)
+        give_up, pause = time.monotonic() + patience, 0.2
         while True:
             if self._http is None:
                 self._http = httpx.Client(auth=self._auth, timeout=_TIMEOUT, follow_redirects=False)
@@ -196,6 +197,7 @@ class Address:
                 if time.monotonic() >= give_up or isinstance(error, httpx.UnsupportedProtocol | httpx.InvalidURL):
                     raise self._unreachable(f"{method}: {type(error).__name__}: {error}") from None
             else:
+                self._answered = True
                 if answer.status_code not in (429, 500, 502, 503, 504) or time.monotonic() >= give_up:
                     return answer
             time.sleep(pause)

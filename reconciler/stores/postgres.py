@@ -22,8 +22,8 @@ from reconciler.stores.lease import TTL, Holder, Keeper, by_force, clock, locked
 from reconciler.stores.text import Blocks, header_of, state_text
 
 VERSIONS = 20
-_PATIENCE = 30.0
-"""Seconds that a lost connection is tried again for."""
+PATIENCE, FIRST_PATIENCE = 30.0, 5.0
+"""Seconds that a lost connection is tried again for, and one that was never there."""
 _TABLES = """
 CREATE SCHEMA IF NOT EXISTS {0};
 CREATE TABLE IF NOT EXISTS {0}.state (
@@ -49,12 +49,11 @@ class Database:
         name: str = "",
         ttl: float = TTL,
         versions: int = VERSIONS,
-        patience: float = _PATIENCE,
     ) -> None:
         self._url, self._schema = url, sql.Identifier(schema)
         self._name = f"{name}/{environment}" if name else environment
         self.where = f"PostgreSQL, {schema}.state, {self._name}"
-        self._ttl, self._keep, self._patience = ttl, versions, patience
+        self._ttl, self._keep = ttl, versions
         self._open: psycopg.Connection[Any] | None = None
         self._fence = 0
         self._keeper: Keeper | None = None
@@ -316,8 +315,9 @@ class Database:
 
         What is done must come out the same when it is done twice: of the first time nothing may be known.
         """
-        give_up = time.monotonic() + (self._patience if patience is None else patience)
-        pause = 0.2
+        if patience is None:
+            patience = PATIENCE if self._open is not None else min(PATIENCE, FIRST_PATIENCE)
+        give_up, pause = time.monotonic() + patience, 0.2
         while True:
             try:
                 if self._open is None or self._open.closed:
@@ -326,8 +326,8 @@ class Database:
             except (psycopg.OperationalError, psycopg.InterfaceError) as error:
                 if self._open is not None:
                     self._open.close()
-                if self._open is None or time.monotonic() >= give_up:
-                    raise _unreachable(self.where, error) from None  # the first attempt tells what is wrong with it
+                if "FATAL" in str(error) or time.monotonic() >= give_up:  # a server that refuses us is there
+                    raise _unreachable(self.where, error) from None
             except psycopg.Error as error:
                 raise _unreachable(self.where, error) from None
             time.sleep(pause)

@@ -63,9 +63,14 @@ class Store:
 
     def _read(self, like: Like | None) -> State | None:
         for _ in range(_READS):
-            blocks = self.medium.text()
-            kept = None if blocks is None else state_in(blocks, self.where, like)
-            folded = kept if kept is None else fold(kept, self._leftover(kept))
+            try:
+                blocks = self.medium.text()
+                kept = None if blocks is None else state_in(blocks, self.where, like)
+                folded = kept if kept is None else fold(kept, self._leftover(kept))
+            except StateError:
+                if self.medium.held or self.medium.current():
+                    raise
+                continue
             if self.medium.held:
                 self._seen = (kept, folded)
             if self.medium.held or self.medium.current():

@@ -8,11 +8,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import obstore
 import psycopg
 import pytest
-from obstore.store import S3Store
+from obstore.store import AzureStore, GCSStore, S3Store
 
 from reconciler.cli.stores import store_of
 from reconciler.core.state import State
@@ -57,7 +58,7 @@ class Backend:
             settings["address"] = settings["address"].replace("{environment}", f"{name}/{{environment}}")
             return replace(self, settings=settings)
         settings["prefix"] = f"{settings['prefix']}/{name}"
-        return replace(self, settings=settings, server=_bucket(settings) if self.name == "s3" else None)
+        return replace(self, settings=settings, server=_objects(self.name, settings))
 
     def read(self) -> State | None:
         """Return the state."""
@@ -134,6 +135,22 @@ def postgres_url() -> Iterator[str]:
         yield url
 
 
+@pytest.fixture(scope="session")
+def gcs_url() -> Iterator[str]:
+    """Gives the address of a server that speaks as Google Cloud Storage."""
+    with servers.gcs() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def azure_url() -> Iterator[str]:
+    """Gives the address of Azurite's account."""
+    if servers.azurite() is None:
+        pytest.skip("Azurite is not installed (npm install --prefix .azurite azurite)")
+    with servers.azure() as url:
+        yield url
+
+
 @pytest.fixture
 def state_server() -> Iterator[servers.StateServer]:
     """Gives a server of the HTTP protocol."""
@@ -141,12 +158,25 @@ def state_server() -> Iterator[servers.StateServer]:
         yield found
 
 
-def _bucket(settings: dict[str, Any]) -> S3Store:
-    return S3Store(
-        settings["bucket"], prefix=settings["prefix"], region="us-east-1", endpoint=settings["endpoint"],
-        access_key_id="a", secret_access_key="b", client_options={"allow_http": True},
-        virtual_hosted_style_request=False,
-    )  # fmt: skip
+def _objects(name: str, settings: dict[str, Any]) -> Any:
+    """Return the object store behind the settings, as anybody sees it; None where it is none."""
+    client: Any = {"allow_http": True}
+    prefix = settings["prefix"]
+    if name == "s3":
+        return S3Store(
+            settings["bucket"], prefix=prefix, region="us-east-1", endpoint=settings["endpoint"],
+            access_key_id="a", secret_access_key="b", client_options=client, virtual_hosted_style_request=False,
+        )  # fmt: skip
+    if name == "gcs":
+        nobody = {"gcs_base_url": settings["endpoint"], "disable_oauth": True, "client_email": "", "private_key": ""}
+        key = json.dumps({**nobody, "private_key_id": ""})
+        return GCSStore(settings["bucket"], prefix=prefix, client_options=client, service_account_key=key)
+    if name == "azure":
+        return AzureStore(
+            settings["container"], prefix=prefix, account_name=settings["account"], client_options=client,
+            endpoint=settings["endpoint"], account_key=servers.AZURE_KEY,
+        )  # fmt: skip
+    return None
 
 
 def backend_named(name: str, request: pytest.FixtureRequest, folder: Path) -> Backend:
@@ -160,7 +190,16 @@ def backend_named(name: str, request: pytest.FixtureRequest, folder: Path) -> Ba
             "backend": "s3", "bucket": "states", "prefix": own, "region": "us-east-1", "endpoint": url,
             "accessKeyId": "${secret.id}", "secretAccessKey": "${secret.key}",
         }  # fmt: skip
-        return Backend(name, settings, folder, {"id": "state-id", "key": S3_SECRET}, _bucket(settings))
+        return Backend(name, settings, folder, {"id": "state-id", "key": S3_SECRET}, _objects(name, settings))
+    if name == "gcs":
+        settings = {"backend": "gcs", "bucket": "states", "prefix": own, "endpoint": request.getfixturevalue("gcs_url")}
+        return Backend(name, settings, folder, {}, _objects(name, settings))
+    if name == "azure":
+        settings = {
+            "backend": "azure", "account": "devstoreaccount1", "container": "states", "prefix": own,
+            "endpoint": request.getfixturevalue("azure_url"), "accountKey": "${secret.key}",
+        }  # fmt: skip
+        return Backend(name, settings, folder, {"key": servers.AZURE_KEY}, _objects(name, settings))
     if name == "postgres":
         url = request.getfixturevalue("postgres_url")
         return Backend(name, {"backend": "postgres", "url": url, "tableSchema": own, "prefix": "crm"}, folder)
@@ -172,7 +211,7 @@ def backend_named(name: str, request: pytest.FixtureRequest, folder: Path) -> Ba
     return Backend(name, settings, folder, {"key": S3_SECRET}, server)
 
 
-BACKENDS = ("local", "s3", "postgres", "http")
+BACKENDS = ("local", "s3", "gcs", "azure", "postgres", "http")
 
 
 @pytest.fixture(params=BACKENDS)
@@ -185,6 +224,19 @@ def backend(request: pytest.FixtureRequest, tmp_path: Path) -> Backend:
 def remote(request: pytest.FixtureRequest, tmp_path: Path) -> Backend:
     """Gives every place that is not this machine."""
     return backend_named(request.param, request, tmp_path / "state")
+
+
+@pytest.fixture
+def network(remote: Backend, monkeypatch: pytest.MonkeyPatch) -> Iterator[servers.Proxy]:
+    """Puts a network between the stores of `remote` and their server; nobody waits long for one that is gone."""
+    key = {"postgres": "url", "http": "address"}.get(remote.name, "endpoint")
+    parts = urlsplit(remote.settings[key])
+    proxy = servers.Proxy(int(parts.port or 0))
+    remote.settings[key] = remote.settings[key].replace(f":{parts.port}", f":{proxy.port}")
+    for name in ("reconciler.cli.stores", "reconciler.stores.http", "reconciler.stores.postgres"):
+        monkeypatch.setattr(f"{name}.PATIENCE", 1.0)
+    yield proxy
+    proxy.close()
 
 
 @pytest.fixture(params=[name for name in BACKENDS if name not in ("local", "http")])
