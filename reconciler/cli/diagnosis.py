@@ -139,7 +139,7 @@ def _state(session: Session, place: Any) -> list[Finding]:
 
 
 def _lock(store: Any) -> Finding:
-    """Taking the lock proves that nobody holds it and that the folder can be written; it is let go at once."""
+    """Taking the lock proves that nobody holds it and that the state can be written; it is let go at once."""
     if not store.medium.prepared():
         return Finding("lock", "ok", "no state folder yet")
     try:
@@ -148,7 +148,7 @@ def _lock(store: Any) -> Finding:
         problem = error.problems[0]
         return Finding("lock", "warning" if problem.code == "locked" else "wrong", problem.what, problem.next)
     store.unlock()
-    return Finding("lock", "ok", "free, and the folder can be written")
+    return Finding("lock", "ok", "free, and the state can be written")
 
 
 def _catalog() -> Finding:

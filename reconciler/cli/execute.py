@@ -180,8 +180,8 @@ async def planned(
     """
     project = project or session.manifests()
     async with session.platform() as (api, place, _):
-        with keeping_all():
-            state = session.check(session.store().read(project.resources), place)
+        with keeping_all():  # in a thread: several environments are read at the same time
+            state = session.check(await asyncio.to_thread(session.store().read, project.resources), place)
         secrets = session.secret_store(state)
         _, state = await prepare(session, api, place, want, state)
         plan, lives = await make_plan(session, api, project, state, secrets, want)

@@ -135,7 +135,7 @@ def pull(path: Path) -> None:
 @_LOCK
 @common
 def push(file: Path, path: Path, force: bool, lock_timeout: float) -> None:
-    """Put FILE in the place of the state; the one there is kept as .backup.
+    """Put FILE in the place of the state; the one there is kept.
 
     Refused when FILE is of another lineage, environment, platform, organization or sandbox, or older.
     """

@@ -1,4 +1,4 @@
-"""Writes to the state alone, under its lock; the file before is kept as `.backup`."""
+"""Writes to the state alone, under its lock; the one before is kept."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def _replaceable(store: Any, *, force: bool) -> State | None:
 
 
 def _check_successor(there: State, wanted: State, file: Path) -> None:
-    advice = "pass --force if you are sure; the state there is kept as .backup"
+    advice = "pass --force if you are sure; the state there is kept"
     for word in ("lineage", "environment", "platform", "organization", "sandbox"):
         ours, theirs = getattr(there, word), getattr(wanted, word)
         if ours != theirs:

@@ -205,7 +205,7 @@ def state_of(data: Any, source: str) -> State:
             Problem(
                 "state-broken",
                 f"{source} is not a usable state file: {type(error).__name__}: {error}",
-                f"restore it from {source}.backup or from git; nothing was changed",
+                "restore it from its backup, an earlier version or git; nothing was changed",
             )
         ) from None
 

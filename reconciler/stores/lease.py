@@ -66,6 +66,8 @@ class Lease:
     ttl: float = TTL
     ousted: tuple[int, ...] = ()
     beat: int = 0
+    proven: bool = False
+    """Whether it was seen that writes on a condition are refused here, where the condition does not hold."""
 
     def text(self) -> bytes:
         """Return it as it is kept."""
@@ -78,7 +80,8 @@ class Lease:
             data = json.loads(text)
             known = {item.name for item in fields(Holder)}
             holder = data["holder"] and Holder(**{key: value for key, value in data["holder"].items() if key in known})
-            return cls(int(data["fence"]), holder, float(data["ttl"]), tuple(data["ousted"]), int(data["beat"]))
+            ttl, ousted, proven = float(data["ttl"]), tuple(data["ousted"]), data.get("proven") is True
+            return cls(int(data["fence"]), holder, ttl, ousted, int(data["beat"]), proven)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             what = f"{source} is no lock of ours: {type(error).__name__}: {error}"
             raise StateError(Problem("lock-broken", what, "see that nobody writes, then remove it")) from None
@@ -86,7 +89,7 @@ class Lease:
     def taken(self, holder: Holder, ttl: float) -> Lease:
         """Return the lease for the next holder; one that was not given back is ousted."""
         ousted = (*self.ousted, self.fence) if self.holder is not None else self.ousted
-        return Lease(self.fence + 1, holder, ttl, ousted)
+        return Lease(self.fence + 1, holder, ttl, ousted, proven=self.proven)
 
     def renewed(self) -> Lease:
         """Return it for another while."""

@@ -124,6 +124,11 @@ class Bucket:
         holder = Holder.here(command)
         began = wait_for(lambda: self._take(holder), timeout)
         self._clean = True
+        try:
+            self._prove()
+        except BaseException:
+            self.unlock()
+            raise
         self._keeper = Keeper(self.where, self._ttl, self._renew)
         self._keeper.start(began)
 
@@ -144,6 +149,27 @@ class Bucket:
             raise locked("somebody who took it this moment")
         self._lease, self._mark, self._ousted, self._writer = lease, mark, lease.ousted, holder.id
         return began
+
+    def _prove(self) -> None:
+        """See once that the store refuses what its conditions forbid: without that nothing here would hold.
+
+        Raises `StateError` for one that takes no notice of them.
+        """
+        assert self._lease is not None
+        if self._lease.proven:
+            return
+        stale, text = self._mark, b"this must not be written"
+        self._renew()
+        for mode in (_CREATE, stale):
+            if self._put(self._lock, text, mode) is not None:
+                self._lease = None
+                with self._told("cannot be cleared"):
+                    obstore.delete(self._store, self._lock)
+                what = f"{self.where}: the store takes no notice of conditions on writes (If-None-Match, If-Match)"
+                advice = "update it, or keep the state elsewhere: two runs at once would undo each other's work"
+                raise StateError(Problem("no-conditions", what, advice))
+        self._lease = replace(self._lease, proven=True)
+        self._renew()
 
     def _left(self, lease: Lease) -> float:
         """Return the seconds a lease has left, by the clock of the server alone: ours may be wrong."""

@@ -92,7 +92,7 @@ def state_in(blocks: Blocks, source: str, like: Like | None = None) -> State:
             Problem(
                 "state-broken",
                 f"{source} is not valid JSON: {error}",
-                f"restore it from {source}.backup or from git; nothing was changed",
+                "restore it from its backup, an earlier version or git; nothing was changed",
             )
         ) from None
     return state_of(data, source)

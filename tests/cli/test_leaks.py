@@ -131,6 +131,8 @@ def everything(watch: Watch, *more: str) -> None:
     watch("apply", "-y", *env, *COMMON, "--send-secrets")
     watch("state", "mv", "kinesis-summer", "moved", *env)
     watch("state", "unlock", *env)
+    watch("state", "unlock", "--id", "nobody", *env)
+    watch("state", "migrate", "--from", "{backend: local, path: elsewhere}", *env)
     watch("connectors", "list")
     watch("connectors", "show", "destination/amazon-kinesis")
     watch("plan", *env, "--destroy")
