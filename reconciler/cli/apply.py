@@ -43,7 +43,7 @@ def command(
         checks=planning.checks, send_secrets=send_secrets,
     )  # fmt: skip
     saved = parse_plan(files.path)
-    if names := files.everywhere():
+    if names := files.everywhere(by_name=True):
         if saved is not None:
             raise click.UsageError("A saved plan is of one environment.")
         return in_turn(names, lambda name: _fresh(files.open(env=name), want, writing, refresh_only=refresh_only))

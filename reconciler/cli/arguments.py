@@ -37,16 +37,16 @@ class Files:
             path or self.path, self.variables, self.var_file, allow_literal_secrets=self.allow_literal_secrets, env=env
         )
 
-    def everywhere(self) -> list[str]:
+    def everywhere(self, *, by_name: bool = False) -> list[str]:
         """Return the names of the environments that `--env all`, or a list as `dev,prod`, means; empty for one alone.
 
-        Raises `ManifestError` where none is declared.
+        With `by_name` they must be named. Raises `ManifestError` where none is declared.
         """
         from reconciler.cli.settings import EVERY
         from reconciler.cli.wiring import environments
 
         name = given("env") or ""
-        if name == EVERY:
+        if name == EVERY and not by_name:
             return environments(self.path)
         return list(dict.fromkeys(part.strip() for part in name.split(","))) if "," in name else []
 

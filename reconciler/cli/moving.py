@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-from pydantic import ValidationError
 
 from reconciler.cli.everywhere import in_turn
 from reconciler.cli.options import given
@@ -14,35 +13,21 @@ from reconciler.cli.settings import EVERY
 from reconciler.cli.wiring import Session, environments, open_session
 from reconciler.core.problems import ManifestError, Problem, StateError
 from reconciler.core.state import State
-from reconciler.manifests.state_settings import StateSettings
-from reconciler.manifests.yaml import Text, read
+from reconciler.manifests.state_settings import StateSettings, settings_in
 from reconciler.stores.store import Store
 
 
 def migrate(path: Path, source: str, wait: float, *, keep: bool) -> int:
     """Move the states of the environments that are meant; return the exit code."""
-    settings = _settings(source)
+    settings = settings_in(source)
     chosen = given("env") or ""
     names = environments(path) if chosen == EVERY else chosen.split(",") if "," in chosen else []
     if not names:
-        return _moved(open_session(path), settings, wait, keep=keep)
-    return in_turn(names, lambda name: _moved(open_session(path, env=name), settings, wait, keep=keep))
+        return _moved(open_session(path), settings, wait, keep=keep, alone=True)
+    return in_turn(names, lambda name: _moved(open_session(path, env=name), settings, wait, keep=keep, alone=False))
 
 
-def _settings(text: str) -> StateSettings:
-    """Return the settings in a text of YAML. Raises `ManifestError` with what is wrong with it."""
-    advice = "write it as state: stands in the project file, as {backend: local, path: state}"
-    try:
-        found = [{"backend": "local"}] if text == "local" else read(Text("--from", text))
-        return StateSettings.model_validate(found[0] if found else None)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(step) for step in first["loc"])
-        what = f"--from: {f'{place}: ' if place else ''}{first['msg']}"
-        raise ManifestError(Problem("bad-source", what, advice)) from None
-
-
-def _moved(session: Session, settings: StateSettings, wait: float, *, keep: bool) -> int:
+def _moved(session: Session, settings: StateSettings, wait: float, *, keep: bool, alone: bool) -> int:
     source, target = session.store_in(settings), session.store()
     if source.where == target.where:
         advice = "say with --from where the state is, and in the project file where it is to be"
@@ -51,6 +36,9 @@ def _moved(session: Session, settings: StateSettings, wait: float, *, keep: bool
         )
     if not source.exists():
         there = target.read()
+        if there is None and not alone:
+            click.echo(f"There is no state, neither at {source.where} nor at {target.where}.")
+            return 0
         if there is None:
             raise StateError(Problem("no-state", f"there is no state at {source.where}", "say with --from where it is"))
         click.echo(f"There is no state at {source.where}; {target.where} holds {len(there.resources)} resources.")

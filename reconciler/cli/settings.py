@@ -28,7 +28,7 @@ def choose_environment(project: ProjectSpec, document: Document | None, name: st
     known = project.environments
     if name == EVERY or "," in (name or ""):
         names = ", ".join(sorted(known)) or "your environments"
-        advice = f"name one of {names}; validate, plan, apply and drift take several"
+        advice = f"name one of {names}; validate, plan and drift take all, and apply a list as dev,prod"
         raise ManifestError(Problem("every-env", "this command works on one environment", advice))
     if name is None:
         if len(known) > 1:

@@ -6,10 +6,12 @@ import re
 from collections.abc import Mapping
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
+from reconciler.core.problems import ManifestError, Problem
 from reconciler.manifests.blocks import Block
+from reconciler.manifests.yaml import Text, read
 
 _SHARED = ("prefix", "lease", "versions")
 _OF: Mapping[str, tuple[str, ...]] = {
@@ -98,3 +100,16 @@ class StateSettings(Block):
     def _error(self, code: str, what: str, name: str) -> PydanticCustomError:
         key = str(type(self).__pydantic_fields__[name].alias or name)
         return PydanticCustomError(code, what, {"key": key, "backend": self.backend})
+
+
+def settings_in(text: str) -> StateSettings:
+    """Return the settings that `--from` names: `local`, or YAML. Raises `ManifestError` with what is wrong."""
+    try:
+        found = [{"backend": "local"}] if text == "local" else read(Text("--from", text))
+        return StateSettings.model_validate(found[0] if found else None)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(step) for step in first["loc"])
+        what = f"--from: {f'{place}: ' if place else ''}{first['msg']}"
+        advice = "write it as state: stands in the project file, as {backend: local, path: state}"
+        raise ManifestError(Problem("bad-source", what, advice)) from None

@@ -51,6 +51,7 @@ class Database:
         versions: int = VERSIONS,
     ) -> None:
         self._url, self._schema = url, sql.Identifier(schema)
+        self._table = sql.Identifier(schema, "state").as_string(None)
         self._name = f"{name}/{environment}" if name else environment
         self.where = f"PostgreSQL, {schema}.state, {self._name}"
         self._ttl, self._keep = ttl, versions
@@ -134,7 +135,9 @@ class Database:
         def take(connection: psycopg.Connection[Any]) -> int:
             with connection.transaction():  # two at once would both find no tables
                 connection.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", ("reconciler",))
-                connection.execute(self._sql(_TABLES))
+                # even IF NOT EXISTS wants the right to create: who was given tables need not have it
+                if connection.execute("SELECT to_regclass(%s)", (self._table,)).fetchone() == (None,):
+                    connection.execute(self._sql(_TABLES))
             with connection.transaction():
                 return self._took(connection, holder)
 

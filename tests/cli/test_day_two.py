@@ -256,7 +256,7 @@ def test_the_state_and_the_machine(live: Cli, server: Server, monkeypatch: pytes
     assert "left intents for customer-io/flow" in checks(live)["state"][1]
     path.write_text(text[:-20])
     assert checks(live)["state"][0] == "wrong"
-    assert ".backup" in checks(live)["state"][1]
+    assert "backup" in checks(live)["state"][1]
     path.write_text(text)
     real = time.time
     monkeypatch.setattr(time, "time", lambda: real() + 300 * 86_400)

@@ -213,7 +213,7 @@ def test_one_that_cannot_be_planned_leaves_the_others(three: Cli) -> None:
 
 
 def test_where_all_is_not_taken(three: Cli, live: Cli) -> None:
-    for command in (("apply", "-y"), ("destroy", "-y"), ("drift",), ("state", "list")):
+    for command in (("apply", "-y"), ("destroy", "-y"), ("state", "list")):
         refused = three(*command, "--env", "all")
         assert refused.code == 1
         assert "this command works on one environment" in refused.err

@@ -83,7 +83,7 @@ def test_variables_win_in_order(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> No
         ("guardrails: {maxDeletes: many}", "5:28", "whole number"),
         ("secrets: [{env: {}, file: {directory: x}}]", "5:13", "exactly one"),
         ("secrets: [{command: {run: op}}]", "5:29", "a list"),
-        ("state: {backend: s3}", "5:20", "must be one of local"),
+        ("state: {backend: s4}", "5:20", "must be one of local"),
         ("moved: [{form: a, to: b}]", "5:12", "unknown key 'form'"),
         ("environments: {dev: {protected: maybe}}", "5:35", "true or false"),
     ],

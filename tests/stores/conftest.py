@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import obstore
 import psycopg
 import pytest
+import yaml
 from obstore.store import AzureStore, GCSStore, S3Store
 
 from reconciler.cli.stores import store_of
@@ -20,6 +21,7 @@ from reconciler.core.state import State
 from reconciler.manifests.state_settings import StateSettings
 from reconciler.stores.lease import Lease
 from reconciler.stores.store import Store
+from tests.conftest import SECRETS, Cli, Server
 from tests.stores import servers
 
 S3_SECRET = "canary-s3-state-77aa"
@@ -46,6 +48,11 @@ class Backend:
         return store_of(StateSettings.model_validate(self.settings), environment, self.folder, reveal)
 
     @property
+    def kind(self) -> str:
+        """The backend."""
+        return str(self.settings["backend"])
+
+    @property
     def medium(self) -> str:
         """The class behind its stores."""
         found = type(self.store().medium)
@@ -54,8 +61,9 @@ class Backend:
     def at(self, name: str) -> Backend:
         """Return the same place for another project."""
         settings = dict(self.settings)
-        if self.name == "http":
-            settings["address"] = settings["address"].replace("{environment}", f"{name}/{{environment}}")
+        if self.kind == "http":
+            for key in settings.keys() & {"address", "lockAddress"}:
+                settings[key] = settings[key].replace("{environment}", f"{name}/{{environment}}")
             return replace(self, settings=settings)
         settings["prefix"] = f"{settings['prefix']}/{name}"
         return replace(self, settings=settings, server=_objects(self.name, settings))
@@ -67,7 +75,7 @@ class Backend:
     @property
     def is_leased(self) -> bool:
         """Whether its locks end by themselves."""
-        return self.name in ("s3", "gcs", "azure", "postgres")
+        return self.kind in ("s3", "gcs", "azure", "postgres")
 
     def objects(self) -> Any:
         """Return the object store as anybody sees it."""
@@ -75,10 +83,10 @@ class Backend:
 
     def expire(self, environment: str = "default") -> None:
         """Let time pass, until the lock of an environment is over; somebody has to release one that does not end."""
-        if self.name == "http":
+        if self.kind == "http":
             self.server.locks.clear()
             return
-        if self.name == "postgres":
+        if self.kind == "postgres":
             with psycopg.connect(self.settings["url"]) as connection:
                 connection.execute(
                     f"UPDATE {self.settings['tableSchema']}.state SET expires = now() - interval '1 s' WHERE name = %s",
@@ -94,9 +102,9 @@ class Backend:
         """Return all that is kept, of every environment."""
         if self.name == "local":
             return b"".join(path.read_bytes() for path in sorted(self.folder.rglob("*")) if path.is_file())
-        if self.name == "http":
+        if self.kind == "http":
             return b"".join(text for texts in self.server.states.values() for text in texts)
-        if self.name == "postgres":
+        if self.kind == "postgres":
             with psycopg.connect(self.settings["url"]) as connection:
                 tables = [
                     connection.execute(f"SELECT {table}::text FROM {self.settings['tableSchema']}.{table}").fetchall()
@@ -110,9 +118,9 @@ class Backend:
         """Return how many earlier states are kept."""
         if self.name == "local":
             return len(list(self.folder.glob("*.backup")))
-        if self.name == "http":
+        if self.kind == "http":
             return sum(len(texts) - 1 for texts in self.server.states.values())
-        if self.name == "postgres":
+        if self.kind == "postgres":
             with psycopg.connect(self.settings["url"]) as connection:
                 query = f"SELECT count(*) FROM {self.settings['tableSchema']}.version"
                 return int(connection.execute(query).fetchone()[0])  # type: ignore[index]
@@ -208,10 +216,13 @@ def backend_named(name: str, request: pytest.FixtureRequest, folder: Path) -> Ba
         "backend": "http", "address": f"{server.url}/state/{{environment}}", "username": "u",
         "password": "${secret.key}",
     }  # fmt: skip
+    if name == "gitlab":
+        lock = {"lockAddress": f"{settings['address']}/lock", "lockMethod": "POST", "unlockMethod": "DELETE"}
+        settings |= lock
     return Backend(name, settings, folder, {"key": S3_SECRET}, server)
 
 
-BACKENDS = ("local", "s3", "gcs", "azure", "postgres", "http")
+BACKENDS = ("local", "s3", "gcs", "azure", "postgres", "http", "gitlab")
 
 
 @pytest.fixture(params=BACKENDS)
@@ -229,17 +240,39 @@ def remote(request: pytest.FixtureRequest, tmp_path: Path) -> Backend:
 @pytest.fixture
 def network(remote: Backend, monkeypatch: pytest.MonkeyPatch) -> Iterator[servers.Proxy]:
     """Puts a network between the stores of `remote` and their server; nobody waits long for one that is gone."""
-    key = {"postgres": "url", "http": "address"}.get(remote.name, "endpoint")
-    parts = urlsplit(remote.settings[key])
-    proxy = servers.Proxy(int(parts.port or 0))
-    remote.settings[key] = remote.settings[key].replace(f":{parts.port}", f":{proxy.port}")
+    keys = {"postgres": ["url"], "http": ["address", "lockAddress"]}.get(remote.kind, ["endpoint"])
+    port = urlsplit(remote.settings[keys[0]]).port
+    proxy = servers.Proxy(int(port or 0))
+    for key in remote.settings.keys() & set(keys):
+        remote.settings[key] = remote.settings[key].replace(f":{port}", f":{proxy.port}")
     for name in ("reconciler.cli.stores", "reconciler.stores.http", "reconciler.stores.postgres"):
         monkeypatch.setattr(f"{name}.PATIENCE", 1.0)
     yield proxy
     proxy.close()
 
 
-@pytest.fixture(params=[name for name in BACKENDS if name not in ("local", "http")])
+@pytest.fixture(params=[name for name in BACKENDS if name not in ("local", "http", "gitlab")])
 def leased(request: pytest.FixtureRequest, tmp_path: Path) -> Backend:
     """Gives every place whose locks end by themselves."""
     return backend_named(request.param, request, tmp_path / "state")
+
+
+@pytest.fixture
+def live(cli: Cli, server: Server, monkeypatch: pytest.MonkeyPatch) -> Cli:
+    """The command line against the emulator over HTTP."""
+    for name, value in {
+        "AEP_PLATFORM_URL": server.url, "AEP_ACCESS_TOKEN": "t", "AEP_API_KEY": "key", "AEP_ORG_ID": "ORG@AdobeOrg",
+        "AEP_SANDBOX": "dev", **SECRETS,
+    }.items():  # fmt: skip
+        monkeypatch.setenv(name, value)
+    return cli
+
+
+def project(cli: Cli, monkeypatch: pytest.MonkeyPatch, backend: Backend, **spec: Any) -> None:
+    """Write a project file whose state is kept there."""
+    for name, value in backend.values.items():
+        monkeypatch.setenv(f"RECONCILER_SECRET_{name.upper()}", value)
+    head = {"apiVersion": "reconciler/v1", "kind": "Project", "metadata": {"name": "shared"}}
+    there = cli.folder / "reconciler.yaml"
+    own = yaml.safe_load(there.read_text())["spec"] if there.exists() else {}
+    cli.write("reconciler.yaml", json.dumps({**head, "spec": {**own, "state": backend.settings, **spec}}))

@@ -172,6 +172,8 @@ class StateServer:
 
     def answer(self, method: str, path: str, query: str, body: bytes) -> tuple[int, bytes]:
         """Return status and content; one request at a time."""
+        if path.endswith("/lock"):  # as GitLab has it
+            path, method = path.removesuffix("/lock"), {"POST": "LOCK", "DELETE": "UNLOCK"}[method]
         with self.guard:
             self.seen.append((method, path))
             lock = self.locks.get(path)

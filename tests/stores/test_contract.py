@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Sequence
+from pathlib import Path
 
+import psycopg
 import pytest
 
 from reconciler.core.problems import StateError
 from reconciler.core.state import Entry, Pending, Record, State, fold
 from reconciler.stores.store import Store
-from tests.stores.conftest import Backend
+from tests.stores.conftest import Backend, backend_named
 
 FRESH = State("lineage", "default", "p", "o", "s")
 
@@ -283,3 +285,42 @@ def test_a_writer_that_was_overtaken_writes_nothing_more(remote: Backend, how: s
 def test_a_lock_that_is_not_held_is_said_to_be_free(backend: Backend) -> None:
     begun(backend).unlock()
     assert "not locked" in backend.store().release("")
+
+
+# -- particular to one --------------------------------------------------------------------------------------------
+def test_tables_may_be_made_by_somebody_else(postgres_url: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    """Who writes states need not have the right to make schemas."""
+    own = backend_named("postgres", request, tmp_path)
+    begun(own).unlock()
+    schema = own.settings["tableSchema"]
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        connection.execute(f"CREATE ROLE {schema} LOGIN")
+        connection.execute(f"GRANT USAGE ON SCHEMA {schema} TO {schema}")
+        connection.execute(f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO {schema}")
+    own.settings["url"] = postgres_url.replace("tests@", f"{schema}@")
+    store = begun(own)
+    written(store, bound("a"))
+    store.commit()
+    store.unlock()
+    stranger = backend_named("postgres", request, tmp_path)
+    stranger.settings["url"] = own.settings["url"]
+    with pytest.raises(StateError, match="permission denied") as error:
+        stranger.store().lock("reconciler test")
+    assert code(error) == "store-unreachable"
+
+
+def test_aws_is_asked_for_credentials_where_none_are_named(
+    s3_url: str, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By AWS's own library where it is there: a profile, here."""
+    config = tmp_path / "credentials"
+    config.write_text("[team]\naws_access_key_id = from-profile\naws_secret_access_key = x\n")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(config))
+    monkeypatch.setenv("AWS_PROFILE", "team")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    own = backend_named("s3", request, tmp_path)
+    del own.settings["accessKeyId"], own.settings["secretAccessKey"]
+    begun(own).unlock()
+    assert own.store().read() is not None

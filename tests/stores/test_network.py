@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from reconciler.core.problems import StateError
-from tests.stores.conftest import Backend
+from tests.conftest import Cli, Request, Server
+from tests.stores.conftest import Backend, project
 from tests.stores.servers import Proxy
 from tests.stores.test_contract import begun, bound, code, intent, written
 
@@ -73,3 +74,32 @@ def test_a_server_that_is_not_there_is_told_before_anything(remote: Backend, net
             attempt()
         assert code(error) == "store-unreachable"
         assert "check" in error.value.problems[0].next
+
+
+def test_an_apply_that_loses_its_store_stops_and_is_finished_by_the_next(
+    live: Cli, server: Server, remote: Backend, network: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live.example("snowflake")
+    project(live, monkeypatch, remote)
+    writes = 0
+
+    def cut(request: Request) -> None:
+        nonlocal writes
+        writes += request.method == "POST" and "validate" not in request.path
+        if writes == 2:
+            network.cut()
+
+    server.before.append(cut)
+    stopped = live("apply", "-y", "--parallelism", "1")
+    assert stopped.code == 1
+    assert "Traceback" not in stopped.err
+    assert "cannot be" in stopped.err or "PostgreSQL" in stopped.err or "GET" in stopped.err or "POST" in stopped.err
+    assert writes == 2, "nothing was sent that could not be written down before"
+    server.before.remove(cut)
+    network.mend()
+    remote.expire()
+    live.ok("apply", "-y", "--settle", "0.1")
+    assert live("plan", "--detailed-exitcode").code == 0
+    tenant = "ORG@AdobeOrg\x1fdev"
+    counts = {kind: server.storage.count(tenant, kind) for kind in ("sourceConnections", "targetConnections", "flows")}
+    assert counts == {"sourceConnections": 1, "targetConnections": 1, "flows": 1}

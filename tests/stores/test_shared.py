@@ -5,36 +5,13 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
 
 from reconciler.stores.store import Store
 from tests.conftest import SECRETS, Cli, Server
-from tests.stores.conftest import S3_SECRET, Backend
+from tests.stores.conftest import S3_SECRET, Backend, project
 from tests.wire.kills import SCENARIOS, matrix
-
-
-@pytest.fixture
-def live(cli: Cli, server: Server, monkeypatch: pytest.MonkeyPatch) -> Cli:
-    """The command line against the emulator over HTTP."""
-    for name, value in {
-        "AEP_PLATFORM_URL": server.url, "AEP_ACCESS_TOKEN": "t", "AEP_API_KEY": "key", "AEP_ORG_ID": "ORG@AdobeOrg",
-        "AEP_SANDBOX": "dev", **SECRETS,
-    }.items():  # fmt: skip
-        monkeypatch.setenv(name, value)
-    return cli
-
-
-def project(cli: Cli, monkeypatch: pytest.MonkeyPatch, backend: Backend, **spec: Any) -> None:
-    """Write a project file whose state is kept there."""
-    for name, value in backend.values.items():
-        monkeypatch.setenv(f"RECONCILER_SECRET_{name.upper()}", value)
-    head = {"apiVersion": "reconciler/v1", "kind": "Project", "metadata": {"name": "shared"}}
-    there = cli.folder / "reconciler.yaml"
-    own = yaml.safe_load(there.read_text())["spec"] if there.exists() else {}
-    cli.write("reconciler.yaml", json.dumps({**head, "spec": {**own, "state": backend.settings, **spec}}))
 
 
 def test_the_main_job(live: Cli, server: Server, remote: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,7 +79,7 @@ def test_who_holds_the_lock_is_told_and_can_be_released(
 @pytest.mark.parametrize("scenario", os.environ.get("RECONCILER_KILLS", "customer-io").split(","))
 def test_a_machine_that_dies_anywhere_loses_nothing(remote: Backend, scenario: str, tmp_path: Path) -> None:
     """More of them: RECONCILER_KILLS=customer-io,kinesis,batch,replace."""
-    if remote.name in ("gcs", "azure") and "RECONCILER_KILLS" not in os.environ:
+    if remote.name in ("gcs", "azure", "gitlab") and "RECONCILER_KILLS" not in os.environ:
         pytest.skip("what is ours is the same as for S3; RECONCILER_KILLS=customer-io has them, too")
     rows = list(matrix(SCENARIOS[scenario], tmp_path, remote))
     assert {row.moment for row in rows} == {"sending", "committed", "answered", "journal", "state"}
@@ -133,6 +110,39 @@ def test_a_state_moves_to_a_server_and_back(
     assert live.state["resources"] == before["resources"]
     assert live("plan", "--detailed-exitcode").code == 0
     assert remote.read() is None
+
+
+def test_all_environments_move_at_once(
+    live: Cli, server: Server, remote: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live.example("customer-io")
+    names = {name: {"sandbox": name} for name in ("dev", "stage", "prod")}
+    project(live, monkeypatch, Backend("local", {"backend": "local"}, live.folder), environments=names)
+    live.ok("apply", "-y", "--env", "dev,stage")
+    project(live, monkeypatch, remote, environments=names)
+    moved = live.ok("state", "migrate", "--env", "all")
+    assert moved.out.count("4 resources") == 2
+    assert "no state, neither" in moved.out
+    assert live("plan", "--env", "dev,stage", "--detailed-exitcode").code == 0
+
+
+def test_a_state_is_pulled_and_pushed(
+    live: Cli, server: Server, remote: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live.example("customer-io")
+    project(live, monkeypatch, remote)
+    live.ok("apply", "-y")
+    live.write("old.json", live.ok("state", "pull").out)
+    live.edit("customer-io.yaml", "Streaming Dataflow", "Dataflow")
+    live.ok("apply", "-y")
+    refused = live("state", "push", "old.json")
+    assert refused.code == 1
+    assert "it is older" in refused.err
+    live.ok("state", "push", "old.json", "--force")
+    assert live("drift").code == 2, "by the old state somebody changed the flow"
+    other = json.loads((live.folder / "old.json").read_text()) | {"lineage": "another", "serial": 99}
+    live.write("other.json", json.dumps(other))
+    assert "it is another state" in live("state", "push", "other.json").err
 
 
 def test_a_migration_is_refused_where_another_state_is(
