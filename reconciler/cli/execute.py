@@ -16,7 +16,7 @@ import click
 
 from reconciler.cli.arguments import Writing
 from reconciler.cli.formats import shown_as
-from reconciler.cli.output import Progress, confirm, say
+from reconciler.cli.output import Progress, confirm, lock, say
 from reconciler.cli.platform import Place, SystemClock
 from reconciler.cli.policing import policed
 from reconciler.cli.process import hold, keeping_all
@@ -197,7 +197,7 @@ async def applied(session: Session, want: Want, writing: Writing, *, verb: str, 
         raise click.UsageError("There is no terminal to ask on: pass --auto-approve to go on without asking.")
     store = session.store()
     async with session.platform(writing.parallelism) as (api, place, _):
-        store.lock(f"reconciler {verb}", writing.lock_timeout)
+        lock(store, f"reconciler {verb}", writing.lock_timeout)
         try:
             with keeping_all():
                 there = store.read(project.resources if project else None)

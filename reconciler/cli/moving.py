@@ -9,6 +9,7 @@ import click
 
 from reconciler.cli.everywhere import in_turn
 from reconciler.cli.options import given
+from reconciler.cli.output import lock
 from reconciler.cli.settings import EVERY
 from reconciler.cli.wiring import Session, environments, open_session
 from reconciler.core.problems import ManifestError, Problem, StateError
@@ -43,9 +44,9 @@ def _moved(session: Session, settings: StateSettings, wait: float, *, keep: bool
             raise StateError(Problem("no-state", f"there is no state at {source.where}", "say with --from where it is"))
         click.echo(f"There is no state at {source.where}; {target.where} holds {len(there.resources)} resources.")
         return 0
-    target.lock("reconciler state migrate", wait)
+    lock(target, "reconciler state migrate", wait)
     try:
-        source.lock("reconciler state migrate", wait)
+        lock(source, "reconciler state migrate", wait)
         try:
             return _carried(source, target, keep=keep)
         finally:

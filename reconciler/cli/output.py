@@ -16,6 +16,7 @@ from reconciler.secrets.redaction import redact
 
 if TYPE_CHECKING:
     from reconciler.engine.ports import Event
+    from reconciler.stores.store import Store
 
 _STYLES = {"bold": {"bold": True}, "dim": {"dim": True}}
 _PAST = {
@@ -151,6 +152,20 @@ def _span(seconds: float) -> str:
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def lock(store: Store, command: str, wait: float) -> None:
+    """Take the lock of a state, and say so where that takes a while. Raises `StateError` naming who has it."""
+    from reconciler.core.problems import StateError
+
+    try:
+        store.lock(command)
+    except StateError as error:
+        first = error.problems[0]
+        if first.code != "locked" or wait <= 0:
+            raise
+        say(f"Waiting up to {wait:g} s: {first.what}")
+        store.lock(command, wait)
 
 
 def confirm(question: str, approved: bool) -> bool:

@@ -8,7 +8,7 @@ import click
 
 from reconciler.cli.arguments import Writing
 from reconciler.cli.execute import Want, make_plan, prepare
-from reconciler.cli.output import confirm, painter, say
+from reconciler.cli.output import confirm, lock, painter, say
 from reconciler.cli.wiring import Session
 from reconciler.core.accept import accept
 from reconciler.render.drift import drift_lines
@@ -22,7 +22,7 @@ async def refreshed(session: Session, want: Want, writing: Writing) -> int:
         raise click.UsageError("There is no terminal to ask on: pass --auto-approve to go on without asking.")
     store = session.store()
     async with session.platform(writing.parallelism) as (api, place, _):
-        store.lock("reconciler apply --refresh-only", writing.lock_timeout)
+        lock(store, "reconciler apply --refresh-only", writing.lock_timeout)
         try:
             state = session.check(store.read(project.resources), place)
             records, settled = await prepare(session, api, place, want, state)

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from reconciler.cli.output import confirm, say
+from reconciler.cli.output import confirm, lock, say
 from reconciler.cli.wiring import Session, open_session
 from reconciler.core.codec import state_of
 from reconciler.core.problems import ManifestError, Problem, StateError
@@ -27,7 +27,7 @@ def held(session: Session, command: str, wait: float) -> Iterator[tuple[Any, Sta
     store = session.store()
     if not store.exists():
         raise StateError(Problem("no-state", f"there is no state at {store.where}", "see --env and --state-dir"))
-    store.lock(f"reconciler state {command}", wait)
+    lock(store, f"reconciler state {command}", wait)
     try:
         there = store.read()
         assert there is not None
@@ -85,7 +85,7 @@ def push(path: Path, file: Path, wait: float, *, force: bool) -> None:
     except (OSError, ValueError) as error:
         raise StateError(Problem("state-broken", f"{file} cannot be read as a state: {error}")) from None
     store = session.store()
-    store.lock("reconciler state push", wait)
+    lock(store, "reconciler state push", wait)
     try:
         there = _replaceable(store, force=force)
         if there is not None and not force:
@@ -133,7 +133,7 @@ async def rebuilt(session: Session, wait: float, *, verb: str, auto_approve: boo
     project = session.manifests()
     store = session.store()
     async with session.platform() as (api, place, _):
-        store.lock(f"reconciler {verb}", wait)
+        lock(store, f"reconciler {verb}", wait)
         try:
             state = session.check(store.read(), place)
             resources = {name: item for name, item in project.resources.items() if name in project.inside}
@@ -171,7 +171,7 @@ async def imported(session: Session, address: str, ident: str, wait: float) -> i
         )
     store = session.store()
     async with session.platform() as (api, place, _):
-        store.lock("reconciler import", wait)
+        lock(store, "reconciler import", wait)
         try:
             state = store.begin(session.check(store.read(), place))
             entry = await bind(api, kinds(), state, resource, ident)

@@ -28,6 +28,7 @@ _OF: Mapping[str, tuple[str, ...]] = {
 _NEEDED = {"s3": "bucket", "gcs": "bucket", "azure": "container", "http": "address"}
 SECRETS = ("secret_access_key", "service_account_key", "account_key", "password")
 """Fields that may not be written out."""
+_URLS = ("url", "endpoint", "address", "lock_address", "unlock_address")
 _PASSWORD_IN_URL = re.compile(r"://[^/@]*:[^/@]+@")
 
 
@@ -93,8 +94,11 @@ class StateSettings(Block):
             value = getattr(self, name)
             if value is not None and "${secret." not in value:
                 raise self._error("literal_secret", "{key} must not be written out here: write ${secret.NAME}", name)
-        if _PASSWORD_IN_URL.search(self.url) and "${secret." not in self.url:
-            raise self._error("literal_secret", "a password must not be written out here: write ${secret.NAME}", "url")
+        for name in _URLS:
+            value = getattr(self, name) or ""
+            if _PASSWORD_IN_URL.search(value) and (name != "url" or "${secret." not in value):
+                what = "a password must not be written out in {key}: write ${secret.NAME}, in url or password"
+                raise self._error("literal_secret", what, name)
         return self
 
     def _error(self, code: str, what: str, name: str) -> PydanticCustomError:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -30,6 +31,8 @@ VERSIONS = 20
 """How many states before are kept."""
 _SEALS_STAY = timedelta(days=7)
 """How long a seal keeps out a holder that was paused."""
+_AT_ONCE = 16
+"""Entries of a journal that are read at the same time."""
 _CREATE: Any = "create"
 _GONE = (NotFoundError, FileNotFoundError)
 
@@ -95,9 +98,11 @@ class Bucket:
         """Yield the entries of the journals that follow `state`; nobody else adds to them any more under our lock."""
         for fence in self._ousted:
             self._seal(state, fence)
-        for name, _ in self._segments():
-            if int(name.split("/")[1].split("-")[0]) >= state.serial and (found := self._get(name)) is not None:
-                yield name, found[0].splitlines()
+        names = [name for name, _ in self._segments() if int(name.split("/")[1].split("-")[0]) >= state.serial]
+        with ThreadPoolExecutor(_AT_ONCE) as pool:  # a long run that was cut off left thousands
+            for name, found in zip(names, pool.map(self._get, names), strict=True):
+                if found is not None:
+                    yield name, found[0].splitlines()
 
     def _segments(self) -> list[tuple[str, datetime]]:
         """Return the names of all entries of journals, in order, and when each was written."""

@@ -307,11 +307,14 @@ class Database:
         return sql.SQL(text).format(self._schema)
 
     def _connect(self) -> psycopg.Connection[Any]:
-        """Open a connection that does not wait for ever where the network is gone."""
-        return psycopg.connect(
+        """Open a connection that does not wait for ever, neither for a network that is gone nor for who sleeps."""
+        connection = psycopg.connect(
             self._url, autocommit=True, connect_timeout=10, application_name="reconciler",
             keepalives_idle=10, keepalives_interval=5, keepalives_count=3, tcp_user_timeout=20_000,
         )  # fmt: skip
+        # a machine that is paused within a transaction must not keep the row from the others
+        connection.execute("SET idle_in_transaction_session_timeout = '20s'; SET lock_timeout = '25s'")
+        return connection
 
     def _steadily(self, do: Callable[[psycopg.Connection[Any]], Any], patience: float | None = None) -> Any:
         """Do something with the connection; where it is lost, once more with another, for a while.

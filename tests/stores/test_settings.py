@@ -35,6 +35,8 @@ def project(cli: Cli, state: dict[str, Any], **spec: Any) -> None:
         ({"backend": "azure", "container": "c", "accountKey": "plain-77"}, "accountKey must not be written out"),
         ({"backend": "gcs", "bucket": "b", "serviceAccountKey": "plain-77"}, "must not be written out"),
         ({"backend": "http", "address": "https://x", "password": "plain-77"}, "password must not be written out"),
+        ({"backend": "http", "address": "https://u:plain-77@h/d"}, "must not be written out in address"),
+        ({"backend": "s3", "bucket": "b", "endpoint": "https://u:plain-77@h"}, "must not be written out in endpoint"),
         ({"backend": "postgres", "url": "postgresql://u:plain-77@h/d"}, "a password must not be written out"),
         ({"backend": "s3", "bucket": "b", "lease": 1}, "greater than or equal to 5"),
         ({"backend": "s3", "bucket": "b", "versions": 0}, "greater than or equal to 1"),
