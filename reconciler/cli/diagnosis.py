@@ -141,7 +141,7 @@ def _state(session: Session, place: Any) -> list[Finding]:
 def _lock(store: Any) -> Finding:
     """Taking the lock proves that nobody holds it and that the state can be written; it is let go at once."""
     if not store.medium.prepared():
-        return Finding("lock", "ok", "no state folder yet")
+        return Finding("lock", "ok", "there is nothing to lock yet")
     try:
         store.lock("reconciler doctor")
     except ReconcilerError as error:

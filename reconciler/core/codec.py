@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from sys import intern
 from typing import Any
 
-from reconciler.core.compare import alike
+from reconciler.core.compare import alike, exactly
 from reconciler.core.diff import FieldChange
 from reconciler.core.migrations import migrate
 from reconciler.core.plan import Action, Change, Drift, DriftField, Plan
@@ -123,9 +123,12 @@ def entry_of(data: Json, like: Resource | None = None) -> Entry:
     Ten thousand dataflows need not be held twice.
     """
     dependencies: tuple[str, ...] = tuple(data.get("dependencies", ()))
-    applied, labels = decode(data.get("applied")), data.get("labels") or _NOTHING
+    applied, labels = data.get("applied"), data.get("labels") or _NOTHING
+    if like is not None and exactly(applied, like.body):  # as most are; a body as it stands in a manifest has no marks
+        applied = like.body
+    else:
+        applied = decode(applied) if like is None else alike(decode(applied), like.body)
     if like is not None:
-        applied = alike(applied, like.body)
         dependencies = like.dependencies if dependencies == like.dependencies else dependencies
         labels = like.labels if labels == like.labels else labels
     return Entry(

@@ -79,25 +79,33 @@ def plainly(live: Tree, declared: Tree) -> bool:
 
 
 def _same_types(left: Tree, right: Tree) -> bool:
-    """Tell whether two equal values are of the same types throughout: to Python 1 and true are equal."""
-    if type(left) is dict:
-        return all(_same_types(value, right[key]) for key, value in left.items())
-    if type(left) is list:
+    """Tell whether two equal values are of the same types throughout."""
+    kind = type(left)
+    if kind is not type(right):
+        return False
+    if kind is dict:
+        for key, value in left.items():
+            if type(value) is not str and not _same_types(value, right[key]):
+                return False  # what is equal to a text is one
+    elif kind is list:
         return all(map(_same_types, left, right))
-    return type(left) is type(right)
+    return True
+
+
+def exactly(left: Tree, right: Tree) -> bool:
+    """Tell whether two values are equal and of the same types throughout: to Python 1, 1.0 and true are equal."""
+    return bool(left == right) and _same_types(left, right)
 
 
 def alike(value: Tree, model: Tree) -> Tree:
     """Return `value`, those parts of it that are also in `model` as that one's own objects: nothing is held twice."""
     if type(value) is dict and type(model) is dict:
-        if value == model and _same_types(value, model):
+        if exactly(value, model):
             return model
         return {key: alike(part, model.get(key)) for key, part in value.items()}
     if type(value) is str:
         return intern(value)
-    if type(value) is type(model) and value == model and _same_types(value, model):
-        return model
-    return value
+    return model if exactly(value, model) else value
 
 
 def covers(live: Tree, declared: Tree) -> bool:

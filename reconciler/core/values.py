@@ -182,21 +182,19 @@ def secrets(tree: Tree) -> set[Secret]:
 def of_kind(tree: Tree, *kinds: type) -> list[Tree]:
     """Return every leaf of just these kinds, in no order: of many bodies, where `leaves` with its paths costs more."""
     found: list[Tree] = []
-    _gather((tree,), kinds, found)
+    waiting: list[Iterable[Tree]] = [(tree,)]
+    while waiting:
+        for item in waiting.pop():
+            here = type(item)
+            if here is str:
+                continue  # most leaves of most bodies
+            if here is dict:
+                waiting.append(item.values())
+            elif here is list:
+                waiting.append(item)
+            elif here in kinds:
+                found.append(item)
     return found
-
-
-def _gather(items: Iterable[Tree], kinds: tuple[type, ...], found: list[Tree]) -> None:
-    for item in items:
-        here = type(item)
-        if here is str:
-            continue  # most leaves of most bodies
-        if here is dict:
-            _gather(item.values(), kinds, found)
-        elif here is list:
-            _gather(item, kinds, found)
-        elif here in kinds:
-            found.append(item)
 
 
 def resolve(tree: Tree, known: Mapping[Ref, Tree]) -> Tree:

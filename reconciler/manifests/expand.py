@@ -42,8 +42,9 @@ class Setting:
 
     def one(self, value: dict[str, Tree]) -> dict[str, Tree]:
         """Return the one object for all equal mappings of texts: many documents name the same schema, or map alike."""
-        if any(type(item) is not str for item in value.values()):
-            return value
+        for item in value.values():
+            if type(item) is not str:
+                return value
         return self._texts.setdefault(tuple(value.items()), value)
 
 

@@ -22,12 +22,14 @@ import httpx
 
 from reconciler.core.problems import Problem, StateError
 from reconciler.core.state import State
-from reconciler.stores.lease import Holder, by_force, locked, lost, wait_for
-from reconciler.stores.text import Blocks, serial_in, state_text
+from reconciler.stores.lease import Holder, by_force, clock, locked, lost, wait_for
+from reconciler.stores.text import Blocks, parts_of, serial_in, state_text
 
 _TIMEOUT = 60.0
 PATIENCE, FIRST_PATIENCE = 30.0, 5.0
 """Seconds for one answer; for how long a request is made again that got none; and where none ever came."""
+_PAUSE = 15.0
+"""Seconds after which a writer looks whether the state is still the one it wrote: its machine may have slept."""
 _LOCKED = (409, 423)
 
 
@@ -52,7 +54,7 @@ class Address:
         self._http: httpx.Client | None = None
         self._answered = False
         self._holder: Holder | None = None
-        self._serial, self._seen = 0, b""
+        self._serial, self._seen, self._last = 0, b"", clock()
 
     @property
     def held(self) -> bool:
@@ -82,7 +84,7 @@ class Address:
         content = self._get()
         self._seen = content or b""
         self._serial = serial_in(self._seen)
-        return None if content is None else lambda: [content]
+        return None if content is None else parts_of(content)
 
     def _get(self) -> bytes | None:
         answer = self._send("GET", self.where)
@@ -156,6 +158,8 @@ class Address:
 
     def _post(self, state: State) -> State:
         assert self._holder is not None
+        if clock() - self._last > _PAUSE and (self._get() or b"") != self._seen:
+            raise lost(self.where, "the state was written by another")  # not every server sees to that
         state = replace(state, serial=max(state.serial, self._serial + 1 if self._seen else 0))
         text = b"".join(state_text(state))
         answer = self._send("POST", self.where, text, {"ID": self._holder.id})
@@ -165,7 +169,7 @@ class Address:
             pass  # it was carried out, and only then its answer was lost
         else:
             self._expect(answer, "written")
-        self._serial, self._seen = state.serial, text
+        self._serial, self._seen, self._last = state.serial, text, clock()
         return state
 
     def retire(self) -> str:

@@ -25,7 +25,7 @@ from obstore.exceptions import AlreadyExistsError, BaseError, NotFoundError, Pre
 from reconciler.core.problems import Problem, StateError
 from reconciler.core.state import State
 from reconciler.stores.lease import TTL, Holder, Keeper, Lease, by_force, clock, locked, lost, wait_for
-from reconciler.stores.text import Blocks, header_of, serial_in, state_text
+from reconciler.stores.text import Blocks, header_of, parts_of, serial_in, state_text
 
 VERSIONS = 20
 """How many states before are kept."""
@@ -84,8 +84,7 @@ class Bucket:
         found = self._get(self._state)
         self._read = None if found is None else found[1]
         if found is not None:
-            content = found[0]
-            return lambda: [content]
+            return parts_of(found[0])
         for name, _ in self._segments():
             entry = self._get(name)
             if entry is not None and len(entry[0].splitlines()) > 1:

@@ -19,7 +19,7 @@ from psycopg import sql
 from reconciler.core.problems import Problem, StateError
 from reconciler.core.state import State
 from reconciler.stores.lease import TTL, Holder, Keeper, by_force, clock, locked, lost, wait_for
-from reconciler.stores.text import Blocks, header_of, state_text
+from reconciler.stores.text import Blocks, header_of, parts_of, state_text
 
 VERSIONS = 20
 PATIENCE, FIRST_PATIENCE = 30.0, 5.0
@@ -95,8 +95,7 @@ class Database:
         content, self._revision = found
         if content is None:
             return None
-        data = content.encode()
-        return lambda: [data]
+        return parts_of(content.encode())
 
     def _row(self, columns: str) -> Any:
         """Return columns of our row, None where there is none, `_NOTHING` where there is no table."""

@@ -29,6 +29,7 @@ Like = Mapping[str, Resource]
 
 _LINE = orjson.OPT_APPEND_NEWLINE | orjson.OPT_PASSTHROUGH_DATACLASS
 _FORM = orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_DATACLASS
+_PART = 1 << 20
 _GROUP = 500
 """Entries that are written at once."""
 
@@ -78,6 +79,11 @@ def header_of(state: State, **more: Any) -> bytes:
 _NONE = b'\n  "resources": {}'
 _OPEN = b'\n  "resources": {\n'
 _NEXT, _CLOSE = b"\n    },\n", b"\n    }\n  }"
+
+
+def parts_of(content: bytes) -> Blocks:
+    """Return a text that came in one piece as parts: parsed as a whole it would take five times its size."""
+    return lambda: (content[start : start + _PART] for start in range(0, len(content), _PART))
 
 
 def state_in(blocks: Blocks, source: str, like: Like | None = None) -> State:
@@ -170,11 +176,12 @@ def records_in(lines: Iterable[bytes], source: str) -> tuple[dict[str, Any], lis
 
 
 _DIGITS_ALIKE = bytes.maketrans(b"123456789", b"0" * 9)
-_LONG = tuple(before + b"0" * 18 for before in (b" ", b":", b",", b"[", b"-"))
+_RUN = b"0" * 18
+_LONG = tuple(before + _RUN for before in (b" ", b":", b",", b"[", b"-"))
 """How a number that orjson could round begins, every digit a nought; a text may look so, too, which does no harm."""
 
 
 def parsed(data: bytes) -> Any:
     """Return the content of a text; numbers that orjson would round are read exactly. Raises ValueError."""
     alike = data.translate(_DIGITS_ALIKE)
-    return json.loads(data) if any(long in alike for long in _LONG) else orjson.loads(data)
+    return json.loads(data) if _RUN in alike and any(long in alike for long in _LONG) else orjson.loads(data)

@@ -324,3 +324,25 @@ def test_aws_is_asked_for_credentials_where_none_are_named(
     del own.settings["accessKeyId"], own.settings["secretAccessKey"]
     begun(own).unlock()
     assert own.store().read() is not None
+
+
+def test_a_machine_that_slept_looks_before_it_posts(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its lock was released, another run came and went, and this server takes whatever is posted."""
+    own = backend_named("http", request, tmp_path)
+    own.server.is_lax = True
+    now = 0.0
+    monkeypatch.setattr("reconciler.stores.http.clock", lambda: now)
+    slept = begun(own)
+    written(slept, bound("a"))
+    own.server.locks.clear()
+    other = begun(own)
+    written(other, bound("b"))
+    done = other.commit()
+    other.unlock()
+    now = 60.0
+    with pytest.raises(StateError) as error:
+        written(slept, bound("late"))
+    assert code(error) == "lock-lost"
+    assert own.store().read() == done

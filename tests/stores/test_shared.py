@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from reconciler.stores.store import Store
-from tests.conftest import SECRETS, Cli, Server
+from tests.conftest import ROOT, SECRETS, Cli, Server
 from tests.stores.conftest import S3_SECRET, Backend, project
 from tests.wire.kills import SCENARIOS, matrix
 
@@ -257,3 +259,27 @@ def test_parts_are_applied_one_by_one_and_make_the_whole(
     codes = [live("drift", "--shard", f"{number}/3").code for number in (1, 2, 3)]
     assert sorted(codes) == [0, 0, 2]
     assert "is no part of a whole" in live("plan", "--shard", "4/3").err
+
+
+def test_parts_that_are_applied_at_once_take_turns(
+    live: Cli, server: Server, remote: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three machines: each waits for the lock, plans by the state the one before left, and does its part."""
+    project(live, monkeypatch, remote)
+    live.example("customer-io")
+    text = (live.folder / "customer-io.yaml").read_text()
+    for number in range(5):
+        live.write(f"more-{number}.yaml", text.replace("name: customer-io", f"name: more-{number}", 1))
+    command = [sys.executable, "-m", "reconciler", "apply", "-y", "--lock-timeout", "120", "--shard"]
+    runs = [
+        subprocess.Popen(
+            [*command, f"{number}/3"], cwd=live.folder, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )
+        for number in (1, 2, 3)
+    ]  # fmt: skip
+    for one in runs:
+        _, err = one.communicate(timeout=150)
+        assert one.returncode == 0, err
+    assert live("plan", "--detailed-exitcode").code == 0
+    assert server.storage.count("ORG@AdobeOrg\x1fdev", "flows") == 6
