@@ -111,14 +111,16 @@ class Proxy:
         self.lose = 0
         """How many answers are lost: what was asked is done."""
         self._open: list[socket.socket] = []
+        self._guard = threading.Lock()
         threading.Thread(target=self._accept, daemon=True).start()
 
     def cut(self) -> None:
         """End all connections and take no more."""
         self.is_cut = True
-        for one in self._open:
-            self._end(one)
-        self._open.clear()
+        with self._guard:
+            for one in self._open:
+                self._end(one)
+            self._open.clear()
 
     def mend(self) -> None:
         """Take connections again."""
@@ -133,11 +135,12 @@ class Proxy:
         with contextlib.suppress(OSError):
             while True:
                 client, _ = self._listener.accept()
-                if self.is_cut:
-                    client.close()
-                    continue
-                server = socket.create_connection(self._to)
-                self._open += [client, server]
+                with self._guard:
+                    if self.is_cut:
+                        client.close()
+                        continue
+                    server = socket.create_connection(self._to)
+                    self._open += [client, server]
                 threading.Thread(target=self._pass_on, args=(client, server, False), daemon=True).start()
                 threading.Thread(target=self._pass_on, args=(server, client, True), daemon=True).start()
 
