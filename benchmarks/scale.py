@@ -261,13 +261,19 @@ def measure(found: Bench) -> dict[str, Any]:
         print(f"{found.count:>7,}  {name:<24}{run.seconds:>9.2f} s {floor:>9.2f} s {run.seconds / floor:>7.2f}"
               f"{run.memory:>9.0f} MB {run.requests:>9,}", flush=True)  # fmt: skip
 
-    row("validate", found.run("validate"), compose)
+    def again(*args: str, pick: Any = statistics.median_low, codes: tuple[int, ...] = (0,)) -> Run:
+        """Run what changes nothing three times, as its floor was, and return the run that counts."""
+        runs = [found.run(*args, codes=codes) for _ in range(3)]
+        seconds_taken = pick([run.seconds for run in runs])
+        return next(run for run in runs if run.seconds == seconds_taken)
+
+    row("validate", again("validate", pick=min), compose)
     row("first apply", found.run("apply", "--auto-approve"), create)
     read = statistics.median(seconds(read_floor(found.url)) for _ in range(3))
-    row("plan, no change", found.run("plan", "--detailed-exitcode"), read + compose)
-    row("drift", found.run("drift"), read + compose)
+    row("plan, no change", again("plan", "--detailed-exitcode"), read + compose)
+    row("drift", again("drift"), read + compose)
     edit(found)
-    row("plan, 1 % changed", found.run("plan", "--detailed-exitcode", codes=(2,)), read + compose)
+    row("plan, 1 % changed", again("plan", "--detailed-exitcode", codes=(2,)), read + compose)
     row("export", found.run("export", "--out", "../export"), read)
     for name, taken in others.items():
         if taken is not None:
@@ -306,7 +312,8 @@ def page(results: dict[int, dict[str, Any]], cpu: str) -> str:
         "",
         f"A dataflow is four objects. The emulator runs in a process of its own and answers {LATENCY * 1000:.0f} ms",
         f"later than it could; {PARALLELISM} requests at once. A page of a list takes it 10 ms of its own on one core.",
-        "A command's seconds begin with the start of Python; those of a floor do not.",
+        "A command's seconds begin with the start of Python; those of a floor do not. What changes nothing is run three",
+        "times, and so is its floor: the median counts, of the C parser and `validate` the best.",
         "",
         "![Seconds by dataflows, commands and floors](benchmarks.svg)",
         "",
