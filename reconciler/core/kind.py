@@ -97,6 +97,8 @@ class Kind(ABC):
     """Whether the object has no use without the one it is a part of (`Resource.part_of`)."""
     by_age: ClassVar[tuple[str, str] | None] = None
     """How a list is asked for from its oldest object on, and from its newest."""
+    lists_tell_all: ClassVar[bool] = False
+    """Whether a list shows objects whole, so that they need not be read singly to see what another version says."""
     late: ClassVar[tuple[str, ...]] = ()
     """Top-level fields that can be set only when the object's own parts (`Resource.part_of`) are there."""
 
@@ -136,6 +138,14 @@ class Kind(ABC):
         """
         del after, order
         return None
+
+    def page(self, after: Reply | None, order: str, seen: int) -> Call | None:
+        """Return the call for a page of whole objects, for a refresh of many; None when there is none, or no such list.
+
+        It is `browse` for a kind that has that. `seen` is how many objects the pages before had.
+        """
+        del seen
+        return self.browse(after, order)
 
     @abstractmethod
     def found(self, reply: Reply) -> Sequence[Live]:

@@ -31,13 +31,13 @@ async def unchanged(
     """
     by_kind: dict[str, dict[str, str]] = {}
     for name, entry in entries.items():
-        if entry.etag is not None:
+        if entry.etag is not None or kinds[entry.kind].lists_tell_all:
             by_kind.setdefault(entry.kind, {})[entry.id] = name
     found: dict[str, Live | None] = {}
     lists = [
         _List(api, kinds[kind], entries, names, found, known)
         for kind, names in by_kind.items()
-        if len(names) >= _MANY and kinds[kind].browse(None) is not None
+        if len(names) >= _MANY and kinds[kind].page(None, "", 0) is not None
     ]
     await together(*(item.read() for item in lists))
     return found
@@ -76,24 +76,25 @@ class _List:
 
     async def _walk(self, order: str) -> None:
         """Go through the pages from one end, until all is found or the walk from the other end has been here."""
-        pages = seen = 0
-        call = self.kind.browse(None, order)
+        pages = seen = shown = 0
+        call = self.kind.page(None, order, 0)
         coming = asyncio.ensure_future(self.api.send(call)) if call is not None else None
         try:
             while coming is not None:
                 page = await coming
                 pages += 1
                 items = self.kind.found(page)
+                shown += len(items)
                 over = not self.met.isdisjoint(live.id for live in items)
                 self.met.update(intern(live.id) for live in items)
                 ours = [(name, live) for live in items if (name := self.wanted.pop(live.id, None)) is not None]
                 seen += len(ours)
                 # others may have many more objects: a list with less than one of ours a page costs more than it saves
                 worth = bool(self.wanted) and not over and (pages < _TRIES or seen >= pages)
-                call = self.kind.browse(page, order) if worth else None
+                call = self.kind.page(page, order, shown) if worth else None
                 coming = asyncio.ensure_future(self.api.send(call)) if call is not None else None
                 for name, live in ours:  # while the next page is on its way
-                    if live.etag == self.entries[name].etag:
+                    if self.kind.lists_tell_all or live.etag == self.entries[name].etag:
                         self.found[name] = self._as_applied(name, self.entries[name], live)
         finally:
             if coming is not None:

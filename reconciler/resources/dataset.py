@@ -10,6 +10,7 @@ from reconciler.core.values import Tree, without_nulls
 
 BASE = "/data/foundation/catalog"
 _PATCH = (("Content-Type", "application/json-patch+json"),)
+_PAGE = 100
 _PROFILE = ("unifiedProfile", "unifiedIdentity")
 
 
@@ -19,6 +20,8 @@ class Dataset(Kind):
     name = "Dataset"
     shapes_data = True
     stays = True
+    lists_tell_all = True
+    by_age = ("asc:created", "desc:created")
 
     _RULES = Rules(fixed=("/schemaRef",), whole={"/tags/*": "declared"})
 
@@ -40,6 +43,13 @@ class Dataset(Kind):
     def live(self, reply: Reply) -> Live | None:
         found = self.found(reply) if reply.status != 404 else []
         return found[0] if found else None
+
+    def page(self, after: Reply | None, order: str, seen: int) -> Call | None:
+        """Pages have neither a total nor a next link: there are more while they are full (api-facts 5.2)."""
+        if after is not None and len(self.found(after)) < _PAGE:
+            return None
+        query = (("limit", str(_PAGE)), ("start", str(seen)), ("orderBy", order or self.by_age[0]))
+        return Call("GET", f"{BASE}/dataSets", query=query)
 
     def search(self, body: Tree) -> Call:
         query = (("name", str(body.get("name", ""))), ("limit", "100"), ("orderBy", "desc:created"))

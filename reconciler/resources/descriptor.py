@@ -20,6 +20,7 @@ class Descriptor(Kind):
 
     name = "Descriptor"
     part = True
+    lists_tell_all = True
 
     # the identity of a field is that field's: another type, schema or field is another descriptor
     _RULES = Rules(fixed=("/@type", "/xdm:sourceSchema", "/xdm:sourceProperty"))
@@ -34,6 +35,11 @@ class Descriptor(Kind):
 
     def live(self, reply: Reply) -> Live | None:
         return None if reply.status == 404 or "@id" not in (reply.body or {}) else _live(reply.body)
+
+    def page(self, after: Reply | None, order: str, seen: int) -> Call | None:
+        """There is one page: at most 4000 of them (api-facts 6.4)."""
+        del order, seen
+        return self.search({}) if after is None else None
 
     def search(self, body: Tree) -> Call:
         del body  # the list takes no filter

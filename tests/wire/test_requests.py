@@ -133,3 +133,55 @@ def test_a_platform_that_orders_by_no_age_is_read_as_it_likes(many: Cli, server:
     server.before.append(lambda seen: (400, [], refusal) if "orderby" in seen.query else None)
     assert many("plan", "--detailed-exitcode").code == 0
     assert all("GET" in key and "{id}" not in key for key in asked(server))
+
+
+SCHEMAS = """apiVersion: reconciler/v1
+kind: Schema
+metadata: {{name: schema-{n:03}}}
+spec:
+  title: Schema {n}
+  class: profile
+  fieldGroups: [{{ref: group}}]
+  descriptors:
+    email: {{"@type": xdm:descriptorIdentity, xdm:sourceProperty: /_emulator/email, xdm:namespace: Email,
+             xdm:property: xdm:code, xdm:isPrimary: true}}
+---
+apiVersion: reconciler/v1
+kind: Dataset
+metadata: {{name: dataset-{n:03}}}
+spec: {{name: Dataset {n}, schemaRef: {{ref: schema-{n:03}}}}}
+"""
+GROUP = """apiVersion: reconciler/v1
+kind: FieldGroup
+metadata: {name: group}
+spec:
+  title: Group
+  meta:intendedToExtend: ["https://ns.adobe.com/xdm/context/profile"]
+  definitions:
+    own: {properties: {_emulator: {type: object, properties: {email: {type: string, title: E-mail}}}}}
+"""
+
+
+def test_schemas_their_descriptors_and_datasets_are_read_by_lists_too(
+    live: Cli, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live.write("all.yaml", "---\n".join([GROUP, *(SCHEMAS.format(n=n) for n in range(COUNT))]))
+    live.ok("apply", "-y")
+    for ends in (1000, 30):
+        monkeypatch.setattr(listing, "_BOTH_ENDS", ends)
+        server.clear()
+        assert live("plan", "--detailed-exitcode").code == 0
+        counts = Counter(item.path.rsplit("/", 1)[-1] for item in server.requests if "token" not in item.path)
+        group = live.id("group").rpartition("/")[2]
+        assert {name for name in counts if group not in name} == {"schemas", "descriptors", "dataSets"}
+        assert counts["schemas"] == 2
+        assert counts["descriptors"] == 1
+        assert counts["dataSets"] in (2, 3, 4)
+        assert counts.total() <= 8
+    catalog = "/data/foundation/catalog/dataSets"
+    server.call("PATCH", f"{catalog}/{live.id('dataset-007')}", {"name": "By hand"})
+    server.call("DELETE", f"{catalog}/{live.id('dataset-011')}")
+    server.clear()
+    assert live.changes() == {"dataset-007": "update", "dataset-011": "create"}
+    singly = [item for item in server.requests if item.path.startswith(f"{catalog}/")]
+    assert len(singly) == 2, "the one that is touched, and the one that no list shows"
