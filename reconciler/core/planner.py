@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import Any
 
 from reconciler.core import graph
@@ -113,11 +114,15 @@ def _walk(world: World, forced: dict[str, str]) -> _Pass:
             for name, value in entry.outputs.items():
                 walk.known[Ref(address, name)] = value
     edges = {
-        address: [need for need in resource.dependencies if need in world.resources]
+        address: needs
         for address, resource in world.resources.items()
+        if resource.dependencies and (needs := [need for need in resource.dependencies if need in world.resources])
     }
     walk.needed = {need for needs in edges.values() for need in needs}
-    for address in graph.order(edges):
+    # most need nothing, and come first: no graph is made of those
+    free = sorted(address for address in world.resources if address not in edges)
+    later = graph.order({address: [need for need in needs if need in edges] for address, needs in edges.items()})
+    for address in chain(free, later):
         change = _change(walk, world.resources[address])
         walk.changes.append(change)
         if change.action is Action.REPLACE:

@@ -48,7 +48,7 @@ class RegistryKind(Kind):
     def page(self, after: Reply | None, order: str, seen: int) -> Call | None:
         """Titles are unique: a page starts behind the last title of the one before (api-facts 6.2)."""
         del order, seen
-        query = (("orderby", "title"), ("limit", "100"))
+        query: tuple[tuple[str, str], ...] = (("orderby", "title"), ("limit", "100"))
         if after is not None:
             following = ((after.body or {}).get("_page") or {}).get("next")
             if not following:
