@@ -33,6 +33,9 @@ _ADVICE = {
 _GOVERNANCE = "leave out the labelled fields, or have a data steward change the label or the policy"
 
 
+_READ = httpx.ByteStream(b"")
+
+
 class Client:
     """The door to one platform, organization and sandbox.
 
@@ -132,6 +135,7 @@ class Client:
             try:
                 async with asyncio.timeout(self._limit):
                     answer = await self._http.request(call.method, call.path, headers=headers, **extra)
+                answer.stream = _READ  # what was read knows its answer, which knows it: neither would go by itself
                 status = str(answer.status_code)
                 if answer.status_code == 429:
                     self._pace.slower(round_)

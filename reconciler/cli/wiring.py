@@ -58,6 +58,7 @@ class Session:
         found = self.examine()
         if found.errors:
             raise ManifestError([*found.errors, *found.warnings])
+        found.let_go()
         return found
 
     def examine(self) -> Project:

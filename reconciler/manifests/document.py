@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any
 
-from reconciler.core.problems import Problem
+from reconciler.core.problems import ManifestError, Problem
 from reconciler.core.values import Path, Span, Tree
 from reconciler.manifests.yaml import Text, read
 
@@ -38,13 +38,16 @@ class Document:
     def drop(self) -> None:
         """Let go of the spec, which became resources; one that overlays made is kept, for it stands in no file."""
         if not self.overlays:
-            object.__setattr__(self, "spec", {})
+            object.__setattr__(self, "spec", _NOTHING)
 
     def written(self) -> Any:
         """Return the spec, overlays merged in."""
         if self.overlays:
             return self.spec
-        found = read(self.text)[self.index]
+        documents = read(self.text)
+        if self.index >= len(documents):
+            raise ManifestError(Problem("changed", f"{self.text.file} changed while it was in use", "run it again"))
+        found = documents[self.index]
         return found["spec"] if isinstance(found, dict) else {}
 
     def span(self, path: Path, *, key: bool = False) -> Span:
@@ -94,6 +97,15 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f"known here: {', '.join(words)}" if 0 < len(words) <= 25 else ""
 
 
+_NOTHING: dict[str, Any] = {}
+_LABELS: dict[tuple[tuple[str, str], ...], dict[str, str]] = {}
+
+
+def _one(labels: dict[str, str] | None) -> dict[str, str]:
+    """Return the one object for all equal labels: thousands of documents have the same owner."""
+    return _LABELS.setdefault(tuple(labels.items()), labels) if labels else _NOTHING
+
+
 def envelope(
     data: Tree, text: Text, file: str, index: int, kinds: Collection[Any], *, partial: bool = False
 ) -> Document | list[Problem] | None:
@@ -110,7 +122,7 @@ def envelope(
     if _is_sound(data, metadata, kinds):
         return Document(
             data["kind"], metadata["name"], data["spec"], file, text, index,
-            metadata.get("labels") or {}, metadata.get("annotations") or {},
+            _one(metadata.get("labels")), metadata.get("annotations") or _NOTHING,
         )  # fmt: skip
     draft = Document(str(data.get("kind")), "", data.get("spec"), file, text, index)
     if partial and "spec" not in data:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 import os
 import pkgutil
@@ -24,7 +23,7 @@ from reconciler.manifests.expand import Setting, Workshop
 from reconciler.manifests.interpolate import Scope, interpolate
 from reconciler.manifests.overlay import FOLDER, read_overlays
 from reconciler.manifests.project import FILE
-from reconciler.manifests.yaml import Text, read
+from reconciler.manifests.yaml import Text, digest_of, read
 
 
 class DocumentKind(Protocol):
@@ -76,8 +75,13 @@ class Project:
             document = self.documents[name]
             for part in (document, *document.overlays):
                 if part.file not in found:
-                    found[part.file] = digest_of(part.text.content)
+                    found[part.file] = part.text.digest
         return found
+
+    def let_go(self) -> None:
+        """Keep no texts: where one is asked for, to tell a place in it, it is read again."""
+        for document in self.documents.values():
+            document.text.let_go()
 
     @property
     def errors(self) -> list[Problem]:
@@ -88,11 +92,6 @@ class Project:
     def warnings(self) -> list[Problem]:
         """The findings that stop nothing."""
         return [problem for problem in self.problems if problem.severity != "error"]
-
-
-def digest_of(content: str) -> str:
-    """Return what a saved plan remembers of a file: whether it is still the same text, whatever its line ends."""
-    return hashlib.sha256(content.encode()).hexdigest()
 
 
 def changed_since(root: Path, digests: Mapping[str, str]) -> list[str]:
@@ -206,7 +205,7 @@ def _read(project: Project, root: Path, file: Path, shown: str, *, named: bool) 
     relative = file.relative_to(root).as_posix() if file.is_relative_to(root) else os.path.relpath(file, root)
     label = relative if shown in ("", ".") else f"{shown}/{relative}"
     try:
-        text = Text(label, file.read_text(encoding="utf-8-sig"))
+        text = Text(label, file.read_text(encoding="utf-8-sig"), file)
     except (OSError, UnicodeDecodeError) as error:
         project.problems.append(
             Problem(

@@ -6,11 +6,12 @@ something to say about it, so that good manifests cost one pass and no memory fo
 
 from __future__ import annotations
 
+import hashlib
 import math
 import operator
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from pathlib import Path as FilePath
 from sys import intern
 from typing import Any, Final
 
@@ -74,24 +75,49 @@ class _QuickLoader(_Base):  # type: ignore[misc]
     resolve = slice
 
 
-@dataclass(frozen=True, slots=True)
 class Text:
-    """One YAML text; `file` as shown to people."""
+    """One YAML text; `file` as shown to people, `source` the file itself, where it is one.
 
-    file: str
-    content: str
-    fills_in: bool = field(init=False, compare=False)
-    """Whether something in it may have to be interpolated."""
+    `fills_in` tells whether something in it may have to be interpolated.
+    """
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "fills_in", "${" in self.content)
+    __slots__ = ("_content", "_digest", "file", "fills_in", "source")
+
+    def __init__(self, file: str, content: str, source: FilePath | None = None) -> None:
+        self.file, self.source, self.fills_in = file, source, "${" in content
+        self._content: str | None = content
+        self._digest = ""
+
+    @property
+    def content(self) -> str:
+        """The text; one that was let go is read again, and nothing is left of one that changed meanwhile."""
+        if self._content is not None:
+            return self._content
+        assert self.source is not None
+        try:
+            again = self.source.read_text(encoding="utf-8-sig")
+        except (OSError, UnicodeDecodeError):
+            return ""
+        return again if digest_of(again) == self._digest else ""
+
+    @property
+    def digest(self) -> str:
+        """What tells whether it is still the same text."""
+        self._digest = self._digest or digest_of(self.content)
+        return self._digest
+
+    def let_go(self) -> None:
+        """Keep only how to get it again: of ten thousand manifests most are never asked for."""
+        if self.source is not None and self.digest:
+            self._content = None
 
     def span(self, index: int, path: Path, *, key: bool = False) -> Span:
         """Return where the value at `path` of document number `index` stands; with `key`, where its key does.
 
         Where the path leads nowhere (a missing field) it is the place of the nearest thing that is there.
         """
-        node = list(compose(self))[index]
+        nodes = list(compose(self))
+        node = nodes[index] if index < len(nodes) else None
         mark = node.start_mark if node else None
         for step in path:
             found = _step(node, step)
@@ -132,6 +158,11 @@ def compose(text: Text) -> Iterator[Node | None]:
             yield loader.get_node()
     finally:
         loader.dispose()
+
+
+def digest_of(content: str) -> str:
+    """Return what a saved plan remembers of a file: whether it is still the same text, whatever its line ends."""
+    return hashlib.sha256(content.encode()).hexdigest()
 
 
 class _CarefulError(Exception):
