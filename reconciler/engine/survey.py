@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from reconciler.core.kind import Kinds
 from reconciler.core.resource import Live
+from reconciler.core.values import Sharing
 from reconciler.engine.observe import read
 from reconciler.engine.ports import Api
 from reconciler.engine.together import together
@@ -28,7 +29,16 @@ class Survey:
 
 async def survey(api: Api, kinds: Kinds, wanted: Callable[[Live], bool]) -> tuple[Survey, Sequence[Live]]:
     """Return what is there, and the flows that are `wanted`: only their mapping sets are read."""
-    pages = await together(*(listed(api, kinds[name]) for name in _KINDS))
+    sharing = Sharing()
+
+    def kept(live: Live) -> Live:
+        return replace(live, body=sharing(live.body))
+
+    async def mapping(ident: str, version: object) -> Live | None:
+        live = await read(api, kinds["MappingSet"], ident, version)
+        return None if live is None else kept(live)
+
+    pages = await together(*(listed(api, kinds[name], kept) for name in _KINDS))
     found = Survey({name: {live.id: live for live in lives} for name, lives in zip(_KINDS, pages, strict=True)})
     flows = [live for live in found.lives["Flow"].values() if wanted(live)]
     pins: dict[str, object] = {}
@@ -38,6 +48,6 @@ async def survey(api: Api, kinds: Kinds, wanted: Callable[[Live], bool]) -> tupl
             for pin in (params, params.get("profileMapping") or {}):
                 if pin.get("mappingId"):
                     pins[str(pin["mappingId"])] = kinds["MappingSet"].pinned(str(pin["mappingId"]), [live.body])
-    sets = await together(*(read(api, kinds["MappingSet"], ident, version) for ident, version in pins.items()))
+    sets = await together(*(mapping(ident, version) for ident, version in pins.items()))
     found.lives["MappingSet"] = {live.id: live for live in sets if live is not None}
     return found, flows

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 from reconciler.core.kind import Kind, Kinds
 from reconciler.core.resource import Live
@@ -11,13 +11,13 @@ from reconciler.engine.ports import Api
 from reconciler.engine.together import together
 
 
-async def listed(api: Api, kind: Kind) -> list[Live]:
-    """Return every object of `kind` in the sandbox; an object that moves between pages is there once."""
+async def listed(api: Api, kind: Kind, kept: Callable[[Live], Live] = lambda live: live) -> list[Live]:
+    """Return every object of `kind` in the sandbox as `kept` returns it; one that moves between pages is there once."""
     found: dict[str, Live] = {}
     call = kind.browse(None)
     while call is not None:
         reply = await api.send(call)
-        found |= {live.id: live for live in kind.found(reply)}
+        found |= {live.id: kept(live) for live in kind.found(reply)}
         call = kind.browse(reply)
     return list(found.values())
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import yaml
 from hypothesis import example, given
@@ -70,3 +72,22 @@ def test_nothing_deep_reaches_the_parser_unbounded(nested: object, depth: int) -
     with pytest.raises(ManifestError, match=r"nested deeper than|not valid YAML"):
         read(Text("x", content))
     assert _quickly(Text("x", content)) is None
+
+
+def test_a_text_that_was_let_go_is_read_again_unless_it_changed(tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_text("a: 1\nb: 2\n", encoding="utf-8")
+    text = Text("a.yaml", path.read_text(), path)
+    digest = text.digest
+    text.let_go()
+    assert text.content == "a: 1\nb: 2\n"
+    assert text.digest == digest
+    assert str(text.span(0, ("b",))) == "a.yaml:2:4"
+    path.write_text("c: 3\n", encoding="utf-8")
+    assert text.content == ""
+    assert str(text.span(0, ("b",))) == "a.yaml:1:1", "no place rather than a wrong one"
+    path.unlink()
+    assert text.content == ""
+    kept = Text("b", "a: 1\n")
+    kept.let_go()
+    assert kept.content == "a: 1\n", "what is in no file is not let go"

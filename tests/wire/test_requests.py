@@ -185,3 +185,19 @@ def test_schemas_their_descriptors_and_datasets_are_read_by_lists_too(
     assert live.changes() == {"dataset-007": "update", "dataset-011": "create"}
     singly = [item for item in server.requests if item.path.startswith(f"{catalog}/")]
     assert len(singly) == 2, "the one that is touched, and the one that no list shows"
+
+
+def test_what_was_read_leaves_nothing_behind(many: Cli, server: Server) -> None:
+    """An answer that knows itself stays until somebody looks for garbage, and its page with it."""
+    import gc
+
+    import httpx
+
+    gc.collect()
+    gc.disable()
+    try:
+        assert many("plan").code == 0
+        kept = [item for item in gc.get_objects() if isinstance(item, httpx.Response) and item.is_closed]
+    finally:
+        gc.enable()
+    assert len(kept) <= 1
