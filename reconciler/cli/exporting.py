@@ -69,8 +69,11 @@ async def exported(choice: Choice, out: Path | None, *, adopt: bool) -> int:
     _tell(made, out, sum(1 for live in found.lives["Flow"].values() if choice.wants(live) and live.id in managed))
     if out is None or not made.documents:
         return 0
+    written = set(made.documents)
+    made.documents.clear()  # they are in files now, and are about to be read from there
+    del unmanaged, flows
     inside = open_session(out)
-    resources = {name: item for name, item in inside.manifests().resources.items() if item.document in made.documents}
+    resources = {name: item for name, item in inside.manifests().resources.items() if item.document in written}
     base = inside.check(inside.store().read(), place)
     entries = bound(resources, made.bindings, found, base)
     differing = _differing(resources, entries, found, base)

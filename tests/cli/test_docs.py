@@ -96,7 +96,8 @@ HEAVY = {"pydantic", "yaml", "httpx", "rich", "starlette", "uvicorn", "asyncio",
 def test_start_up_imports_nothing_heavy(args: list[str], completion: str | None) -> None:
     code = (
         "import sys, atexit\n"
-        "atexit.register(lambda: print('MODULES', *sorted({name.partition('.')[0] for name in sys.modules})))\n"
+        "loaded = lambda: {name.partition('.')[0] for name, module in sys.modules.items() if module is not None}\n"
+        "atexit.register(lambda: print('MODULES', *sorted(loaded())))\n"
         f"sys.argv = ['reconciler', *{args!r}]\n"
         "from reconciler.__main__ import main\nmain()"
     )

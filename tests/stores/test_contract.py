@@ -345,4 +345,5 @@ def test_a_machine_that_slept_looks_before_it_posts(
     with pytest.raises(StateError) as error:
         written(slept, bound("late"))
     assert code(error) == "lock-lost"
+    slept.unlock()
     assert own.store().read() == done
