@@ -50,7 +50,7 @@ def command(
     if saved is not None and saved.environment != "default":
         assume("env", saved.environment)
     if saved is not None and choice.selection():
-        raise click.UsageError("A saved plan is applied whole: --target, --select and --exclude belong to plan --out.")
+        raise click.UsageError("A saved plan is applied whole: what part of it is meant is said to plan --out.")
     session = files.open(path=Path() if saved else None)
     if saved is not None and saved.environment != session.environment:
         what = f"the plan was made for environment {saved.environment!r}, not {session.environment!r}"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from reconciler.cli.options import F, given
+from reconciler.cli.options import F
 
 if TYPE_CHECKING:
     from reconciler.cli.wiring import Session
@@ -42,13 +42,9 @@ class Files:
 
         With `by_name` they must be named. Raises `ManifestError` where none is declared.
         """
-        from reconciler.cli.settings import EVERY
-        from reconciler.cli.wiring import environments
+        from reconciler.cli.wiring import several
 
-        name = given("env") or ""
-        if name == EVERY and not by_name:
-            return environments(self.path)
-        return list(dict.fromkeys(part.strip() for part in name.split(","))) if "," in name else []
+        return several(self.path, by_name=by_name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,8 @@ from typing import Any
 import click
 
 from reconciler.cli.everywhere import in_turn
-from reconciler.cli.options import given
 from reconciler.cli.output import lock
-from reconciler.cli.settings import EVERY
-from reconciler.cli.wiring import Session, environments, open_session
+from reconciler.cli.wiring import Session, open_session, several
 from reconciler.core.problems import ManifestError, Problem, StateError
 from reconciler.core.state import State
 from reconciler.manifests.state_settings import StateSettings, settings_in
@@ -21,8 +19,7 @@ from reconciler.stores.store import Store
 def migrate(path: Path, source: str, wait: float, *, keep: bool) -> int:
     """Move the states of the environments that are meant; return the exit code."""
     settings = settings_in(source)
-    chosen = given("env") or ""
-    names = environments(path) if chosen == EVERY else chosen.split(",") if "," in chosen else []
+    names = several(path)
     if not names:
         return _moved(open_session(path), settings, wait, keep=keep, alone=True)
     return in_turn(names, lambda name: _moved(open_session(path, env=name), settings, wait, keep=keep, alone=False))

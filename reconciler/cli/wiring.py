@@ -12,7 +12,7 @@ from reconciler.catalog import shipped
 from reconciler.cli.options import given
 from reconciler.cli.platform import EMULATOR, Place, Platform, chosen_url
 from reconciler.cli.process import hold, keeping_all
-from reconciler.cli.settings import choose_environment, collect_variables, unused_variables
+from reconciler.cli.settings import EVERY, choose_environment, collect_variables, unused_variables
 from reconciler.core.fingerprint import Fingerprinter
 from reconciler.core.problems import ManifestError, Problem, StateError
 from reconciler.core.resource import Resource
@@ -240,8 +240,14 @@ def _located(path: Path) -> tuple[Path, Path, str]:
     return absolute, root, "" if relative == "." else relative
 
 
-def environments(path: Path) -> list[str]:
-    """Return the declared environments of PATH's project. Raises `ManifestError` when there is none."""
+def several(path: Path, *, by_name: bool = False) -> list[str]:
+    """Return the environments that `--env all`, or a list as `dev,prod`, means; empty where it means one.
+
+    With `by_name` they must be named. Raises `ManifestError` for all of a project that declares none.
+    """
+    name = str(given("env") or "")
+    if name != EVERY or by_name:
+        return list(dict.fromkeys(filter(None, map(str.strip, name.split(","))))) if "," in name else []
     _, root, shown = _located(path)
     project, _ = load_project(root, shown, os.environ)
     if not project.environments:

@@ -7,7 +7,6 @@ the lock, and refuses what another than its holder posts.
 
 from __future__ import annotations
 
-import getpass
 import hashlib
 import json
 import time
@@ -242,7 +241,7 @@ def _told(info: dict[str, Any]) -> str:
     """Return a holder in words; a server need not tell who it is."""
     if not info.get("ID"):
         return "somebody the server does not name"
-    parts = [f"{info.get('Operation') or 'a run'} of {info.get('Who') or getpass.getuser()}"]
+    parts = [f"{info.get('Operation') or 'a run'} of {info.get('Who') or 'somebody'}"]
     parts += [str(info["Info"])] if info.get("Info") else []
     parts += [f"since {info['Created']}"] if info.get("Created") else []
     return ", ".join(parts)

@@ -10,7 +10,7 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -25,6 +25,9 @@ def clock() -> float:
     return time.clock_gettime(_CLOCK)
 
 
+LOST = "lock-lost"
+VERSIONS = 20
+"""How many earlier states are kept."""
 TTL = 60.0
 """Seconds after which a lease that nobody renews is over."""
 
@@ -47,6 +50,12 @@ class Holder:
         since = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
         ident = str(uuid.uuid4())
         return cls(command, _who(), socket.gethostname(), os.getpid(), since, _pipeline(), ident)
+
+    @classmethod
+    def of(cls, data: Mapping[str, Any]) -> Holder:
+        """Return the holder that `asdict` made, by this version or a later one. Raises `TypeError`."""
+        known = {item.name for item in fields(cls)}
+        return cls(**{key: value for key, value in data.items() if key in known})
 
     def __str__(self) -> str:
         where = f", {self.pipeline}" if self.pipeline else ""
@@ -78,8 +87,7 @@ class Lease:
         """Return the lease in a text. Raises `StateError` for anything else."""
         try:
             data = json.loads(text)
-            known = {item.name for item in fields(Holder)}
-            holder = data["holder"] and Holder(**{key: value for key, value in data["holder"].items() if key in known})
+            holder = Holder.of(data["holder"]) if data["holder"] is not None else None
             ttl, ousted, proven = float(data["ttl"]), tuple(data["ousted"]), data.get("proven") is True
             return cls(int(data["fence"]), holder, ttl, ousted, int(data["beat"]), proven)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -110,7 +118,7 @@ def lost(where: str, why: str) -> StateError:
     """Return the error that the lock is ours no more."""
     what = f"the lock of {where} is ours no more: {why}"
     advice = "nothing more is written; what was done so far is in the state. Run it again: it goes on from there"
-    return StateError(Problem("lock-lost", what, advice))
+    return StateError(Problem(LOST, what, advice))
 
 
 def by_force(ident: str) -> str:
@@ -122,7 +130,7 @@ def by_force(ident: str) -> str:
 class Keeper:
     """Renews a lease from a thread of its own until it is stopped; it must go on while the rest is busy.
 
-    `renew` does it once: it raises `StateError` when the lease is gone for good, anything else to be tried again.
+    `renew` does it once: it raises the error of `lost` when the lease is gone for good; all else is tried again.
     """
 
     where: str
@@ -145,12 +153,12 @@ class Keeper:
             began = self.clock()
             try:
                 self.renew()
-            except StateError as error:
-                self._lost = error
-                return
-            except Exception as error:  # whatever it was, it may pass: the lease is good for a while
-                if self.clock() >= self._good_until:
-                    self._lost = lost(self.where, f"it could not be renewed: {type(error).__name__}")
+            except Exception as error:
+                if isinstance(error, StateError) and error.problems[0].code == LOST:
+                    self._lost = error
+                    return
+                if self.clock() >= self._good_until:  # whatever else it was could have passed until now
+                    self._lost = lost(self.where, f"it could not be renewed: {error}")
                     return
             else:
                 self._good_until = began + self.ttl

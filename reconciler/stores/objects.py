@@ -11,30 +11,42 @@ holder would write next. Of the two only one can create that name.
 
 from __future__ import annotations
 
+import re
 import time
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError, NotFoundError, PreconditionError
 
 from reconciler.core.problems import Problem, StateError
 from reconciler.core.state import State
-from reconciler.stores.lease import TTL, Holder, Keeper, Lease, by_force, clock, locked, lost, wait_for
+from reconciler.stores.lease import TTL, VERSIONS, Holder, Keeper, Lease, by_force, clock, locked, lost, wait_for
 from reconciler.stores.text import Blocks, header_of, parts_of, serial_in, state_text
 
-VERSIONS = 20
-"""How many states before are kept."""
 _SEALS_STAY = timedelta(days=7)
 """How long a seal keeps out a holder that was paused."""
 _AT_ONCE = 16
 """Entries of a journal that are read at the same time."""
 _CREATE: Any = "create"
 _GONE = (NotFoundError, FileNotFoundError)
+
+
+_SEGMENT = re.compile(r"/(\d{10})-(\d{10})/(\d{8})")
+
+
+class _Segment(NamedTuple):
+    """One entry of a journal, and when it was written by the store's clock."""
+
+    serial: int
+    fence: int
+    number: int
+    name: str
+    at: datetime
 
 
 class Bucket:
@@ -85,10 +97,10 @@ class Bucket:
         self._read = None if found is None else found[1]
         if found is not None:
             return parts_of(found[0])
-        for name, _ in self._segments():
-            entry = self._get(name)
+        for segment in self._segments():
+            entry = self._get(segment.name)
             if entry is not None and len(entry[0].splitlines()) > 1:
-                what = f"{self.where} is gone, but its journal {name} is still there"
+                what = f"{self.where} is gone, but its journal {segment.name} is still there"
                 advice = f"restore it from {self._versions}/, or remove the journal"
                 raise StateError(Problem("state-missing", what, advice))
         return None
@@ -97,26 +109,26 @@ class Bucket:
         """Yield the entries of the journals that follow `state`; nobody else adds to them any more under our lock."""
         for fence in self._ousted:
             self._seal(state, fence)
-        names = [name for name, _ in self._segments() if int(name.split("/")[1].split("-")[0]) >= state.serial]
+        names = [item.name for item in self._segments() if item.serial >= state.serial]
         with ThreadPoolExecutor(_AT_ONCE) as pool:  # a long run that was cut off left thousands
             for name, found in zip(names, pool.map(self._get, names), strict=True):
                 if found is not None:
                     yield name, found[0].splitlines()
 
-    def _segments(self) -> list[tuple[str, datetime]]:
-        """Return the names of all entries of journals, in order, and when each was written."""
+    def _segments(self) -> list[_Segment]:
+        """Return all entries of journals, in order; what else lies there is none of ours."""
         with self._told("cannot be listed"):
             pages = obstore.list(self._store, prefix=self._journal)
             found = [(str(item["path"]), item["last_modified"]) for page in pages for item in page]
-        return sorted((name, at) for name, at in found if name.startswith(f"{self._journal}/"))
+        named = ((_SEGMENT.fullmatch(name.removeprefix(self._journal)), name, at) for name, at in found)
+        return sorted(_Segment(int(part[1]), int(part[2]), int(part[3]), name, at) for part, name, at in named if part)
 
     def _seal(self, state: State, fence: int) -> None:
         """Take the next name of a former holder's journal, so that it cannot write another entry."""
-        folder = self._folder_of(state, fence)
         while True:
-            there = [name for name, _ in self._segments() if name.startswith(folder)]
-            number = int(there[-1].rpartition("/")[2]) + 1 if there else 1
-            if self._create(f"{folder}/{number:08}", header_of(state, fence=fence, sealed=True)):
+            there = [item.number for item in self._segments() if (item.serial, item.fence) == (state.serial, fence)]
+            name = f"{self._folder_of(state, fence)}/{max(there, default=0) + 1:08}"
+            if self._create(name, header_of(state, fence=fence, sealed=True)):
                 return
 
     def _folder_of(self, state: State, fence: int) -> str:
@@ -226,18 +238,15 @@ class Bucket:
         assert self._lease is not None
         self._folder, self._number = self._folder_of(state, self._lease.fence), 0
         self._header = header_of(state, fence=self._lease.fence)
-        old = [(name, at) for name, at in self._segments() if int(name.split("/")[1].split("-")[0]) < state.serial]
+        old = [item for item in self._segments() if item.serial < state.serial]
         # the last of each may be a seal, and what it keeps out may still wake up
-        last = set({name.rpartition("/")[0]: name for name, _ in old}.values())
+        last = set({(item.serial, item.fence): item.name for item in old}.values())
         recent = datetime.now(UTC) - _SEALS_STAY
-        gone = [name for name, at in old if at < recent or name not in last or self._is_own(name)]
+        own = self._lease.fence
+        gone = [item.name for item in old if item.at < recent or item.name not in last or item.fence == own]
         if gone:
             with self._told("cannot be cleared"):
                 obstore.delete(self._store, gone)
-
-    def _is_own(self, name: str) -> bool:
-        assert self._lease is not None
-        return name.split("/")[1].endswith(f"-{self._lease.fence:010}")
 
     def add(self, lines: bytes, after: Callable[[], State]) -> None:
         """Write the next entry of the journal, under a name that nobody can have taken but who outdated us."""

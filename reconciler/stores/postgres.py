@@ -18,10 +18,9 @@ from psycopg import sql
 
 from reconciler.core.problems import Problem, StateError
 from reconciler.core.state import State
-from reconciler.stores.lease import TTL, Holder, Keeper, by_force, clock, locked, lost, wait_for
+from reconciler.stores.lease import TTL, VERSIONS, Holder, Keeper, by_force, clock, locked, lost, wait_for
 from reconciler.stores.text import Blocks, header_of, parts_of, state_text
 
-VERSIONS = 20
 PATIENCE, FIRST_PATIENCE = 30.0, 5.0
 """Seconds that a lost connection is tried again for, and one that was never there."""
 _TABLES = """
@@ -158,7 +157,7 @@ class Database:
         if old is not None and old["id"] == holder.id:
             return int(fence)  # taken before the answer was lost
         if old is not None and left > 0:
-            raise locked(f"{Holder(**old)}, for {left:.0f} s more unless it renews that", by_force(old["id"]))
+            raise locked(f"{Holder.of(old)}, for {left:.0f} s more unless it renews that", by_force(old["id"]))
         connection.execute(
             self._sql(
                 "UPDATE {}.state SET fence = fence + 1, holder = %s, "
@@ -198,7 +197,7 @@ class Database:
         found = self._row("holder")
         if not isinstance(found, tuple) or found[0] is None:
             return "The state is not locked."
-        holder = Holder(**found[0])
+        holder = Holder.of(found[0])
         if not ident:
             raise locked(holder, by_force(holder.id))
         query = self._sql(
@@ -331,7 +330,7 @@ class Database:
             except (psycopg.OperationalError, psycopg.InterfaceError) as error:
                 if self._open is not None:
                     self._open.close()
-                if "FATAL" in str(error) or time.monotonic() >= give_up:  # a server that refuses us is there
+                if _refused(error) or time.monotonic() >= give_up:
                     raise _unreachable(self.where, error) from None
             except psycopg.Error as error:
                 raise _unreachable(self.where, error) from None
@@ -340,6 +339,12 @@ class Database:
 
 
 _NOTHING = object()
+_REFUSALS = ("authentication failed", "does not exist", "no pg_hba.conf entry", "permission denied", "not permitted")
+
+
+def _refused(error: psycopg.Error) -> bool:
+    """Tell whether a server said that it will not have us, ever; one that restarts says that it ends, or begins."""
+    return any(words in str(error) for words in _REFUSALS)
 
 
 def _unreachable(where: str, error: psycopg.Error) -> StateError:

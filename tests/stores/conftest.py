@@ -77,10 +77,6 @@ class Backend:
         """Whether its locks end by themselves."""
         return self.kind in ("s3", "gcs", "azure", "postgres")
 
-    def objects(self) -> Any:
-        """Return the object store as anybody sees it."""
-        return self.server
-
     def expire(self, environment: str = "default") -> None:
         """Let time pass, until the lock of an environment is over; somebody has to release one that does not end."""
         if self.kind == "http":
@@ -249,12 +245,6 @@ def network(remote: Backend, monkeypatch: pytest.MonkeyPatch) -> Iterator[server
         monkeypatch.setattr(f"{name}.PATIENCE", 1.0)
     yield proxy
     proxy.close()
-
-
-@pytest.fixture(params=[name for name in BACKENDS if name not in ("local", "http", "gitlab")])
-def leased(request: pytest.FixtureRequest, tmp_path: Path) -> Backend:
-    """Gives every place whose locks end by themselves."""
-    return backend_named(request.param, request, tmp_path / "state")
 
 
 @pytest.fixture

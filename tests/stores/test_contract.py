@@ -347,3 +347,34 @@ def test_a_machine_that_slept_looks_before_it_posts(
     assert code(error) == "lock-lost"
     slept.unlock()
     assert own.store().read() == done
+
+
+def test_a_database_that_restarts_is_waited_for(
+    postgres_url: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    """It ends every connection with a word about it, which is no refusal."""
+    own = backend_named("postgres", request, tmp_path)
+    store = begun(own)
+    for number in range(3):
+        with psycopg.connect(postgres_url, autocommit=True) as connection:
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'reconciler'"
+            )
+        written(store, bound(f"a{number}"))
+    done = store.commit()
+    store.unlock()
+    assert own.store().read() == done
+    assert set(done.resources) == {"a0", "a1", "a2"}
+
+
+@pytest.mark.parametrize("fault", ["503", "drop", "late"])
+def test_a_server_that_stumbles_is_asked_again(fault: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    own = backend_named("http", request, tmp_path)
+    store = begun(own)
+    own.server.faults.append(fault)
+    written(store, bound("a"))
+    own.server.faults.append(fault)
+    done = store.commit()
+    store.unlock()
+    assert not own.server.faults
+    assert own.store().read() == done

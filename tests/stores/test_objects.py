@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from typing import Any
 
 import obstore
 import pytest
 from obstore.store import MemoryStore
 
-from reconciler.core.problems import StateError
+from reconciler.core.problems import Problem, StateError
 from reconciler.core.state import Entry, Record, State
 from reconciler.stores import objects
-from reconciler.stores.lease import Keeper, Lease
+from reconciler.stores.lease import Keeper, Lease, lost
 from reconciler.stores.objects import Bucket
 from reconciler.stores.store import Store
 
@@ -127,3 +128,47 @@ def test_a_lock_that_is_none_of_ours_is_told(text: bytes) -> None:
     with pytest.raises(StateError) as error:
         store(memory).lock("reconciler test")
     assert error.value.problems[0].code == "lock-broken"
+
+
+def test_a_renewal_that_fails_is_tried_again_while_the_lease_is_good() -> None:
+    """The store was out of reach for a moment: that is no reason to give a run up."""
+    tries = threading.Semaphore(0)
+    outcomes = [StateError(Problem("store-unreachable", "gone")), OSError("gone"), None]
+
+    def renew() -> None:
+        outcome = outcomes.pop(0) if outcomes else None
+        tries.release()
+        if outcome is not None:
+            raise outcome
+
+    keeper = Keeper("here", 0.02, renew, lambda: 0.0)
+    keeper.start(0)
+    for _ in range(4):
+        assert tries.acquire(timeout=20)
+    keeper.check()
+    keeper.stop()
+
+
+def test_a_lease_that_is_taken_over_ends_its_keeper() -> None:
+    asked = threading.Event()
+
+    def renew() -> None:
+        asked.set()
+        raise lost("here", "taken")
+
+    keeper = Keeper("here", 0.02, renew, lambda: 0.0)
+    keeper.start(0)
+    assert asked.wait(20)
+    keeper.stop()
+    with pytest.raises(StateError, match="ours no more"):
+        keeper.check()
+
+
+def test_what_others_put_beside_the_journal_is_let_be() -> None:
+    memory = MemoryStore()
+    for name in ("default.journal/notes.txt", "default.journal/x-y/z", "default.journal/1-1/1"):
+        obstore.put(memory, name, b"theirs")
+    run(memory, "a")
+    run(memory, "b")
+    assert {"default.journal/notes.txt", "default.journal/x-y/z", "default.journal/1-1/1"} <= names(memory)
+    assert set((store(memory).read() or FRESH).resources) == {"a", "b"}
