@@ -100,7 +100,7 @@ async def _compared(session: Session, project: Project, look: Look) -> Report:
 
 def _several(files: Files, names: Sequence[str], look: Look, form: str) -> int:
     """Compare environments and show them; one that cannot be compared does not keep the others from it."""
-    from reconciler.cli.everywhere import side_by_side
+    from reconciler.cli.everywhere import document, side_by_side, tell
     from reconciler.cli.execute import run
     from reconciler.core.problems import ReconcilerError
     from reconciler.render import json as as_json
@@ -111,21 +111,12 @@ def _several(files: Files, names: Sequence[str], look: Look, form: str) -> int:
 
     found: dict[str, Report | ReconcilerError] = run(side_by_side(names, one))
     if form == "json":
-        documents = {
-            name: {"errors": [str(problem) for problem in item.problems]}
-            if isinstance(item, ReconcilerError)
-            else as_json.drift_document(item)
-            for name, item in found.items()
-        }
-        document = {"formatVersion": as_json.FORMAT_VERSION, "environments": documents}
-        click.echo(as_json.text(document), nl=False)
+        click.echo(as_json.text(document(found, as_json.drift_document)), nl=False)
     for name, item in found.items():
-        if isinstance(item, ReconcilerError):
-            for problem in item.problems:
-                click.echo(f"{name}: {problem}", err=True)
-        elif form == "text":
+        if form == "text" and not isinstance(item, ReconcilerError):
             click.echo(f"{name}:")
             _print(item)
+    tell(found)
     if any(isinstance(item, ReconcilerError) for item in found.values()):
         return 1
     return 2 if any(not isinstance(item, ReconcilerError) and item.drifted for item in found.values()) else 0

@@ -25,12 +25,10 @@ def show_all(files: Files, names: Sequence[str], want: Want, form: str, *, detai
     plans = {name: item for name, item in found.items() if isinstance(item, Plan)}
     errors = {name: item for name, item in found.items() if isinstance(item, ReconcilerError)}
     if form == "json":
-        click.echo(as_json.text(_document(found)), nl=False)
+        click.echo(as_json.text(document(found, as_json.plan_document)), nl=False)
     else:
         click.echo(_table(found), nl=False)
-    for name, error in errors.items():
-        for problem in error.problems:
-            click.echo(f"{name}: {problem}", err=True)
+    tell(found)
     for name, plan in plans.items():
         for objection in plan.objections:
             click.echo(f"{name}: {objection}", err=True)
@@ -66,8 +64,7 @@ def in_turn(names: Sequence[str], work: Callable[[str], int]) -> int:
             code = work(name)
         except ReconcilerError as error:
             code = 1
-            for problem in error.problems:
-                click.echo(f"{name}: {problem}", err=True)
+            tell({name: error})
         if code:
             if left := names[number + 1 :]:
                 click.echo(f"Not begun: {', '.join(left)}.", err=True)
@@ -75,17 +72,24 @@ def in_turn(names: Sequence[str], work: Callable[[str], int]) -> int:
     return 0
 
 
-def _document(found: Mapping[str, Plan | ReconcilerError]) -> dict[str, Any]:
-    """Return what `--format json` prints: by environment the document of a single plan, or `errors`."""
+def document(found: Mapping[str, T | ReconcilerError], shown: Callable[[T], Any]) -> dict[str, Any]:
+    """Return what `--format json` prints: by environment the document of that one alone, or `errors`."""
     return {
         "formatVersion": as_json.FORMAT_VERSION,
         "environments": {
-            name: as_json.plan_document(item)
-            if isinstance(item, Plan)
-            else {"errors": [str(problem) for problem in item.problems]}
+            name: {"errors": [str(problem) for problem in item.problems]}
+            if isinstance(item, ReconcilerError)
+            else shown(item)
             for name, item in found.items()
         },
     }
+
+
+def tell(found: Mapping[str, Any]) -> None:
+    """Print the problems of the environments that ended with an error, each with its name."""
+    for name, item in found.items():
+        for problem in item.problems if isinstance(item, ReconcilerError) else ():
+            click.echo(f"{name}: {problem}", err=True)
 
 
 def _table(found: Mapping[str, Plan | ReconcilerError]) -> str:

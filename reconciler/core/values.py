@@ -187,7 +187,7 @@ class Sharing:
     """
 
     def __init__(self) -> None:
-        self._known: dict[tuple[tuple[str, Tree], ...], Tree] = {}
+        self._known: dict[tuple[tuple[str, Tree], ...], dict[str, Tree]] = {}
 
     def __call__(self, tree: Tree) -> Tree:
         """Return `tree`, or one like it that was there before."""
@@ -197,13 +197,17 @@ class Sharing:
         if here is list:
             tree[:] = map(self, tree)
         elif here is dict:
-            texts = True
             for key, value in tree.items():
                 tree[key] = self(value)
-                texts = texts and type(value) is str
-            if texts:
-                return self._known.setdefault(tuple(tree.items()), tree)
+            return self.texts(tree)
         return tree
+
+    def texts(self, value: dict[str, Tree]) -> dict[str, Tree]:
+        """Return the one object for all equal mappings of texts; any other mapping as it is."""
+        for item in value.values():
+            if type(item) is not str:
+                return value
+        return self._known.setdefault(tuple(value.items()), value)
 
 
 def of_kind(tree: Tree, *kinds: type) -> list[Tree]:

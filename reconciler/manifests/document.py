@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from reconciler.core.problems import ManifestError, Problem
-from reconciler.core.values import Path, Span, Tree
+from reconciler.core.values import Path, Sharing, Span, Tree
 from reconciler.manifests.yaml import Text, read
 
 API_VERSION = "reconciler/v1"
@@ -98,12 +98,8 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 
 _NOTHING: dict[str, Any] = {}
-_LABELS: dict[tuple[tuple[str, str], ...], dict[str, str]] = {}
-
-
-def _one(labels: dict[str, str] | None) -> dict[str, str]:
-    """Return the one object for all equal labels: thousands of documents have the same owner."""
-    return _LABELS.setdefault(tuple(labels.items()), labels) if labels else _NOTHING
+_SHARED = Sharing()
+"""Thousands of documents have the same owner in their labels."""
 
 
 def envelope(
@@ -122,7 +118,7 @@ def envelope(
     if _is_sound(data, metadata, kinds):
         return Document(
             data["kind"], metadata["name"], data["spec"], file, text, index,
-            _one(metadata.get("labels")), metadata.get("annotations") or _NOTHING,
+            _SHARED.texts(metadata.get("labels") or _NOTHING), metadata.get("annotations") or _NOTHING,
         )  # fmt: skip
     draft = Document(str(data.get("kind")), "", data.get("spec"), file, text, index)
     if partial and "spec" not in data:

@@ -17,6 +17,7 @@ from reconciler.core.values import (
     Path,
     Ref,
     Secret,
+    Sharing,
     Tree,
     leaves,
     merge_patch,
@@ -38,14 +39,8 @@ class Setting:
     catalog: Catalog
     documents: Mapping[str, Document]
     literal_secrets: bool = False
-    _texts: dict[tuple[tuple[str, Tree], ...], dict[str, Tree]] = field(default_factory=dict)
-
-    def one(self, value: dict[str, Tree]) -> dict[str, Tree]:
-        """Return the one object for all equal mappings of texts: many documents name the same schema, or map alike."""
-        for item in value.values():
-            if type(item) is not str:
-                return value
-        return self._texts.setdefault(tuple(value.items()), value)
+    sharing: Sharing = field(default_factory=Sharing)
+    """Many documents name the same schema, or map alike."""
 
 
 @dataclass(slots=True)

@@ -197,7 +197,7 @@ def _target(shop: Workshop, block: LakeEnd, schema: dict[str, Tree]) -> Ref:
         "data": {
             "format": "json",
             **(block.data or {}),
-            "schema": shop.setting.one(schema),
+            "schema": shop.setting.sharing.texts(schema),
         },
         "params": {**(block.params or {}), "dataSetId": _dataset(shop, block.dataset, schema)},
     }
@@ -215,7 +215,7 @@ def _target(shop: Workshop, block: LakeEnd, schema: dict[str, Tree]) -> Ref:
 
 def _mapping(shop: Workshop, block: MappingBlock | _Rows, schema: dict[str, Tree]) -> Ref:
     """Only rows in the current vocabulary get a defaulted sourceType: a documented body is sent as it stands."""
-    rows, seen, one = [], dict[str, int](), shop.setting.one
+    rows, seen, one = [], dict[str, int](), shop.setting.sharing.texts
     inner = ("mapping", "mappings") if isinstance(shop.spec["mapping"], dict) else ("mapping",)
     for index, row in enumerate(block.mappings):
         if row.target in seen:

@@ -12,6 +12,7 @@ import pytest
 
 from reconciler.core.problems import StateError
 from reconciler.core.state import Entry, Pending, Record, State, fold
+from reconciler.stores.postgres import _refused
 from reconciler.stores.store import Store
 from tests.stores.conftest import Backend, backend_named
 
@@ -378,3 +379,19 @@ def test_a_server_that_stumbles_is_asked_again(fault: str, request: pytest.Fixtu
     store.unlock()
     assert not own.server.faults
     assert own.store().read() == done
+
+
+@pytest.mark.parametrize(
+    ("said", "refused"),
+    [
+        ("FATAL:  the database system is starting up", False),
+        ("FATAL:  the database system is shutting down", False),
+        ("FATAL:  terminating connection due to administrator command", False),
+        ("connection refused", False),
+        ('FATAL:  password authentication failed for user "u"', True),
+        ('FATAL:  database "d" does not exist', True),
+        ('FATAL:  no pg_hba.conf entry for host "h"', True),
+    ],
+)
+def test_a_database_that_is_away_is_not_one_that_refuses(said: str, refused: bool) -> None:
+    assert _refused(psycopg.OperationalError(said)) is refused
