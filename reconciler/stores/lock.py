@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import time
 from pathlib import Path
 from typing import Any
 
 from reconciler.core.problems import Problem, StateError
-from reconciler.stores.lease import Holder, locked
+from reconciler.stores.lease import Holder, locked, wait_for
 
 
 class FileLock:
@@ -31,31 +30,27 @@ class FileLock:
         """
         self._path.parent.mkdir(parents=True, exist_ok=True)
         handle = self._path.open("a+", encoding="utf-8")
-        give_up = time.monotonic() + timeout
-        while not self._try(handle):
-            if time.monotonic() >= give_up:
-                handle.seek(0)
-                holder = handle.read().strip() or "an unknown process"
-                handle.close()
-                raise locked(holder)
-            time.sleep(0.1)
+        try:
+            wait_for(lambda: self._try(handle), timeout, every=0.1)
+        except BaseException:
+            handle.close()
+            raise
         self._file = handle
         handle.seek(0)
         handle.truncate()
         handle.write(f"{Holder.here(command)}\n")
         handle.flush()
 
-    def _try(self, handle: Any) -> bool:
+    def _try(self, handle: Any) -> None:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            return False
+            handle.seek(0)
+            raise locked(handle.read().strip() or "an unknown process") from None
         except OSError as error:
-            handle.close()
             what = f"the file system of {self._path.parent} gives no locks: {error.strerror or error}"
             advice = "keep the state on a local disk, or a share that supports flock: choose another with --state-dir"
             raise StateError(Problem("no-locks", what, advice)) from None
-        return True
 
     def release(self) -> None:
         """Release it; harmless when it is not held."""

@@ -239,14 +239,19 @@ def test_what_fails_in_one_environment_goes_no_further(
     assert remote.store("stage").read() is None
 
 
+def dataflows(live: Cli, count: int) -> None:
+    """Write so many with no reference between them: the example, and others like it."""
+    live.example("customer-io")
+    text = (live.folder / "customer-io.yaml").read_text()
+    for number in range(count - 1):
+        live.write(f"more-{number}.yaml", text.replace("name: customer-io", f"name: more-{number}", 1))
+
+
 def test_parts_are_applied_one_by_one_and_make_the_whole(
     live: Cli, server: Server, remote: Backend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     project(live, monkeypatch, remote)
-    live.example("customer-io")
-    text = (live.folder / "customer-io.yaml").read_text()
-    for number in range(8):
-        live.write(f"more-{number}.yaml", text.replace("name: customer-io", f"name: more-{number}", 1))
+    dataflows(live, 9)
     every = set(live.changes())
     parts = [set(live.changes("--shard", f"{number}/3")) for number in (1, 2, 3)]
     assert set.union(*parts) == every
@@ -266,10 +271,7 @@ def test_parts_that_are_applied_at_once_take_turns(
 ) -> None:
     """Three machines: each waits for the lock, plans by the state the one before left, and does its part."""
     project(live, monkeypatch, remote)
-    live.example("customer-io")
-    text = (live.folder / "customer-io.yaml").read_text()
-    for number in range(5):
-        live.write(f"more-{number}.yaml", text.replace("name: customer-io", f"name: more-{number}", 1))
+    dataflows(live, 6)
     command = [sys.executable, "-m", "reconciler", "apply", "-y", "--lock-timeout", "120", "--shard"]
     runs = [
         subprocess.Popen(
