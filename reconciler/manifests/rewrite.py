@@ -10,6 +10,7 @@ import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from reconciler.core.values import MISSING, Path, Tree
+from reconciler.manifests.dump import Dumper
 from reconciler.manifests.yaml import Text, compose
 
 
@@ -199,9 +200,10 @@ class _Plain(str):
     """A scalar that stood without quotes and is no text: it is written as it was."""
 
 
-class _Dumper(yaml.SafeDumper):
-    def ignore_aliases(self, data: Any) -> bool:
-        return True
+class _Dumper(Dumper):
+    """Everything on one line."""
+
+    escaped = Dumper.escaped + "\n"
 
 
 def _as_it_was(dumper: yaml.SafeDumper, data: _Plain) -> ScalarNode:
@@ -214,7 +216,8 @@ _Dumper.add_representer(_Plain, _as_it_was)
 
 def _flow(value: Tree) -> str:
     """Return a value on one line."""
+    # inside a list a comma or a bracket is quoted, as it must be in a mapping on one line, and may be elsewhere
     text: str = yaml.dump(
-        value, Dumper=_Dumper, default_flow_style=True, width=10**6, allow_unicode=True, sort_keys=False
+        [value], Dumper=_Dumper, default_flow_style=True, width=10**6, allow_unicode=True, sort_keys=False
     )
-    return text.removesuffix("\n").removesuffix("\n...").rstrip()
+    return text.strip("\n")[1:-1]

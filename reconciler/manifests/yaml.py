@@ -254,6 +254,14 @@ def _plain_scalar(value: str) -> Tree:
     return _WORDS.get(value, value)
 
 
+def is_text(plain: str) -> bool:
+    """Tell whether a scalar that stands without quotes is read as the text it is."""
+    try:
+        return isinstance(_plain_scalar(plain), str)
+    except _CarefulError:
+        return False
+
+
 _SPECIAL = frozenset(["", *_DIGITS, *"~nNtTfF"])
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 import yaml
-from hypothesis import given, note
+from hypothesis import assume, given, note
 from hypothesis import strategies as st
 
 from reconciler.core.values import MISSING, Tree
+from reconciler.manifests.dump import yaml_text
 from reconciler.manifests.rewrite import CannotEditError, Edit, rewritten
 from reconciler.manifests.yaml import Text, read
 
@@ -132,3 +133,34 @@ def test_what_is_read_back_is_what_was_wanted(
     note(f"{path} = {value!r}")
     spot[int(path[-1]) if isinstance(parent, list) else path[-1]] = value
     assert read(Text("f", rewritten(Text("f", text), [Edit(0, tuple(path), value)])))[0] == wanted
+
+
+ODD = (
+    "a,b", "a, b", "[a", "a]", "{a", "a}", ":b", "?b", "a: b", "a #b", "\xa0", "a\xa0", "\u3000", "\x85", "a\u2028b",
+    "a\nb", "\ufeffa", "- a", "'a", '"a', "&a", "*a", "!a", "%a", "@a", "`a", "~", "", " ", "null", "1", "1e3", "0o7",
+    "no", "12:30", "1_000", "=", "<<", "---", "...", ".5", "+1", "0x1F",
+)  # fmt: skip
+"""Texts that YAML could take for something else; what means nothing in a block may end a value on one line."""
+
+
+@pytest.mark.parametrize("value", ODD)
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [("{a: null}\n", ("a",)), ("a: null\n", ("a",)), ("a: [1, 2]\n", ("a", "0")), ("a:\n- 1\n", ("a", "0"))],
+    ids=["flow", "block", "flow list", "list"],
+)
+def test_an_odd_text_is_put_in_so_that_it_is_read_again(value: str, text: str, path: tuple[str, ...]) -> None:
+    here = read(Text("f", rewritten(Text("f", text), [Edit(0, path, value)])))[0]["a"]
+    assert (here[0] if len(path) > 1 else here) == value
+
+
+@pytest.mark.parametrize("value", ODD)
+def test_an_odd_text_is_exported_so_that_it_is_read_again(value: str) -> None:
+    document = {"a": value, "b": [value, {value or "k": value}]}
+    assert read(Text("f", yaml_text(document)))[0] == document
+
+
+@given(st.text())
+def test_any_text_is_exported_so_that_it_is_read_again(value: str) -> None:
+    assume(all(mark.isprintable() or mark in "\n\t\x85\xa0\u2028" for mark in value))
+    assert read(Text("f", yaml_text({"a": value})))[0] == {"a": value}
