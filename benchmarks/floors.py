@@ -24,15 +24,32 @@ def client(url: str, sandbox: str = "prod") -> httpx.AsyncClient:
 
 async def read_floor(url: str) -> None:
     """Page through the lists: the pages of one kind in sequence, the kinds side by side."""
+    async with client(url) as http:
+        await asyncio.gather(*(_pages(http, kind) for kind in KINDS))
 
-    async def pages(http: httpx.AsyncClient, kind: str) -> None:
-        href = f"/{kind}?limit=100"
-        while href:
-            answer = await http.get(FLOW + href)
-            href = answer.json()["_links"].get("next", {}).get("href", "")
+
+async def _pages(http: httpx.AsyncClient, kind: str) -> list[str]:
+    """Return the ids of the mapping sets that the objects on the pages are pinned to."""
+    found = []
+    href = f"/{kind}?limit=100"
+    while href:
+        page = (await http.get(FLOW + href)).json()
+        found += [step["params"]["mappingId"] for item in page["items"] for step in item.get("transformations", ())]
+        href = page["_links"].get("next", {}).get("href", "")
+    return found
+
+
+async def export_floor(url: str) -> None:
+    """Page through the lists, and read the mapping sets that no list tells of, `PARALLELISM` at a time."""
+    slots = asyncio.Semaphore(PARALLELISM)
+
+    async def mapping(http: httpx.AsyncClient, ident: str) -> None:
+        async with slots:
+            (await http.get(f"{PREP}/mappingSets/{ident}", params={"version": 0})).json()
 
     async with client(url) as http:
-        await asyncio.gather(*(pages(http, kind) for kind in KINDS))
+        pages = await asyncio.gather(*(_pages(http, kind) for kind in KINDS))
+        await asyncio.gather(*(mapping(http, ident) for found in pages for ident in found))
 
 
 async def create_floor(url: str, count: int) -> None:

@@ -21,7 +21,7 @@ FLOORS = {
     "plan, no change": "a bare client paging through the lists, and the C parser",
     "plan, 1 % changed": "the same",
     "drift": "the same",
-    "export": "a bare client paging through the lists",
+    "export": "a bare client paging through the lists, and reading the mapping sets, as many at once",
 }
 
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import peers
-from floors import create_floor, read_floor, seconds, yaml_floor
+from floors import create_floor, export_floor, read_floor, seconds, yaml_floor
 from page import LATENCY, page, plot, processor
 
 TOOL = str(Path(sys.executable).parent / "reconciler")
@@ -187,7 +187,7 @@ def measure(found: Bench) -> dict[str, Any]:
     row("drift", again("drift"), read + compose)
     edit(found)
     row("plan, 1 % changed", again("plan", "--detailed-exitcode", codes=(2,)), read + compose)
-    row("export", found.run("export", "--out", "../export"), read)
+    row("export", found.run("export", "--out", "../export"), seconds(export_floor(found.url)))
     for name, taken in others.items():
         if taken is not None:
             print(f"{found.count:>7,}  {'first apply, ' + name:<24}{taken:>9.2f} s")

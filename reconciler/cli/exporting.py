@@ -22,8 +22,8 @@ from reconciler.core.resource import Live, Resource
 from reconciler.core.state import Entry, Record, State
 from reconciler.core.world import World
 from reconciler.engine.binding import entry_of
+from reconciler.engine.listing import as_applied
 from reconciler.engine.survey import Survey, survey
-from reconciler.manifests.dump import yaml_text
 from reconciler.manifests.export import Exported, Sandbox, export
 from reconciler.resources import kinds
 
@@ -63,7 +63,7 @@ async def exported(choice: Choice, out: Path | None, *, adopt: bool) -> int:
         made = export(unmanaged, shipped(), [live.body for live in flows], whole=choice == Choice((), (), ()))
         _keep_kinds(made, choice.kinds)
         if out is None:
-            click.echo("---\n".join(yaml_text(document) for document in made.documents.values()), nl=False)
+            click.echo("---\n".join(document.text for document in made.documents.values()), nl=False)
         else:
             _write(out, made)
     _tell(made, out, sum(1 for live in found.lives["Flow"].values() if choice.wants(live) and live.id in managed))
@@ -99,7 +99,7 @@ def _sandbox(found: Survey, managed: Collection[str]) -> Sandbox:
 def _keep_kinds(made: Exported, wanted: tuple[str, ...]) -> None:
     """Leave out documents of other kinds; accounts stay, for others refer to them."""
     if wanted:
-        for name in [name for name, item in made.documents.items() if item["kind"] not in (*wanted, "Connection")]:
+        for name in [name for name, item in made.documents.items() if item.kind not in (*wanted, "Connection")]:
             del made.documents[name]
             for address in [key for key in made.bindings if key.partition("/")[0] == name]:
                 del made.bindings[address]
@@ -114,7 +114,7 @@ def _write(out: Path, made: Exported) -> None:
     try:
         out.mkdir(parents=True, exist_ok=True)
         for name, document in made.documents.items():
-            (out / f"{name}.yaml").write_text(yaml_text(document), encoding="utf-8")
+            (out / f"{name}.yaml").write_text(document.text, encoding="utf-8")
     except OSError as error:
         raise ManifestError(Problem("unwritable", f"{out} cannot be written: {error.strerror}")) from None
 
@@ -135,7 +135,7 @@ def _tell(made: Exported, out: Path | None, managed: int) -> None:
 def bound(
     resources: Mapping[str, Resource], bindings: Mapping[str, str], found: Survey, state: State
 ) -> dict[str, Entry]:
-    """Return the entries that bind the exported resources to what was read."""
+    """Return the entries that bind the exported resources to what was read, and keep of that only what differs."""
     table = kinds()
     entries = dict(state.resources)
     fresh: dict[str, Entry] = {}
@@ -148,7 +148,9 @@ def bound(
         if live is None and kind.constant:
             live = Live(ident, resource.body, None, {"version": 0})
         if live is not None:
-            entries[address] = fresh[address] = entry_of(kind, entries, resource, live)
+            entry = entries[address] = fresh[address] = entry_of(kind, entries, resource, live)
+            if live.id in found.lives.get(resource.kind, {}):
+                found.lives[resource.kind][live.id] = as_applied(entry, live)
     return fresh
 
 

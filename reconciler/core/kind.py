@@ -115,6 +115,10 @@ class Kind(ABC):
         """Return `body`, desired or live, in the one vocabulary used for comparing."""
         return body
 
+    def declarable(self, body: Tree) -> Tree:
+        """Return a live `body` without what the platform writes there for itself; its id stays."""
+        return body
+
     # -- reading ---------------------------------------------------------------------------------------------
     @abstractmethod
     def read(self, ident: str, version: Tree = None) -> Call:

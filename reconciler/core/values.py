@@ -133,6 +133,7 @@ def pointer(path: Path) -> str:
     return "".join("/" + step.replace("~", "~0").replace("/", "~1") for step in path)
 
 
+@lru_cache(4096)
 def parse_pointer(text: str) -> Path:
     """Return the steps of an RFC 6901 JSON pointer; the inverse of `pointer`."""
     return tuple(step.replace("~1", "/").replace("~0", "~") for step in text.split("/")[1:])

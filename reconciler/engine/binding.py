@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from reconciler.core.compare import alike
 from reconciler.core.fingerprint import TRUSTED
 from reconciler.core.kind import Kind, Kinds
 from reconciler.core.problems import Problem, StateError
@@ -43,7 +44,7 @@ def entry_of(kind: Kind, entries: Mapping[str, Entry], resource: Resource, live:
         id=live.id,
         etag=live.etag,
         file=resource.file,
-        applied=_trusted(shown, declared),
+        applied=alike(_trusted(shown, declared), resource.body),
         dependencies=resource.dependencies,
         protect=resource.protect,
         allow_data_loss=resource.allow_data_loss,

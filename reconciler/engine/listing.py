@@ -48,6 +48,18 @@ def believed(entry: Entry) -> Live:
     return Live(entry.id, entry.applied, entry.etag, entry.outputs)
 
 
+def as_applied(entry: Entry, live: Live, known: Live | None = None) -> Live:
+    """Return the object with the body we know, where it shows just that: ten thousand need not be kept twice.
+
+    The one that is `known`, if it is just so.
+    """
+    if plainly(live.body, entry.applied):
+        if live.outputs == entry.outputs:
+            return known or believed(entry)
+        return Live(entry.id, entry.applied, entry.etag, live.outputs)
+    return live
+
+
 @dataclass(slots=True)
 class _List:
     """The list of one kind: `wanted` names what is looked for by id, `met` are all ids that were seen."""
@@ -95,15 +107,7 @@ class _List:
                 coming = asyncio.ensure_future(self.api.send(call)) if call is not None else None
                 for name, live in ours:  # while the next page is on its way
                     if self.kind.lists_tell_all or live.etag == self.entries[name].etag:
-                        self.found[name] = self._as_applied(name, self.entries[name], live)
+                        self.found[name] = as_applied(self.entries[name], live, self.known.get(name))
         finally:
             if coming is not None:
                 coming.cancel()
-
-    def _as_applied(self, name: str, entry: Entry, live: Live) -> Live:
-        """Return the object with the body we know, where it shows just that: ten thousand need not be kept twice."""
-        if plainly(live.body, entry.applied):
-            if live.outputs == entry.outputs:
-                return self.known.get(name) or believed(entry)
-            return Live(entry.id, entry.applied, entry.etag, live.outputs)
-        return live

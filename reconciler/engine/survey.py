@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
-from reconciler.core.kind import Kinds
+from reconciler.core.kind import Kind, Kinds
 from reconciler.core.resource import Live
 from reconciler.core.values import Sharing
 from reconciler.engine.observe import read
@@ -18,7 +19,7 @@ _KINDS = ("Flow", "SourceConnection", "TargetConnection", "Connection")
 
 @dataclass(slots=True)
 class Survey:
-    """Live objects by kind and id; mapping sets are the versions that flows are pinned to."""
+    """Live objects by kind and id, with what a manifest can say; mapping sets are the versions flows are pinned to."""
 
     lives: dict[str, dict[str, Live]] = field(default_factory=dict)
 
@@ -31,14 +32,14 @@ async def survey(api: Api, kinds: Kinds, wanted: Callable[[Live], bool]) -> tupl
     """Return what is there, and the flows that are `wanted`: only their mapping sets are read."""
     sharing = Sharing()
 
-    def kept(live: Live) -> Live:
-        return replace(live, body=sharing(live.body))
+    def kept(kind: Kind, live: Live) -> Live:
+        return replace(live, body=sharing(kind.declarable(live.body)))
 
     async def mapping(ident: str, version: object) -> Live | None:
         live = await read(api, kinds["MappingSet"], ident, version)
-        return None if live is None else kept(live)
+        return None if live is None else kept(kinds["MappingSet"], live)
 
-    pages = await together(*(listed(api, kinds[name], kept) for name in _KINDS))
+    pages = await together(*(listed(api, kinds[name], partial(kept, kinds[name])) for name in _KINDS))
     found = Survey({name: {live.id: live for live in lives} for name, lives in zip(_KINDS, pages, strict=True)})
     flows = [live for live in found.lives["Flow"].values() if wanted(live)]
     pins: dict[str, object] = {}

@@ -30,10 +30,21 @@ TRANSITIONAL = frozenset(
 """States the platform leaves by itself (api-facts 2.7)."""
 
 
+_NOTES = frozenset(
+    {
+        "createdBy", "createdClient", "updatedAt", "updatedBy", "updatedClient", "imsOrgId", "sandboxId", "sandboxName",
+        "etag", "version", "providerRefId", "lastOperation", "runs",
+    }
+)  # fmt: skip
+"""What the platform notes in every object (flow-service.yaml, the responses)."""
+
+
 class FlowServiceKind(Kind):
     """A kind with `GET/PATCH/DELETE /RESOURCE/{id}`, an items envelope and a quoted etag."""
 
     collection: ClassVar[str]
+    notes: ClassVar[frozenset[str]] = _NOTES
+    """What the platform writes into an object for itself; `createdAt` is the age that namesakes are told apart by."""
 
     def read(self, ident: str, version: Tree = None) -> Call:
         del version
@@ -79,6 +90,9 @@ class FlowServiceKind(Kind):
         if isinstance(body, dict) and body.get("state", "draft") != "draft":
             return {key: value for key, value in body.items() if key != "state"}
         return body
+
+    def declarable(self, body: Tree) -> Tree:
+        return {key: value for key, value in body.items() if key not in self.notes}
 
     def create(self, body: Tree) -> Call:
         """A draft is made by a query parameter, on all four kinds (draft.md)."""

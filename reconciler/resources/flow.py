@@ -25,6 +25,7 @@ class Flow(FlowServiceKind):
 
     name = "Flow"
     collection = "flows"
+    notes = FlowServiceKind.notes | {"inheritedAttributes"}  # of its connections
 
     _RULES = Rules(
         # connections of a dataflow do not change (update-dataflows.md); flowSpec is documented nowhere

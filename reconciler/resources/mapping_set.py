@@ -44,6 +44,17 @@ class MappingSet(Kind):
             return body
         return {**body, "mappings": [_row(row) for row in body["mappings"]]}
 
+    def declarable(self, body: Tree) -> Tree:
+        """A row's `version` is the server's, too, which writes false for flags not sent (api-facts 4.2)."""
+        kept = self.canonical({key: body[key] for key in body if key == "id" or key not in _SERVER_OWNED})
+        rows = [
+            {key: row[key] for key in row if key != "version" and row[key] is not False}
+            if isinstance(row, dict)
+            else row
+            for row in kept.get("mappings") or ()
+        ]
+        return {**kept, "mappings": rows}
+
     def read(self, ident: str, version: Tree = None) -> Call:
         query = () if version is None else (("version", str(version)),)
         return Call("GET", f"{BASE}/mappingSets/{ident}", query=query)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import re
@@ -10,6 +11,10 @@ from typing import Any
 
 import pytest
 
+from reconciler.cli.exporting import bound
+from reconciler.core.resource import Live, Resource
+from reconciler.core.state import State
+from reconciler.engine.survey import Survey
 from reconciler.manifests.export import slug
 from tests.cli.test_every_field import EXAMPLES
 from tests.conftest import FLOW, PREP, Cli, Server
@@ -299,3 +304,15 @@ def test_a_source_by_its_id_is_used_and_not_owned(live: Cli, server: Server) -> 
     assert server.get("sourceConnections", sandbox.everyones)["name"] == "Profile"
     live.edit("kinesis.yaml", f"{{id: {sandbox.everyones}}}", f"{{id: {sandbox.everyones}, name: x}}")
     assert "what is used by its id is not changed here" in live("plan").err
+
+
+def test_what_was_written_is_not_held_twice() -> None:
+    body = {"name": "n", "connectionSpec": {"id": "1", "version": "1.0"}}
+    live = Live("7", {**copy.deepcopy(body), "id": "7", "createdAt": 1}, '"e"')
+    edited = Live("8", {**copy.deepcopy(body), "name": "m"}, '"e"')
+    resources = {name: Resource(name, "SourceConnection", body) for name in ("a/source", "b/source")}
+    found = Survey({"SourceConnection": {"7": live, "8": edited}})
+    entries = bound(resources, {"a/source": "7", "b/source": "8"}, found, State("l", "default", "p", "o", "s", 1))
+    assert entries["a/source"].applied is body
+    assert found.lives["SourceConnection"]["7"].body is body
+    assert found.lives["SourceConnection"]["8"] == edited

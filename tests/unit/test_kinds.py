@@ -72,3 +72,28 @@ def test_a_put_of_a_descriptor_keeps_the_words_of_others() -> None:
     body = {"@type": "t", "xdm:namespace": "Phone"}
     [call] = kinds()["Descriptor"].update(Live("i", live), [], body)
     assert call.body == {"@type": "t", "xdm:namespace": "Phone", "xdm:note": "theirs"}
+
+
+def test_of_a_live_object_only_what_a_manifest_can_say_need_be_kept() -> None:
+    noted = {"createdBy": "a", "updatedAt": 2, "etag": '"1"', "sandboxName": "prod", "lastOperation": {}}
+    said = {"id": "1", "createdAt": 1, "name": "n", "params": {"version": "1"}}
+    assert kinds()["SourceConnection"].declarable({**noted, **said}) == said
+    inherited = {"baseConnection": {"id": "2"}}  # the only place a Profile Store source names its account at
+    assert "inheritedAttributes" in kinds()["SourceConnection"].declarable({"inheritedAttributes": inherited})
+    assert kinds()["Flow"].declarable({**said, "inheritedAttributes": {}, "runs": "/runs"}) == said
+
+
+def test_of_a_live_mapping_only_what_a_manifest_can_say_need_be_kept() -> None:
+    noise = {"id": "9", "functionVersion": 1, "createdDate": 1, "version": 0, "identity": False}
+    row = {
+        "sourceType": "text/x.schema-path",
+        "sourceAttribute": "a",
+        "destinationXdmPath": "b",
+        "primaryIdentity": True,
+    }
+    live = {"id": "1", "version": 3, "createdBy": "x", "outputSchema": {}, "mappings": [{**noise, **row}]}
+    kind = kinds()["MappingSet"]
+    kept = kind.declarable(live)
+    wanted = {"sourceType": "ATTRIBUTE", "source": "a", "destination": "b", "primaryIdentity": True}
+    assert kept == {"id": "1", "version": 3, "outputSchema": {}, "mappings": [wanted]}
+    assert kind.canonical(kept) == kept
