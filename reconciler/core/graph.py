@@ -14,13 +14,13 @@ def order(edges: Edges) -> list[str]:
 
     Raises `graphlib.CycleError`; `cycle` names one without raising.
     """
-    result = [node for level in _levels(edges) for node in sorted(level)]
+    result = [node for level in levels(edges) for node in sorted(level)]
     if not edges.keys() <= set(result):
         TopologicalSorter(edges).prepare()  # raises, and names the circle
     return result
 
 
-def _levels(edges: Edges) -> Iterator[list[str]]:
+def levels(edges: Edges) -> Iterator[list[str]]:
     """Yield the nodes that are free once all before them are there; none of those that lie in a circle."""
     missing = {node: len(set(needs)) for node, needs in edges.items()}
     users: dict[str, list[str]] = {}
@@ -42,7 +42,7 @@ def _levels(edges: Edges) -> Iterator[list[str]]:
 
 def cycle(edges: Edges) -> list[str] | None:
     """Return one cycle as a path that ends where it began, or None when there is none."""
-    if edges.keys() <= {node for level in _levels(edges) for node in level}:
+    if edges.keys() <= {node for level in levels(edges) for node in level}:
         return None
     try:
         TopologicalSorter({node: set(needs) for node, needs in edges.items()}).prepare()

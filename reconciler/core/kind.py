@@ -93,6 +93,8 @@ class Kind(ABC):
     """Whether an object never changes and is never read: an update makes another, and the state is believed."""
     unique_names: ClassVar[bool] = False
     """Whether the platform refuses a second object of the same name."""
+    naming: ClassVar[str] = "name"
+    """The top-level field that a search goes by."""
     part: ClassVar[bool] = False
     """Whether the object has no use without the one it is a part of (`Resource.part_of`)."""
     by_age: ClassVar[tuple[str, str] | None] = None

@@ -15,7 +15,7 @@ from reconciler.core.state import Entry
 from reconciler.engine.ports import Api
 from reconciler.engine.together import together
 
-_MANY = 25
+MANY = 25
 _TRIES = 3
 """Entries of one kind from which on lists are worth a try, a page holds a hundred; and how many pages that try has."""
 _BOTH_ENDS = 1000
@@ -37,7 +37,7 @@ async def unchanged(
     lists = [
         _List(api, kinds[kind], entries, names, found, known)
         for kind, names in by_kind.items()
-        if len(names) >= _MANY and kinds[kind].page(None, "", 0) is not None
+        if len(names) >= MANY and kinds[kind].page(None, "", 0) is not None
     ]
     await together(*(item.read() for item in lists))
     return found

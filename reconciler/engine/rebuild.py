@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from reconciler.core import graph
@@ -10,22 +10,35 @@ from reconciler.core.compare import covers
 from reconciler.core.diff import keyed_members
 from reconciler.core.kind import Kind, Kinds, Rules
 from reconciler.core.problems import Problem
-from reconciler.core.resource import Live, Resource
+from reconciler.core.resource import Call, Live, Resource
 from reconciler.core.state import Entry, Record, State
 from reconciler.core.values import MISSING, Path, Ref, Secret, Tree, resolve
 from reconciler.engine.binding import entry_of
+from reconciler.engine.listing import MANY
 from reconciler.engine.observe import read
 from reconciler.engine.ports import Api
+from reconciler.engine.together import together
+from reconciler.engine.unmanaged import pages
 
 
 @dataclass(slots=True)
 class _Search:
+    """What is bound so far, and what bound users name; `known` and `taken` say of `entries` what is asked most."""
+
     api: Api
     kinds: Kinds
     entries: dict[str, Entry]
+    known: dict[Ref, Tree] = field(default_factory=dict)
+    taken: set[tuple[str, str]] = field(default_factory=set)
     hints: dict[str, str] = field(default_factory=dict)
     records: list[Record] = field(default_factory=list)
     doubts: list[Problem] = field(default_factory=list)
+
+    def note(self, address: str, entry: Entry) -> None:
+        """Remember what an address is bound to."""
+        self.entries[address] = entry
+        self.known[Ref(address, "id")] = entry.id
+        self.taken.add((entry.kind, entry.id))
 
 
 async def rebuild(
@@ -36,15 +49,23 @@ async def rebuild(
     An object is taken when a bound user names it, or when it is the only one of its name that shows all that is
     declared. Nothing is written to the platform.
     """
-    search = _Search(api, kinds, dict(state.resources))
-    order = list(reversed(graph.order({name: [need for need in item.dependencies if need in resources]
-                                       for name, item in resources.items()})))  # fmt: skip
-    parts = [name for name in order if resources[name].part_of]  # told apart only by what they are part of
-    for address in [*(name for name in order if name not in set(parts)), *parts]:
-        entry = search.entries.get(address)
-        if entry is None or not entry.id:
-            await _find(search, resources[address])
+    search = _Search(api, kinds, {})
+    for address, entry in state.resources.items():
+        search.note(address, entry)
+    users = graph.reversed_edges({name: item.dependencies for name, item in resources.items()})
+    levels = list(graph.levels({name: users.get(name, ()) for name in resources}))
+    for parts in (False, True):  # parts are told apart only by what they are part of
+        for level in levels:
+            await _find(search, [
+                resources[name]
+                for name in sorted(level)
+                if bool(resources[name].part_of) is parts and not _is_bound(search.entries.get(name))
+            ])  # fmt: skip
     return search.records, search.doubts
+
+
+def _is_bound(entry: Entry | None) -> bool:
+    return entry is not None and bool(entry.id)
 
 
 async def twins(api: Api, kind: Kind, resources: Mapping[str, Resource]) -> list[str]:
@@ -72,42 +93,90 @@ async def twins(api: Api, kind: Kind, resources: Mapping[str, Resource]) -> list
     return found
 
 
-async def _find(search: _Search, resource: Resource) -> None:
-    kind = search.kinds[resource.kind]
-    known = {Ref(name, "id"): entry.id for name, entry in search.entries.items()}
-    body = resolve(resource.body, known)
+async def _find(search: _Search, wanted: Sequence[Resource]) -> None:
+    """Bind those of the resources that are found. None of them needs another."""
+    by_kind: dict[str, list[Resource]] = {}
+    for resource in wanted:
+        by_kind.setdefault(resource.kind, []).append(resource)
+    groups = await together(*(_possible(search, search.kinds[name], items) for name, items in by_kind.items()))
+    possible = {address: lives for group in groups for address, lives in group.items()}
+    for resource in wanted:
+        _decide(search, resource, possible[resource.address])
+
+
+async def _possible(search: _Search, kind: Kind, wanted: Sequence[Resource]) -> dict[str, Sequence[Live]]:
+    """Return, by address, the object that a user names, or those of the resource's name.
+
+    They are paged through where they are many, and nothing is asked for twice.
+    """
+    sought = {item.address: _sought(search, kind, item) for item in wanted}
+    there = await _listed(search.api, kind, sought.values())
+    found: dict[str, Sequence[Live]] = {}
+    alone: dict[str, str] = {}
+    calls: dict[Call, list[str]] = {}
+    for item in wanted:
+        key = sought[item.address]
+        if there is not None and (key in there or key[0] == "name"):
+            found[item.address] = list(there.get(key, {}).values())
+        elif key[0] == "id":
+            alone[item.address] = key[1]
+        elif (call := kind.search(resolve(item.body, search.known))) is None:
+            found[item.address] = []
+        else:
+            calls.setdefault(call, []).append(item.address)
+    lives = await together(*(read(search.api, kind, hint) for hint in alone.values()))
+    found |= {name: [] if live is None else [live] for name, live in zip(alone, lives, strict=True)}
+    replies = await together(*(search.api.send(call) for call in calls))
+    for addresses, reply in zip(calls.values(), replies, strict=True):
+        found |= dict.fromkeys(addresses, kind.found(reply))
+    return found
+
+
+def _sought(search: _Search, kind: Kind, resource: Resource) -> tuple[str, str]:
+    """Return by what an object is looked for: the id that a user names, or its name."""
     hint = search.hints.get(resource.address)
-    if hint is not None:
-        live = await read(search.api, kind, hint)
-        matches = [live] if live is not None else []
-        namesakes: list[Live] = []
-    else:
-        matches, namesakes = await _candidates(search, kind, body)
+    return ("name", str(resource.body.get(kind.naming))) if hint is None else ("id", hint)
+
+
+async def _listed(
+    api: Api, kind: Kind, sought: Collection[tuple[str, str]]
+) -> Mapping[tuple[str, str], Mapping[str, Live]] | None:
+    """Return what a list shows of what is `sought`, by id; None where each is sooner asked for by itself."""
+    if len(sought) < MANY or kind.page(None, "", 0) is None:
+        return None
+    wanted, left = set(sought), len(sought)
+    found: dict[tuple[str, str], dict[str, Live]] = {}
+    async for lives in pages(api, kind):
+        if not left:
+            return None
+        left -= 1
+        for live in lives:
+            for key in (("id", live.id), ("name", str(live.body.get(kind.naming)))):
+                if key in wanted:
+                    found.setdefault(key, {})[live.id] = live
+    return found
+
+
+def _decide(search: _Search, resource: Resource, possible: Sequence[Live]) -> None:
+    """Bind the one object that it is, or say why there is doubt."""
+    kind = search.kinds[resource.kind]
+    body = resolve(resource.body, search.known)
+    matches, namesakes = list(possible), list[Live]()
+    if resource.address not in search.hints:
+        wanted = _known_part(kind.canonical(body))
+        free = [live for live in possible if (kind.name, live.id) not in search.taken]
+        fits = [covers(_shown_part(kind.canonical(live.body), wanted), wanted) for live in free]
+        matches = [live for live, fit in zip(free, fits, strict=True) if fit]
+        namesakes = [live for live, fit in zip(free, fits, strict=True) if not fit]
     if len(matches) != 1:
         _doubt(search, resource, matches, namesakes)
         return
     entry = entry_of(kind, search.entries, resource, matches[0])
-    search.entries[resource.address] = entry
+    search.note(resource.address, entry)
     search.records.append(Record("bound", resource.address, entry=entry))
     rules = kind.rules(body)
     for ref, ident in _named(rules, kind.canonical(resource.body), kind.canonical(matches[0].body)):
         search.hints[ref.address] = ident
-
-
-async def _candidates(search: _Search, kind: Kind, body: Tree) -> tuple[list[Live], list[Live]]:
-    """Return the objects of the body's name that are not bound: those that show all of it, and those that do not."""
-    call = kind.search(body)
-    if call is None:
-        return [], []
-    wanted = _known_part(kind.canonical(body))
-    taken = {(entry.kind, entry.id) for entry in search.entries.values()}
-    matches: list[Live] = []
-    others: list[Live] = []
-    for live in kind.found(await search.api.send(call)):
-        if (kind.name, live.id) not in taken:
-            fits = covers(_shown_part(kind.canonical(live.body), wanted), wanted)
-            (matches if fits else others).append(live)
-    return matches, others
 
 
 def _doubt(search: _Search, resource: Resource, matches: list[Live], namesakes: list[Live]) -> None:

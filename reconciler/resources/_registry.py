@@ -23,6 +23,7 @@ class RegistryKind(Kind):
     collection: ClassVar[str]
     shapes_data = True
     unique_names = True
+    naming = "title"
     lists_tell_all = True
 
     _RULES = Rules(

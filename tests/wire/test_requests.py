@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -201,3 +202,42 @@ def test_what_was_read_leaves_nothing_behind(many: Cli, server: Server) -> None:
     finally:
         gc.enable()
     assert len(kept) <= 1
+
+
+def test_a_lost_state_is_rebuilt_from_lists(many: Cli, server: Server) -> None:
+    before = {name: item["id"] for name, item in many.state["resources"].items()}
+    shutil.rmtree(many.folder / "state")
+    server.clear()
+    many.ok("state", "rebuild", "-y")
+    assert {name: item["id"] for name, item in many.state["resources"].items()} == before
+    found = asked(server)
+    assert found.pop("GET mappingSets/{id}") == COUNT, "they have no list by id"
+    assert found == {f"GET {kind}": 2 for kind in LISTS}
+    assert many.changes() == {}
+
+
+def test_a_few_are_rebuilt_without_reading_what_others_made(live: Cli, server: Server) -> None:
+    live.write("all.yaml", "---\n".join(MANIFEST.format(n=n) for n in range(30)))
+    live.ok("apply", "-y")
+    body = {"name": "theirs", "connectionSpec": {"id": "96479064-7b8a-4d69-b9ed-21c5683837ea", "version": "1.0"}}
+    for number in range(3200):
+        server.call("POST", f"{FLOW}/sourceConnections", {**body, "name": f"theirs {number}"})
+    shutil.rmtree(live.folder / "state")
+    server.clear()
+    live.ok("state", "rebuild", "-y")
+    found = asked(server)
+    assert len(live.state["resources"]) == 120
+    assert found["GET sourceConnections/{id}"] == 30
+    assert found["GET sourceConnections"] <= 31
+    assert found["GET flows"] == 1
+
+
+def test_lost_schemas_descriptors_and_datasets_are_rebuilt_from_lists(live: Cli, server: Server) -> None:
+    live.write("all.yaml", "---\n".join([GROUP, *(SCHEMAS.format(n=n) for n in range(COUNT))]))
+    live.ok("apply", "-y")
+    before = {name: item["id"] for name, item in live.state["resources"].items()}
+    shutil.rmtree(live.folder / "state")
+    server.clear()
+    live.ok("state", "rebuild", "-y")
+    assert {name: item["id"] for name, item in live.state["resources"].items()} == before
+    assert len([item for item in server.requests if "token" not in item.path]) <= 8
