@@ -32,6 +32,8 @@ _SEALS_STAY = timedelta(days=7)
 """How long a seal keeps out a holder that was paused."""
 _AT_ONCE = 16
 """Entries of a journal that are read at the same time."""
+_CONFLICTS = 5
+"""Times that a write is sent which others are in the way of."""
 _CREATE: Any = "create"
 _GONE = (NotFoundError, FileNotFoundError)
 
@@ -323,16 +325,22 @@ class Bucket:
         """Write an object on a condition; return what identifies it, or None where the condition does not hold.
 
         A request whose answer was lost may have been carried out, and then it is its own repetition that is refused:
-        so what is there is looked at.
+        so what is there is looked at. One that is refused although its condition holds met another request on its way
+        (S3's 409, ConditionalRequestConflict) and is sent again.
         """
         with self._told("cannot be written"):
-            try:
-                return _mark(obstore.put(self._store, name, text, mode=mode))
-            except (AlreadyExistsError, PreconditionError, *_GONE) as error:
-                if mode == "create" and isinstance(error, _GONE):
-                    raise  # it is the bucket that is not there
-                found = self._get(name)
-                return found[1] if found is not None and found[0] == text else None
+            for _ in range(_CONFLICTS):
+                try:
+                    return _mark(obstore.put(self._store, name, text, mode=mode))
+                except (AlreadyExistsError, PreconditionError, *_GONE) as error:
+                    if mode == "create" and isinstance(error, _GONE):
+                        raise  # it is the bucket that is not there
+                    found = self._get(name)
+                    if found is not None and found[0] == text:
+                        return found[1]
+                    if mode != (found[1] if found is not None else "create"):
+                        return None
+            return None
 
     def _told(self, what: str) -> Any:
         return _Told(f"{self.where} {what}")

@@ -8,6 +8,7 @@ from typing import Any
 
 import obstore
 import pytest
+from obstore.exceptions import AlreadyExistsError
 from obstore.store import MemoryStore
 
 from reconciler.core.problems import Problem, StateError
@@ -172,3 +173,35 @@ def test_what_others_put_beside_the_journal_is_let_be() -> None:
     run(memory, "b")
     assert {"default.journal/notes.txt", "default.journal/x-y/z", "default.journal/1-1/1"} <= names(memory)
     assert set((store(memory).read() or FRESH).resources) == {"a", "b"}
+
+
+@pytest.mark.parametrize(("name", "mode"), [("default.json", "create"), ("default.lock", "update")])
+def test_a_conflict_with_a_request_under_way_is_not_taken_for_the_loss_of_the_lock(
+    name: str, mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put, refused = obstore.put, []
+
+    def conflicting(where: Any, path: str, text: bytes, *, mode: Any = "overwrite") -> Any:
+        kind = "update" if isinstance(mode, dict) else mode
+        if path == name and kind == wanted and len(refused) < 2:
+            refused.append(path)
+            raise AlreadyExistsError("409 ConditionalRequestConflict")
+        return put(where, path, text, mode=mode)
+
+    wanted = mode
+    monkeypatch.setattr(objects.obstore, "put", conflicting)
+    assert set(run(MemoryStore(), "a").resources) == {"a"}
+    assert len(refused) == 2
+
+
+def test_a_store_that_refuses_without_end_is_not_asked_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    tries = []
+
+    def refusing(*args: Any, **more: Any) -> Any:
+        tries.append(args)
+        raise AlreadyExistsError("409 ConditionalRequestConflict")
+
+    monkeypatch.setattr(objects.obstore, "put", refusing)
+    with pytest.raises(StateError, match="took it this moment"):
+        store(MemoryStore()).lock("reconciler test")
+    assert len(tries) == 5
