@@ -19,7 +19,7 @@ def command(files: Files, auto_approve: bool, lock_timeout: float) -> int:
     Nothing is written to the platform. What matches more than once, or has the name but differs, is named and left to
     `import`. Secrets are trusted until `apply --send-secrets` sends them.
     """
-    from reconciler.cli.execute import run
+    from reconciler.cli.running import run
     from reconciler.cli.surgery import rebuilt
 
     done: int = run(rebuilt(files.open(), lock_timeout, verb="adopt", auto_approve=auto_approve))

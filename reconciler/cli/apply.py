@@ -11,7 +11,7 @@ from reconciler.cli.arguments import Choice, Files, Planning, Writing, planner, 
 from reconciler.cli.options import assume, common
 
 if TYPE_CHECKING:
-    from reconciler.cli.execute import Want
+    from reconciler.cli.planning import Want
     from reconciler.cli.wiring import Session
 
 
@@ -34,7 +34,9 @@ def command(
     environments, as --env dev,stage,prod, are applied one after the other, until one does not end well.
     """
     from reconciler.cli.everywhere import in_turn
-    from reconciler.cli.execute import Want, applied, parse_plan, run
+    from reconciler.cli.execute import applied
+    from reconciler.cli.planning import Want, parse_plan
+    from reconciler.cli.running import run
     from reconciler.core.problems import Problem, StaleError
     from reconciler.manifests.load import changed_since
 
@@ -70,8 +72,9 @@ def _fresh(session: Session, want: Want, writing: Writing, *, refresh_only: bool
     """Plan and apply, or take over what drifted."""
     from dataclasses import replace
 
-    from reconciler.cli.execute import applied, run
+    from reconciler.cli.execute import applied
     from reconciler.cli.refresh_only import refreshed
+    from reconciler.cli.running import run
 
     if refresh_only:
         accepted: int = run(refreshed(session, replace(want, checks=False, judged=False), writing))

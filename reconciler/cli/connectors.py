@@ -85,7 +85,7 @@ def refresh(path: Path, form: str) -> None:
     """
     from reconciler.catalog import shipped
     from reconciler.catalog.refresh import differences
-    from reconciler.cli.execute import run
+    from reconciler.cli.running import run
     from reconciler.cli.wiring import open_session
     from reconciler.render import json as as_json
 

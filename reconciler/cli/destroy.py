@@ -18,7 +18,9 @@ def command(files: Files, choice: Choice, writing: Writing) -> int:
 
     What the platform cannot delete (mapping sets) is forgotten and stays there.
     """
-    from reconciler.cli.execute import Want, applied, run
+    from reconciler.cli.execute import applied
+    from reconciler.cli.planning import Want
+    from reconciler.cli.running import run
 
     session = files.open()
     want = Want(destroy=True, selection=choice.selection(), settle=writing.settle)

@@ -28,8 +28,8 @@ def command(files: Files, form: str) -> int:
     import sys
 
     from reconciler.cli.diagnosis import diagnose
-    from reconciler.cli.execute import run
     from reconciler.cli.output import painter
+    from reconciler.cli.running import run
     from reconciler.render import json as as_json
 
     found: list[Finding] = run(diagnose(files.open()))

@@ -40,10 +40,10 @@ def command(files: Files, form: str, unmanaged: bool, metrics: Path | None, patc
     of the report: with it applied, and `apply --refresh-only`, the drift is accepted. With --env all, or a list as
     dev,prod, these environments are compared side by side.
     """
-    from reconciler.cli.execute import run
     from reconciler.cli.patching import show_patch
     from reconciler.cli.plan import save
     from reconciler.cli.platform import SystemClock
+    from reconciler.cli.running import run
     from reconciler.render import drift as rendered
     from reconciler.render import json as as_json
 
@@ -84,7 +84,7 @@ class Look:
 
 async def _compared(session: Session, project: Project, look: Look) -> Report:
     """Return the report about one environment."""
-    from reconciler.cli.execute import Want, planned
+    from reconciler.cli.planning import Want, planned
     from reconciler.core.selection import Selection
 
     others: list[Unmanaged] = []
@@ -101,7 +101,7 @@ async def _compared(session: Session, project: Project, look: Look) -> Report:
 def _several(files: Files, names: Sequence[str], look: Look, form: str) -> int:
     """Compare environments and show them; one that cannot be compared does not keep the others from it."""
     from reconciler.cli.everywhere import document, side_by_side, tell
-    from reconciler.cli.execute import run
+    from reconciler.cli.running import run
     from reconciler.core.problems import ReconcilerError
     from reconciler.render import json as as_json
 

@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 import click
 
 from reconciler.cli.arguments import Files
-from reconciler.cli.execute import Want, planned, run
+from reconciler.cli.planning import Want, planned
+from reconciler.cli.running import run
 from reconciler.core.plan import Plan
 from reconciler.core.problems import ReconcilerError
 from reconciler.render import json as as_json

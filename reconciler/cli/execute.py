@@ -1,15 +1,12 @@
-"""What plan, apply, destroy and drift share: prepare, plan, guard, run, tell how it ended."""
+"""What apply and destroy share: plan, guard, ask, run, tell how it ended."""
 
 from __future__ import annotations
 
 import asyncio
-import json
 import signal
 import sys
-import threading
-from collections.abc import Awaitable, Callable, Collection, Mapping
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from collections.abc import Collection
+from dataclasses import replace
 from typing import Any
 
 import click
@@ -17,177 +14,24 @@ import click
 from reconciler.cli.arguments import Writing
 from reconciler.cli.formats import shown_as
 from reconciler.cli.output import Progress, confirm, lock, say
-from reconciler.cli.platform import Place, SystemClock
+from reconciler.cli.planning import Want, guard, make_plan, need_secrets, prepare
+from reconciler.cli.platform import SystemClock
 from reconciler.cli.policing import policed
-from reconciler.cli.process import hold, keeping_all
-from reconciler.cli.wiring import Session, in_memory
-from reconciler.core import codec, guards
-from reconciler.core.plan import Action, Plan
-from reconciler.core.problems import ApiError, GuardError, ReconcilerError, SecretError
-from reconciler.core.resource import Resource
-from reconciler.core.selection import Selection, narrowed
-from reconciler.core.state import Record, State
+from reconciler.cli.process import keeping_all
+from reconciler.cli.wiring import Session
+from reconciler.core.plan import Plan
+from reconciler.core.state import State
 from reconciler.core.steps import Step, steps
-from reconciler.core.values import Secret, leaves, of_kind
 from reconciler.engine.apply import Outcome, Run
-from reconciler.engine.questions import ask
-from reconciler.engine.rebuild import twins
-from reconciler.engine.refresh import Lives, refresh, refresh_saved
-from reconciler.engine.settle import settle_pending
+from reconciler.engine.refresh import Lives, refresh_saved
 from reconciler.engine.stop import Stop
 from reconciler.engine.work import Settings
-from reconciler.manifests.load import Project
 from reconciler.resources import kinds
-from reconciler.resources._lookup import FINDERS
 from reconciler.secrets.store import SecretStore
 
 INTERRUPTED = "interrupted"
 _SHOWN = 25
 """Addresses that are named one by one at the end of a run."""
-
-
-@dataclass(frozen=True, slots=True)
-class Want:
-    """What one run is asked to do, besides the manifests."""
-
-    destroy: bool = False
-    selection: Selection = field(default_factory=Selection)
-    policies: tuple[Path, ...] = ()
-    read: bool = True
-    settle: float = 5.0
-    staged: bool = False
-    checks: bool = True
-    judged: bool = True
-    """Whether policies are asked: what changes nothing need not keep them."""
-    send_secrets: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """A plan and everything its execution needs."""
-
-    plan: Plan
-    lives: Lives
-    state: State
-    secrets: SecretStore
-
-
-def parse_plan(path: Path) -> Plan | None:
-    """Return the saved plan in `path`, or None when it holds something else."""
-    if not path.is_file():
-        return None
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    if not isinstance(data, dict) or data.get("format") != codec.PLAN_FORMAT:
-        return None
-    return codec.plan_of(data, str(path))
-
-
-async def prepare(session: Session, api: Any, place: Place, want: Want, state: State) -> tuple[list[Record], State]:
-    """Return what an earlier run and the project file still ask of the state, and the state after it."""
-    moves = session.moves(state)
-    moved = in_memory(state, moves)
-    settled = await settle_pending(api, kinds(), moved, SystemClock(), want.settle, set(moved.pending))
-    return [*moves, *settled], in_memory(moved, settled)
-
-
-async def make_plan(
-    session: Session, api: Any, project: Project, state: State, secrets: SecretStore, want: Want
-) -> tuple[Plan, Lives]:
-    """Return the plan for what PATH, `--target` and `--destroy` leave in scope."""
-    resources, scope = session.scope(project, state)
-    if want.destroy:
-        resources = {}
-    left_out: tuple[str, ...] = ()
-    if want.selection:
-        everything = {*resources, *scope}
-        resources, scope = narrowed(want.selection, resources, scope, state)
-        left_out = tuple(sorted(everything.difference(resources, scope)))
-    warnings = tuple(str(problem) for problem in project.warnings)
-    # a plan needs values only of what was sent before: to see whether it changed
-    compared = [item.body for name, item in resources.items() if item.sensitive and name in state.resources]
-    held = [leaf for body in compared for leaf in of_kind(body, Secret)]
-    unchecked = secrets.unanswered(held)
-    if unchecked:
-        warnings += (f"not checked whether they changed, {unchecked}",)
-    plan, lives = await refresh(
-        api, kinds(), FINDERS, state, resources, scope, secrets,
-        now=SystemClock().now() // 1000, destroy=want.destroy, read=want.read, staged=want.staged,
-    )  # fmt: skip
-    if want.checks and want.read and not plan.objections:
-        plan = await ask(api, kinds(), plan)
-        if not state.resources:
-            warnings += tuple(await _there_already(api, resources))
-    plan = replace(plan, warnings=(*warnings, *plan.warnings), left_out=left_out, manifests=project.digests())
-    return policed(session, plan, want.policies) if want.judged else plan, lives
-
-
-async def _there_already(api: Any, resources: Mapping[str, Resource]) -> list[str]:
-    """Return warnings about dataflows that a first apply would make once more; asking is no reason to fail."""
-    try:
-        return await twins(api, kinds()["Flow"], resources)
-    except ApiError:
-        return []
-
-
-def guard(session: Session, plan: Plan, state: State, *, allow_delete: bool) -> None:
-    """Raise `GuardError` with every objection to `plan`."""
-    limits = session.project.guardrails
-    found = [
-        *plan.objections,
-        *guards.objections(
-            plan,
-            state,
-            guards.Guardrails(limits.max_deletes, limits.max_delete_percent),
-            protected=session.settings.protected,
-            allow_delete=allow_delete,
-        ),
-    ]
-    if found:
-        raise GuardError(found)
-
-
-def need_secrets(plan: Plan, secrets: SecretStore) -> None:
-    """Raise `SecretError` when a secret that will be sent has no value: before anything is sent."""
-    wanted = [
-        leaf
-        for change in plan.effective
-        if change.action in (Action.CREATE, Action.UPDATE, Action.REPLACE)
-        for _, leaf in leaves(change.desired)
-        if isinstance(leaf, Secret) and (change.action is not Action.UPDATE or _sent(change.calls, leaf))
-    ]
-    missing = secrets.missing(wanted)
-    if missing:
-        raise SecretError(secrets.missing_problem(missing))
-
-
-def _sent(calls: Collection[Any], secret: Secret) -> bool:
-    return any(leaf == secret for call in calls for _, leaf in leaves(call.body))
-
-
-async def planned(
-    session: Session,
-    want: Want,
-    project: Project | None = None,
-    *,
-    more: Callable[[Any, State], Awaitable[None]] | None = None,
-) -> Prepared:
-    """Return a plan without writing anything: a left-over journal and unsettled intents are followed in memory.
-
-    `more` is done with the platform and the state while the door is open.
-    """
-    project = project or session.manifests()
-    async with session.platform() as (api, place, _):
-        with keeping_all():  # in a thread: several environments are read at the same time
-            state = session.check(await asyncio.to_thread(session.store().read, project.resources), place)
-        secrets = session.secret_store(state)
-        _, state = await prepare(session, api, place, want, state)
-        plan, lives = await make_plan(session, api, project, state, secrets, want)
-        if more is not None:
-            await more(api, state)
-    return Prepared(plan, lives, state, secrets)
 
 
 async def applied(session: Session, want: Want, writing: Writing, *, verb: str, saved: Plan | None = None) -> int:
@@ -306,29 +150,3 @@ def _names(left: Collection[Step]) -> str:
     names = sorted({step.change.address for step in left})
     more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
     return ", ".join(names[:_SHOWN]) + more
-
-
-def run(coroutine: Any) -> Any:
-    """Run an async command to its end; an error inside a task group is raised as itself. SIGTERM is as Ctrl-C."""
-    in_main = threading.current_thread() is threading.main_thread()
-    before = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT)) if in_main else None
-    results: list[Any] = []
-
-    async def kept() -> None:
-        # asyncio writes what its task returned into a text at the end, a whole plan too: so it returns nothing
-        results.append(await coroutine)
-        hold(results)
-
-    try:
-        asyncio.run(kept())
-        return results[0]
-    except asyncio.CancelledError:
-        raise click.Abort from None
-    except BaseExceptionGroup as group:
-        found = [error for error in group.exceptions if isinstance(error, ReconcilerError)]
-        if found:
-            raise found[0] from None
-        raise
-    finally:
-        if in_main:
-            signal.signal(signal.SIGTERM, before)

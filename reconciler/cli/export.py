@@ -26,8 +26,8 @@ def command(
     Nothing is written to the platform. What no manifest can say is listed with the reason. Secrets, which the platform
     never shows, become placeholders. Dataflows that are managed already are left out.
     """
-    from reconciler.cli.execute import run
     from reconciler.cli.exporting import Choice, exported
+    from reconciler.cli.running import run
 
     if adopt and out is None:
         raise click.UsageError("--adopt needs --out DIR: it binds what is written there.")

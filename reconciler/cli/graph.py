@@ -22,7 +22,8 @@ def command(files: Files, form: str, with_plan: bool, documents: bool, choice: C
 
     Without --plan nothing is asked of the platform. Arrows lead from what is needed to who needs it.
     """
-    from reconciler.cli.execute import Want, parse_plan, planned, run
+    from reconciler.cli.planning import Want, parse_plan, planned
+    from reconciler.cli.running import run
     from reconciler.core.selection import narrowed
     from reconciler.core.state import State
     from reconciler.render.graph import dot, graph_of, graph_of_plan, mermaid

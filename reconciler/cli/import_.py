@@ -20,7 +20,7 @@ def command(address: str, ident: str, files: Files, lock_timeout: float) -> int:
     Nothing is written to the platform. The next plan shows where the object and the manifest differ. Secrets cannot be
     read back: they are trusted as they are, until apply --send-secrets or a new value sends them.
     """
-    from reconciler.cli.execute import run
+    from reconciler.cli.running import run
     from reconciler.cli.surgery import imported
 
     done: int = run(imported(files.open(), address, ident, lock_timeout))

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @common
 def command(files: Files, form: str) -> None:
     """Print what others need to know: streaming endpoint URLs (inletUrl) and the ids of every object."""
-    from reconciler.cli.execute import run
+    from reconciler.cli.running import run
     from reconciler.render import json as as_json
 
     session = files.open()

@@ -42,9 +42,10 @@ def command(
     import json
 
     from reconciler.cli.everywhere import show_all
-    from reconciler.cli.execute import Want, planned, run
-    from reconciler.core.codec import plan_json
+    from reconciler.cli.planning import Want, planned
+    from reconciler.cli.running import run
     from reconciler.core.problems import GuardError
+    from reconciler.core.saved_plan import plan_json
 
     want = Want(destroy, choice.selection(), planning.policy, refresh, staged=planning.staged, checks=planning.checks)
     if names := files.everywhere():

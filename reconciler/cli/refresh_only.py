@@ -7,8 +7,8 @@ import sys
 import click
 
 from reconciler.cli.arguments import Writing
-from reconciler.cli.execute import Want, make_plan, prepare
 from reconciler.cli.output import confirm, lock, painter, say
+from reconciler.cli.planning import Want, make_plan, prepare
 from reconciler.cli.wiring import Session
 from reconciler.core.accept import accept
 from reconciler.render.drift import drift_lines

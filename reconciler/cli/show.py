@@ -19,8 +19,8 @@ def command(file: Path | None, form: str) -> int:
     import json
     import sys
 
-    from reconciler.cli.execute import parse_plan
     from reconciler.cli.output import painter
+    from reconciler.cli.planning import parse_plan
     from reconciler.core.codec import state_json, state_of
     from reconciler.core.problems import Problem, StateError
     from reconciler.render import json as as_json

@@ -98,7 +98,7 @@ _PATH = click.argument("path", default=".", type=click.Path(path_type=Path), req
 @common
 def mv(source: str, target: str, path: Path, lock_timeout: float) -> None:
     """Rename an address, or all addresses below a name. In review, `moved:` in the project file does the same."""
-    from reconciler.cli.execute import run
+    from reconciler.cli.running import run
     from reconciler.cli.surgery import move
 
     run(move(path, source, target, lock_timeout))
@@ -111,7 +111,7 @@ def mv(source: str, target: str, path: Path, lock_timeout: float) -> None:
 @common
 def rm(addresses: tuple[str, ...], path: Path, lock_timeout: float) -> None:
     """Forget an address and all below it; the objects stay on the platform, unmanaged."""
-    from reconciler.cli.execute import run
+    from reconciler.cli.running import run
     from reconciler.cli.surgery import remove
 
     run(remove(path, addresses, lock_timeout))
@@ -187,7 +187,7 @@ def rebuild(path: Path, auto_approve: bool, lock_timeout: float) -> int:
 
     Nothing is written to the platform. What could be several objects is told and left alone.
     """
-    from reconciler.cli.execute import run
+    from reconciler.cli.running import run
     from reconciler.cli.surgery import rebuilt
     from reconciler.cli.wiring import open_session
 

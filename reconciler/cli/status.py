@@ -51,9 +51,9 @@ def command(files: Files, form: str, runs: int, fail_on: tuple[int, ...], watch:
     """
     import sys
 
-    from reconciler.cli.execute import run
     from reconciler.cli.output import painter
     from reconciler.cli.platform import SystemClock
+    from reconciler.cli.running import run
     from reconciler.render import json as as_json
     from reconciler.render import status
 

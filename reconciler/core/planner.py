@@ -13,12 +13,13 @@ from reconciler.core.diff import Delta, FieldChange, compare
 from reconciler.core.drift import drift_of
 from reconciler.core.kind import Kind, Rules
 from reconciler.core.leaving import leaving
-from reconciler.core.plan import EVERYTHING, Action, Change, Plan
+from reconciler.core.plan import Action, Change, Plan
 from reconciler.core.problems import Problem
 from reconciler.core.renames import renames
 from reconciler.core.requests import with_requests
-from reconciler.core.resource import Call, Live, Resource
+from reconciler.core.resource import Live, Resource
 from reconciler.core.state import Entry
+from reconciler.core.two_goes import in_two_goes
 from reconciler.core.values import (
     MISSING,
     Fingerprint,
@@ -75,7 +76,7 @@ def plan(world: World) -> Plan:
         forced = {**forced, **again}
     gone, problems = leaving(world)
     made = [with_requests(world.kinds[item.kind], item, world.lives.get(item.address))
-            for item in _in_two_goes(world, walk)]  # fmt: skip
+            for item in in_two_goes(world, walk.changes)]  # fmt: skip
     changes = [*made, *gone]
     drift = [found for address in sorted(world.scope) if (found := drift_of(world, address))]
     state = world.state
@@ -276,38 +277,6 @@ def _losses(
         return []
     advice = 'keep it as it is, or annotate reconciler/allow-data-loss: "true" to have it replaced'
     return [Problem("breaking-change" if why else "data-loss", what, advice, address=resource.address)]
-
-
-def _in_two_goes(world: World, walk: _Pass) -> list[Change]:
-    """Return the changes, those told what they wait for that can be finished only when others are there."""
-    making = [item.address for item in walk.changes if item.action in (Action.CREATE, Action.REPLACE, Action.UPDATE)]
-    parts: dict[str, list[str]] = {}
-    for address in making:
-        parts.setdefault(world.resources[address].part_of, []).append(address)
-    result = []
-    for change in walk.changes:
-        kind = world.kinds[change.kind]
-        own = parts.get(change.address, [])
-        if change.first is not None:
-            change = replace(change, waits=EVERYTHING)
-        elif own and change.address in making and any(name in change.desired for name in kind.late):
-            change = _late(world, kind, change, own)
-        result.append(change)
-    return result
-
-
-def _late(world: World, kind: Kind, change: Change, parts: list[str]) -> Change:
-    """Return `change` in two goes: what its parts need first, then what needs its parts."""
-    touched = {item.path[:1] for item in change.fields}
-    if change.action is Action.UPDATE and not touched & {(name,) for name in kind.late}:
-        return change
-    first = {key: value for key, value in change.desired.items() if key not in kind.late}
-    calls: tuple[Call, ...] = (kind.create(first),)
-    if change.action is Action.UPDATE:
-        late = tuple(f"/{name}" for name in kind.late)
-        early = [(call, [step for step in call.body if not step["path"].startswith(late)]) for call in change.calls]
-        calls = tuple(replace(call, body=steps) for call, steps in early if steps)
-    return replace(change, first=first, waits=tuple(parts), calls=calls)
 
 
 def _delta(

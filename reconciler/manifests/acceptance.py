@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from reconciler.core.plan import DriftField
 from reconciler.core.resource import Resource
 from reconciler.core.values import MISSING, Path, Tree, parse_pointer
+from reconciler.manifests._wording import audience_words, column, escaped, row_words
 from reconciler.manifests.document import Document
-from reconciler.manifests.export import audience_words, column, escaped, row_words
 from reconciler.manifests.rewrite import Edit
 
 _SELECTIONS = {"segmentSelectors": "audiences", "profileSelectors": "attributes"}

@@ -11,16 +11,23 @@ from typing import Any, NamedTuple
 
 from reconciler.catalog import Catalog, Connector, Direction
 from reconciler.core.values import Tree
-from reconciler.manifests._mapped_attributes import flat_name
+from reconciler.manifests._wording import (
+    audience_words,
+    base_of,
+    column,
+    escaped,
+    members,
+    row_words,
+    some,
+    spec_of,
+    words,
+)
 from reconciler.manifests.document import API_VERSION, NAME
 from reconciler.manifests.dump import yaml_text
 
 Body = Mapping[str, Any]
 
-_ROW = ("source", "destination", "identity", "primaryIdentity", "identityGroup", "namespaceCode", "name", "description")
-_AUDIENCE = ("id", "name", "description", "exportMode", "schedule", "filenameTemplate")
 _WAYS: tuple[Direction, Direction] = ("source", "destination")
-_OURS = re.compile(r"\$\{secret\.[a-z0-9-]+\}")
 _XED = "application/vnd.adobe.xed-full+json;version=1"
 
 
@@ -96,7 +103,7 @@ class _Export:
         for flow in self.sandbox.flows:
             self.users.update([*(flow.get("sourceConnectionIds") or ()), *(flow.get("targetConnectionIds") or ())])
         for body in (*self.sandbox.sources.values(), *self.sandbox.targets.values()):
-            self.users.update(filter(None, [_base(body)]))
+            self.users.update(filter(None, [base_of(body)]))
 
     def free(self, name: str) -> str:
         """Return `name`, or with a number after it when it is taken; it is taken from then on."""
@@ -187,12 +194,12 @@ class _Export:
             begin = self.borrowed(source, begin)
         else:
             self.account(name, "source", source, connector, begin, bindings)
-            begin |= _some(source, "data", "params")
+            begin |= some(source, "data", "params")
         data, params = dict(target.get("data") or {}), dict(target.get("params") or {})
         schema, dataset = data.pop("schema", None), params.pop("dataSetId", None)
         if not isinstance(schema, dict) or not isinstance(dataset, str):
             raise CannotExportError("its target names no schema and dataset")
-        end: dict[str, Any] = {**_words(target), "schema": dict(schema), "dataset": {"id": dataset}}
+        end: dict[str, Any] = {**words(target), "schema": dict(schema), "dataset": {"id": dataset}}
         if data != {"format": "json"}:
             end["data"] = data
         if params:
@@ -235,7 +242,7 @@ class _Export:
         self, name: str, flow: Body, source: Body, target: Body, bindings: dict[str, str], *, datasets: bool
     ) -> dict[str, Any]:
         connector = self.catalog.by_spec("destination", target["connectionSpec"]["id"])
-        begin: dict[str, Any] = _words(source)
+        begin: dict[str, Any] = words(source)
         if self.users[source["id"]] > 1:
             if datasets:
                 raise CannotExportError(f"it shares its source connection {source['id']} with another flow")
@@ -243,10 +250,10 @@ class _Export:
         else:
             if not datasets:
                 self.account(name, "source", source, None, begin, bindings)
-            begin |= _some(source, "data", "params")
+            begin |= some(source, "data", "params")
         end = self.block(target, connector)
         self.account(name, "target", target, connector, end, bindings)
-        end |= _some(target, "data", "params")
+        end |= some(target, "data", "params")
         spec = {"source": begin, "target": end}
         spec["flow"] = self.flow(flow, connector, "datasets" if datasets else "audiences")
         if not datasets:
@@ -265,7 +272,7 @@ class _Export:
         if unknown:
             raise CannotExportError(f"its transformation has {', '.join(sorted(unknown))}")
         spec: dict[str, Any] = {}
-        audiences = _members(params, "segmentSelectors")
+        audiences = members(params, "segmentSelectors")
         spec["audiences"] = [audience_words(item["value"]) for item in audiences]
         pin = params.get("profileMapping") or {}
         if pin.get("mappingId"):
@@ -277,7 +284,7 @@ class _Export:
         elif "profileMapping" in params:
             spec["attributes"] = []
         else:
-            spec["attributes"] = [item["value"]["path"] for item in _members(params, "profileSelectors")]
+            spec["attributes"] = [item["value"]["path"] for item in members(params, "profileSelectors")]
         for key in ("primaryFields", "mandatoryFields"):
             if params.get(key):
                 spec[key] = params[key]
@@ -286,13 +293,13 @@ class _Export:
     # -- blocks ----------------------------------------------------------------------------------------------
     def borrowed(self, body: Body, block: Body) -> dict[str, Any]:
         """Return a source that several flows share: used by its id, nobody's to change or delete."""
-        return {"id": body["id"], **_some(block, "connector", "connectionSpec")}
+        return {"id": body["id"], **some(block, "connector", "connectionSpec")}
 
     def block(self, body: Body, connector: Connector | None) -> dict[str, Any]:
         """Return name, description and what says which connector it is."""
-        if connector is not None and connector.end_spec == _spec(body["connectionSpec"]):
-            return {**_words(body), "connector": connector.key}
-        return {**_words(body), "connectionSpec": _spec(body["connectionSpec"])}
+        if connector is not None and connector.end_spec == spec_of(body["connectionSpec"]):
+            return {**words(body), "connector": connector.key}
+        return {**words(body), "connectionSpec": spec_of(body["connectionSpec"])}
 
     def account(
         self,
@@ -304,7 +311,7 @@ class _Export:
         bindings: dict[str, str],
     ) -> None:
         """Put the base connection into `block`: inline when it is this one's alone, else as a document of its own."""
-        ident = _base(body)
+        ident = base_of(body)
         if not ident:
             return
         base = self.sandbox.bases.get(ident)
@@ -312,11 +319,11 @@ class _Export:
             block["connection"] = {"id": ident}  # used, not owned: nobody could make it again
             return
         direction: Direction = "source" if side == "source" and connector else "destination"
-        usual = connector.connection_spec if connector else _spec(body["connectionSpec"])
-        if self.users[ident] > 1 or usual != _spec(base["connectionSpec"]):
+        usual = connector.connection_spec if connector else spec_of(body["connectionSpec"])
+        if self.users[ident] > 1 or usual != spec_of(base["connectionSpec"]):
             block["connection"] = {"ref": self.shared(base, connector, direction)}
             return
-        block["connection"] = {**_words(base), **self.auth(base, connector, name)}
+        block["connection"] = {**words(base), **self.auth(base, connector, name)}
         bindings[f"{name}/{side}/connection"] = ident
 
     def shared(self, base: Body, connector: Connector | None, direction: Direction) -> str:
@@ -324,13 +331,13 @@ class _Export:
         if ident not in self.accounts:
             name = self.free(slug(str(base.get("name", ""))))
             self.accounts[ident] = name
-            spec: dict[str, Any] = _words(base)
-            if connector is not None and connector.connection_spec == _spec(base["connectionSpec"]):
+            spec: dict[str, Any] = words(base)
+            if connector is not None and connector.connection_spec == spec_of(base["connectionSpec"]):
                 other: Direction = "destination" if direction == "source" else "source"
                 both = connector.key in self.catalog.keys(other)
                 spec["connector"] = f"{direction}/{connector.key}" if both else connector.key
             else:
-                spec["connectionSpec"] = _spec(base["connectionSpec"])
+                spec["connectionSpec"] = spec_of(base["connectionSpec"])
             if base.get("providerId"):
                 spec["providerId"] = base["providerId"]
             spec |= self.auth(base, connector, name)
@@ -359,10 +366,10 @@ class _Export:
         return {"auth": {"specName": auth["specName"], "params": params}}
 
     def flow(self, flow: Body, connector: Connector | None, export: str) -> dict[str, Any]:
-        block: dict[str, Any] = _words(flow)
+        block: dict[str, Any] = words(flow)
         usual = connector.flow_spec(export) if connector else None
-        if usual != _spec(flow["flowSpec"]):
-            block["flowSpec"] = _spec(flow["flowSpec"])
+        if usual != spec_of(flow["flowSpec"]):
+            block["flowSpec"] = spec_of(flow["flowSpec"])
         state = flow.get("state", "enabled")
         if state in ("disabled", "draft"):
             block["state"] = state
@@ -376,58 +383,3 @@ class _Export:
 def _written(document: dict[str, Any]) -> Written:
     """Return a document as text, for ten thousand trees take five times the memory."""
     return Written(document["kind"], yaml_text(escaped(document)))
-
-
-def escaped(tree: Tree, key: str = "") -> Tree:
-    """Return a document in which a text of the platform's is never taken for one of our `${…}`."""
-    if isinstance(tree, dict):
-        return {name: escaped(value, name) for name, value in tree.items()}
-    if isinstance(tree, list):
-        return [escaped(item, key) for item in tree]
-    if isinstance(tree, str) and "${" in tree and not _OURS.fullmatch(tree) and key != "source":
-        return tree.replace("${", "$${")
-    return tree
-
-
-def _words(body: Body) -> dict[str, Any]:
-    return {"name": body.get("name", ""), **({"description": body["description"]} if body.get("description") else {})}
-
-
-def _some(body: Body, *names: str) -> dict[str, Any]:
-    return {name: body[name] for name in names if body.get(name) not in (None, "", {}, [])}
-
-
-def _base(body: Body) -> str | None:
-    """Return the base connection's id: of a Profile Store source it stands under inheritedAttributes alone."""
-    inherited = ((body.get("inheritedAttributes") or {}).get("baseConnection") or {}).get("id")
-    found = body.get("baseConnectionId") or inherited
-    return str(found) if found else None
-
-
-def _spec(body: Body) -> dict[str, str]:
-    return {"id": str(body["id"]), "version": str(body.get("version", "1.0"))}
-
-
-def _members(params: Body, name: str) -> list[Any]:
-    return list((params.get(name) or {}).get("selectors") or ())
-
-
-def audience_words(value: Body) -> dict[str, Any]:
-    """Return what a manifest says of an audience: without what the platform adds."""
-    return _some(value, *_AUDIENCE)
-
-
-def row_words(row: Body) -> dict[str, Any]:
-    """Return a mapping's line in the current vocabulary; a plain attribute needs no type, `false` is the default."""
-    kinds = {"text/x.aep-xl": "EXPRESSION", "EXPRESSION": "EXPRESSION", "text/plain": "STATIC", "STATIC": "STATIC"}
-    kind = kinds.get(str(row.get("sourceType")))
-    words = {"source": row.get("source", row.get("sourceAttribute"))}
-    words["destination"] = row.get("destination", row.get("destinationXdmPath"))
-    more = {key: row[key] for key in _ROW[2:] if row.get(key) not in (None, "", False)}
-    return {**({"sourceType": kind} if kind else {}), **words, **more}
-
-
-def column(row: Body) -> Tree:
-    """Return a row of a file export; one that goes out under its own name is just its path."""
-    full = row_words(row)
-    return full["source"] if full == {"source": full["source"], "destination": flat_name(full["source"])} else full
