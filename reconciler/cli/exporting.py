@@ -188,9 +188,9 @@ async def _adopt(session: Any, place: Any, entries: Mapping[str, Entry]) -> None
     store = session.store()
     store.lock("reconciler export --adopt", 0)
     try:
-        store.begin(session.check(store.read(), place))
+        state = store.begin(session.check(store.read(), place))
         if entries:
-            await write(store, [Record("bound", address, entry=entry) for address, entry in entries.items()])
+            write(store, state, [Record("bound", address, entry=entry) for address, entry in entries.items()])
     finally:
         store.unlock()
     say(f"{len(entries)} objects are bound in {store.where}.")

@@ -61,7 +61,7 @@ def _variables(name: str, item: dict[str, Any]) -> Iterator[tuple[str, str]]:
 async def _collect(session: Session) -> dict[str, Any]:
     """Return, for each document with a flow in the state, its flow's id, state, inlet and all ids."""
     from reconciler.cli.wiring import in_memory
-    from reconciler.engine.observe import read
+    from reconciler.engine.pages import gathered
     from reconciler.engine.together import together
     from reconciler.resources import kinds
 
@@ -76,9 +76,18 @@ async def _collect(session: Session) -> dict[str, Any]:
         # an inlet stands on the flow (webhooks) or on the base connection (HTTP API): api-facts 2.9
         bases = {address: entry for address, entry in entries.items() if entry.kind == "Connection"}
         lives = await together(
-            *(read(api, table[entry.kind], entry.id) for entry in [*flows.values(), *bases.values()])
+            gathered(api, table["Flow"], {entry.id for entry in flows.values()}),
+            gathered(api, table["Connection"], {entry.id for entry in bases.values()}),
         )
-        bodies = {address: live.body for address, live in zip([*flows, *bases], lives, strict=True) if live is not None}
+        bodies = {
+            address: there[entry.id].body
+            for ours, there in zip((flows, bases), lives, strict=True)
+            for address, entry in ours.items()
+            if entry.id in there
+        }
+    ids: dict[str, dict[str, str]] = {}
+    for address, entry in entries.items():
+        ids.setdefault(address.partition("/")[0], {})[address] = entry.id
     found: dict[str, Any] = {}
     for address in flows:
         name = address.partition("/")[0]
@@ -87,7 +96,7 @@ async def _collect(session: Session) -> dict[str, Any]:
         inlet = (body.get("options") or {}).get("inletUrl") or _inlet(bodies.get(f"{name}/source/connection"))
         if inlet:
             item["inletUrl"] = inlet
-        item["ids"] = {other: entry.id for other, entry in entries.items() if other.partition("/")[0] == name}
+        item["ids"] = ids[name]
         found[name] = item
     return found
 

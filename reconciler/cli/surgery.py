@@ -14,7 +14,7 @@ from reconciler.cli.output import confirm, lock, say
 from reconciler.cli.wiring import Session, open_session
 from reconciler.core.codec import state_of
 from reconciler.core.problems import ManifestError, Problem, StateError
-from reconciler.core.state import Record, State
+from reconciler.core.state import Record, State, fold
 from reconciler.engine.binding import bind
 from reconciler.engine.rebuild import rebuild
 from reconciler.manifests.document import nearest
@@ -36,10 +36,9 @@ def held(session: Session, command: str, wait: float) -> Iterator[tuple[Any, Sta
         store.unlock()
 
 
-async def write(store: Any, records: Sequence[Record]) -> None:
-    """Make `records` durable and fold them."""
-    await store.append(records)
-    store.commit()
+def write(store: Any, state: State, records: Sequence[Record]) -> None:
+    """Put what `records` make of `state` in its place, in one go: no journal is needed for what sends nothing."""
+    store.replace(fold(state, records), after=state)
 
 
 def below(state: State, address: str) -> list[str]:
@@ -61,7 +60,7 @@ async def move(path: Path, source: str, target: str, wait: float) -> None:
         taken = sorted(set(moves.values()) & (state.resources.keys() - moves.keys()))
         if taken:
             raise StateError(Problem("taken", f"{taken[0]} is in the state already", "remove or rename that first"))
-        await write(store, [Record("moved", name, to=to) for name, to in moves.items()])
+        write(store, state, [Record("moved", name, to=to) for name, to in moves.items()])
     for name, to in moves.items():
         click.echo(f"{name} → {to}")
 
@@ -70,7 +69,7 @@ async def remove(path: Path, addresses: Sequence[str], wait: float) -> None:
     """Forget entries; their objects stay."""
     with held(open_session(path), "rm", wait) as (store, state):
         names = list(dict.fromkeys(name for address in addresses for name in below(state, address)))
-        await write(store, [Record("forgot", name) for name in names])
+        write(store, state, [Record("forgot", name) for name in names])
     for name in names:
         entry = state.resources[name]
         objects = ", ".join(filter(None, (entry.id, *(old.id for old in entry.deposed))))
@@ -149,8 +148,7 @@ async def rebuilt(session: Session, wait: float, *, verb: str, auto_approve: boo
             if not confirm(f"Bind these {len(records)} objects?", auto_approve):
                 say("Nothing was done.")
                 return 1
-            store.begin(state)
-            await write(store, records)
+            write(store, store.begin(state), records)
         finally:
             store.unlock()
     click.echo(f"{len(records)} objects bound. Where they differ: reconciler plan")
@@ -175,7 +173,7 @@ async def imported(session: Session, address: str, ident: str, wait: float) -> i
         try:
             state = store.begin(session.check(store.read(), place))
             entry = await bind(api, kinds(), state, resource, ident)
-            await write(store, [Record("bound", address, entry=entry)])
+            write(store, state, [Record("bound", address, entry=entry)])
         finally:
             store.unlock()
     click.echo(f"{address} is {resource.kind} {entry.id} now. Where it differs: reconciler plan")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import uuid
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -119,9 +120,7 @@ class Session:
 
     def came_from_path(self, file: str) -> bool:
         """Tell whether a state entry came from a manifest in PATH."""
-        here = (self.root / file).resolve()
-        inside = self.path.resolve()
-        return bool(file) and (here == inside or inside in here.parents)
+        return bool(file) and _lies_in((self.root / file).absolute(), self.path.absolute())
 
     # -- state -----------------------------------------------------------------------------------------------
     def store(self) -> Store:
@@ -254,6 +253,13 @@ def several(path: Path, *, by_name: bool = False) -> list[str]:
         advice = "declare them under environments: in reconciler.yaml"
         raise ManifestError(Problem("no-env", "this project declares no environments", advice))
     return list(project.environments)
+
+
+@lru_cache(1024)
+def _lies_in(file: Path, folder: Path) -> bool:
+    """Tell whether a file is `folder`, or in it; thousands of objects come from one file."""
+    here, inside = file.resolve(), folder.resolve()
+    return here == inside or inside in here.parents
 
 
 def in_memory(state: State, records: list[Record]) -> State:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 
 from reconciler.core import graph
 from reconciler.core.compare import covers
@@ -16,9 +17,9 @@ from reconciler.core.values import MISSING, Path, Ref, Secret, Tree, resolve
 from reconciler.engine.binding import entry_of
 from reconciler.engine.listing import MANY
 from reconciler.engine.observe import read
+from reconciler.engine.pages import pages
 from reconciler.engine.ports import Api
 from reconciler.engine.together import together
-from reconciler.engine.unmanaged import pages
 
 
 @dataclass(slots=True)
@@ -61,7 +62,8 @@ async def rebuild(
                 for name in sorted(level)
                 if bool(resources[name].part_of) is parts and not _is_bound(search.entries.get(name))
             ])  # fmt: skip
-    return search.records, search.doubts
+    by_address = attrgetter("address")  # not by whose answer came first
+    return sorted(search.records, key=by_address), sorted(search.doubts, key=by_address)
 
 
 def _is_bound(entry: Entry | None) -> bool:
@@ -99,36 +101,46 @@ async def _find(search: _Search, wanted: Sequence[Resource]) -> None:
     for resource in wanted:
         by_kind.setdefault(resource.kind, []).append(resource)
     groups = await together(*(_possible(search, search.kinds[name], items) for name, items in by_kind.items()))
-    possible = {address: lives for group in groups for address, lives in group.items()}
-    for resource in wanted:
-        _decide(search, resource, possible[resource.address])
+    for possible in groups:  # when all that users name is bound, so that nobody is taken for it
+        for resource, lives in possible:
+            _decide(search, resource, [live for live in lives if (resource.kind, live.id) not in search.taken])
 
 
-async def _possible(search: _Search, kind: Kind, wanted: Sequence[Resource]) -> dict[str, Sequence[Live]]:
-    """Return, by address, the object that a user names, or those of the resource's name.
+async def _possible(search: _Search, kind: Kind, wanted: Sequence[Resource]) -> list[tuple[Resource, Sequence[Live]]]:
+    """Bind those that a user names by id; return the others, each with the objects of its name.
 
     They are paged through where they are many, and nothing is asked for twice.
     """
     sought = {item.address: _sought(search, kind, item) for item in wanted}
     there = await _listed(search.api, kind, sought.values())
-    found: dict[str, Sequence[Live]] = {}
-    alone: dict[str, str] = {}
-    calls: dict[Call, list[str]] = {}
+    found: list[tuple[Resource, Sequence[Live]]] = []
+    alone: list[tuple[Resource, str]] = []
+    calls: dict[Call, list[Resource]] = {}
     for item in wanted:
-        key = sought[item.address]
-        if there is not None and (key in there or key[0] == "name"):
-            found[item.address] = list(there.get(key, {}).values())
-        elif key[0] == "id":
-            alone[item.address] = key[1]
+        by, word = key = sought[item.address]
+        if by == "id" and there is not None and key in there:
+            _bind(search, item, there.pop(key)[word])
+        elif by == "id":
+            alone.append((item, word))
+        elif there is not None:
+            found.append((item, list(there.get(key, {}).values())))
         elif (call := kind.search(resolve(item.body, search.known))) is None:
-            found[item.address] = []
+            found.append((item, ()))
         else:
-            calls.setdefault(call, []).append(item.address)
-    lives = await together(*(read(search.api, kind, hint) for hint in alone.values()))
-    found |= {name: [] if live is None else [live] for name, live in zip(alone, lives, strict=True)}
+            calls.setdefault(call, []).append(item)
+
+    async def named(item: Resource, ident: str) -> None:
+        live = await read(search.api, kind, ident)
+        if live is None:
+            _doubt(search, item, [], [])
+        else:
+            _bind(search, item, live)
+
+    await together(*(named(item, ident) for item, ident in alone))
     replies = await together(*(search.api.send(call) for call in calls))
-    for addresses, reply in zip(calls.values(), replies, strict=True):
-        found |= dict.fromkeys(addresses, kind.found(reply))
+    for items, reply in zip(calls.values(), replies, strict=True):
+        lives = kind.found(reply)
+        found += [(item, lives) for item in items]
     return found
 
 
@@ -140,7 +152,7 @@ def _sought(search: _Search, kind: Kind, resource: Resource) -> tuple[str, str]:
 
 async def _listed(
     api: Api, kind: Kind, sought: Collection[tuple[str, str]]
-) -> Mapping[tuple[str, str], Mapping[str, Live]] | None:
+) -> dict[tuple[str, str], dict[str, Live]] | None:
     """Return what a list shows of what is `sought`, by id; None where each is sooner asked for by itself."""
     if len(sought) < MANY or kind.page(None, "", 0) is None:
         return None
@@ -157,29 +169,29 @@ async def _listed(
     return found
 
 
-def _decide(search: _Search, resource: Resource, possible: Sequence[Live]) -> None:
-    """Bind the one object that it is, or say why there is doubt."""
+def _decide(search: _Search, resource: Resource, namesakes: Sequence[Live]) -> None:
+    """Bind the one object of its name that shows all that is declared, or say why there is doubt."""
     kind = search.kinds[resource.kind]
-    body = resolve(resource.body, search.known)
-    matches, namesakes = list(possible), list[Live]()
-    if resource.address not in search.hints:
-        wanted = _known_part(kind.canonical(body))
-        free = [live for live in possible if (kind.name, live.id) not in search.taken]
-        fits = [covers(_shown_part(kind.canonical(live.body), wanted), wanted) for live in free]
-        matches = [live for live, fit in zip(free, fits, strict=True) if fit]
-        namesakes = [live for live, fit in zip(free, fits, strict=True) if not fit]
-    if len(matches) != 1:
+    wanted = _known_part(kind.canonical(resolve(resource.body, search.known)))
+    matches = [live for live in namesakes if covers(_shown_part(kind.canonical(live.body), wanted), wanted)]
+    if len(matches) == 1:
+        _bind(search, resource, matches[0])
+    else:
         _doubt(search, resource, matches, namesakes)
-        return
-    entry = entry_of(kind, search.entries, resource, matches[0])
+
+
+def _bind(search: _Search, resource: Resource, live: Live) -> None:
+    """Note what a resource is, and by that what the objects it uses are."""
+    kind = search.kinds[resource.kind]
+    entry = entry_of(kind, search.entries, resource, live)
     search.note(resource.address, entry)
     search.records.append(Record("bound", resource.address, entry=entry))
-    rules = kind.rules(body)
-    for ref, ident in _named(rules, kind.canonical(resource.body), kind.canonical(matches[0].body)):
+    rules = kind.rules(resolve(resource.body, search.known))
+    for ref, ident in _named(rules, kind.canonical(resource.body), kind.canonical(live.body)):
         search.hints[ref.address] = ident
 
 
-def _doubt(search: _Search, resource: Resource, matches: list[Live], namesakes: list[Live]) -> None:
+def _doubt(search: _Search, resource: Resource, matches: Sequence[Live], namesakes: Sequence[Live]) -> None:
     found = matches or namesakes
     ids = ", ".join(live.id for live in found)
     advice = f"reconciler import '{resource.address}' ID" if found else "an apply makes it"

@@ -10,9 +10,9 @@ from reconciler.core.kind import Kind, Kinds
 from reconciler.core.resource import Live
 from reconciler.core.values import Sharing
 from reconciler.engine.observe import read
+from reconciler.engine.pages import listed
 from reconciler.engine.ports import Api
 from reconciler.engine.together import together
-from reconciler.engine.unmanaged import listed
 
 _KINDS = ("Flow", "SourceConnection", "TargetConnection", "Connection")
 

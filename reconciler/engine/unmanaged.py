@@ -1,34 +1,15 @@
-"""Live objects that no address is bound to: the lists of the kinds that have one, page by page."""
+"""Live objects that no address is bound to."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import Collection
 
 from reconciler.core.kind import Kind, Kinds
 from reconciler.core.resource import Live
 from reconciler.core.state import State
+from reconciler.engine.pages import listed
 from reconciler.engine.ports import Api
 from reconciler.engine.together import together
-
-
-async def listed(api: Api, kind: Kind, kept: Callable[[Live], Live] = lambda live: live) -> list[Live]:
-    """Return every object of `kind` in the sandbox as `kept` returns it; one that moves between pages is there once."""
-    found: dict[str, Live] = {}
-    async for lives in pages(api, kind):
-        found |= {live.id: kept(live) for live in lives}
-    return list(found.values())
-
-
-async def pages(api: Api, kind: Kind) -> AsyncIterator[Sequence[Live]]:
-    """Yield the objects of `kind` page by page; none where it has no list."""
-    seen = 0
-    call = kind.page(None, "", seen)
-    while call is not None:
-        reply = await api.send(call)
-        lives = kind.found(reply)
-        seen += len(lives)
-        yield lives
-        call = kind.page(reply, "", seen)
 
 
 async def unmanaged(api: Api, kinds: Kinds, state: State) -> list[tuple[Kind, Live]]:

@@ -8,7 +8,7 @@ from reconciler.core.kind import Kind
 from reconciler.core.resource import Call
 from reconciler.core.runs import Dataflow, order, run_of
 from reconciler.core.state import Entry
-from reconciler.engine.observe import read
+from reconciler.engine.pages import gathered
 from reconciler.engine.ports import Api
 from reconciler.engine.together import together
 
@@ -19,7 +19,7 @@ async def dataflows(
     """Return, by name, the dataflows of `entries` (by name, of `kind`); `runs_of` lists the runs of each."""
 
     async def one(name: str, entry: Entry) -> Dataflow:
-        live = await read(api, kind, entry.id)
+        live = lives.get(entry.id)
         if live is None:
             return Dataflow(name, entry.id, "missing", {}, None, None)
         reply = await api.send(runs_of[name])
@@ -34,5 +34,6 @@ async def dataflows(
             runs=order([run_of(item) for item in items]),
         )
 
+    lives = await gathered(api, kind, {entry.id for entry in entries.values()})
     found = await together(*(one(name, entry) for name, entry in entries.items()))
     return dict(zip(entries, found, strict=True))

@@ -241,3 +241,19 @@ def test_lost_schemas_descriptors_and_datasets_are_rebuilt_from_lists(live: Cli,
     live.ok("state", "rebuild", "-y")
     assert {name: item["id"] for name, item in live.state["resources"].items()} == before
     assert len([item for item in server.requests if "token" not in item.path]) <= 8
+
+
+def test_outputs_and_status_read_flows_from_lists(many: Cli, server: Server) -> None:
+    gone = many.id("events-100/flow")
+    server.call("DELETE", f"{FLOW}/flows/{gone}")
+    server.clear()
+    outputs = many.ok("outputs", "--format", "json").json()
+    assert asked(server) == {"GET flows": 2, "GET flows/{id}": 1}, "lists may lag: what none shows is asked for"
+    assert len(outputs) == COUNT
+    assert outputs["events-007"]["ids"] == {
+        f"events-007/{part}": many.id(f"events-007/{part}") for part in ("flow", "mapping", "source", "target")
+    }
+    assert outputs["events-007"]["inletUrl"].startswith("http")
+    assert outputs["events-100"]["state"] == "missing"
+    many.ok("status")
+    assert asked(server) == {"GET flows": 2, "GET flows/{id}": 1, "GET runs": COUNT - 1}

@@ -1,0 +1,52 @@
+"""Objects of one kind from its list, page by page; and those of many ids, with the fewest requests."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+
+from reconciler.core.kind import Kind
+from reconciler.core.resource import Live
+from reconciler.engine.listing import MANY
+from reconciler.engine.observe import read
+from reconciler.engine.ports import Api
+from reconciler.engine.together import together
+
+
+async def listed(api: Api, kind: Kind, kept: Callable[[Live], Live] = lambda live: live) -> list[Live]:
+    """Return every object of `kind` in the sandbox as `kept` returns it; one that moves between pages is there once."""
+    found: dict[str, Live] = {}
+    async for lives in pages(api, kind):
+        found |= {live.id: kept(live) for live in lives}
+    return list(found.values())
+
+
+async def pages(api: Api, kind: Kind) -> AsyncIterator[Sequence[Live]]:
+    """Yield the objects of `kind` page by page; none where it has no list."""
+    seen = 0
+    call = kind.page(None, "", seen)
+    while call is not None:
+        reply = await api.send(call)
+        lives = kind.found(reply)
+        seen += len(lives)
+        yield lives
+        call = kind.page(reply, "", seen)
+
+
+async def gathered(api: Api, kind: Kind, idents: Collection[str]) -> Mapping[str, Live]:
+    """Return those of the objects that are there, by id: as a list shows them, where that takes fewer requests.
+
+    Lists may lag by seconds, so what one does not show is asked for by itself.
+    """
+    found: dict[str, Live] = {}
+    left = set(idents)
+    if len(left) >= MANY and kind.page(None, "", 0) is not None:
+        count, most = 0, len(left)
+        async for lives in pages(api, kind):
+            found |= {live.id: live for live in lives if live.id in left}
+            left.difference_update(live.id for live in lives)
+            count += 1
+            if not left or count == most:
+                break
+    alone = sorted(left)
+    lives = await together(*(read(api, kind, ident) for ident in alone))
+    return found | {ident: live for ident, live in zip(alone, lives, strict=True) if live is not None}
