@@ -57,10 +57,17 @@ def _run(args: list[str] | None) -> int:
 def _report(error: Exception) -> None:
     """Print what is known of an error; one that is no finding is a bug of ours, and said to be."""
     import traceback
+    from pathlib import Path
 
     import click
 
     from reconciler.core.problems import ReconcilerError
+
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        click.echo("error: the folder this was started in is gone: change to one that is there", err=True)
+        return
 
     if isinstance(error, ReconcilerError):
         for problem in error.problems:

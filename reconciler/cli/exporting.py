@@ -99,10 +99,8 @@ def _sandbox(found: Survey, managed: Collection[str]) -> Sandbox:
 def _keep_kinds(made: Exported, wanted: tuple[str, ...]) -> None:
     """Leave out documents of other kinds; accounts stay, for others refer to them."""
     if wanted:
-        for name in [name for name, item in made.documents.items() if item.kind not in (*wanted, "Connection")]:
-            del made.documents[name]
-            for address in [key for key in made.bindings if key.partition("/")[0] == name]:
-                del made.bindings[address]
+        made.documents = {key: item for key, item in made.documents.items() if item.kind in (*wanted, "Connection")}
+        made.bindings = {key: to for key, to in made.bindings.items() if key.partition("/")[0] in made.documents}
 
 
 def _write(out: Path, made: Exported) -> None:

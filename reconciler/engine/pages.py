@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 
 from reconciler.core.kind import Kind
 from reconciler.core.resource import Live
@@ -10,14 +10,6 @@ from reconciler.engine.listing import MANY
 from reconciler.engine.observe import read
 from reconciler.engine.ports import Api
 from reconciler.engine.together import together
-
-
-async def listed(api: Api, kind: Kind, kept: Callable[[Live], Live] = lambda live: live) -> list[Live]:
-    """Return every object of `kind` in the sandbox as `kept` returns it; one that moves between pages is there once."""
-    found: dict[str, Live] = {}
-    async for lives in pages(api, kind):
-        found |= {live.id: kept(live) for live in lives}
-    return list(found.values())
 
 
 async def pages(api: Api, kind: Kind) -> AsyncIterator[Sequence[Live]]:

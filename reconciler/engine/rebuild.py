@@ -157,6 +157,7 @@ async def _listed(
     if len(sought) < MANY or kind.page(None, "", 0) is None:
         return None
     wanted, left = set(sought), len(sought)
+    named = any(by == "name" for by, _ in wanted)  # of a name there may always be another
     found: dict[tuple[str, str], dict[str, Live]] = {}
     async for lives in pages(api, kind):
         if not left:
@@ -166,6 +167,8 @@ async def _listed(
             for key in (("id", live.id), ("name", str(live.body.get(kind.naming)))):
                 if key in wanted:
                     found.setdefault(key, {})[live.id] = live
+        if len(found) == len(wanted) and not named:
+            break
     return found
 
 

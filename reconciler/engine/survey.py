@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 
 from reconciler.core.kind import Kind, Kinds
 from reconciler.core.resource import Live
 from reconciler.core.values import Sharing
 from reconciler.engine.observe import read
-from reconciler.engine.pages import listed
+from reconciler.engine.pages import pages
 from reconciler.engine.ports import Api
 from reconciler.engine.together import together
 
@@ -39,8 +38,10 @@ async def survey(api: Api, kinds: Kinds, wanted: Callable[[Live], bool]) -> tupl
         live = await read(api, kinds["MappingSet"], ident, version)
         return None if live is None else kept(kinds["MappingSet"], live)
 
-    pages = await together(*(listed(api, kinds[name], partial(kept, kinds[name])) for name in _KINDS))
-    found = Survey({name: {live.id: live for live in lives} for name, lives in zip(_KINDS, pages, strict=True)})
+    async def listed(kind: Kind) -> dict[str, Live]:
+        return {live.id: kept(kind, live) async for lives in pages(api, kind) for live in lives}
+
+    found = Survey(dict(zip(_KINDS, await together(*(listed(kinds[name]) for name in _KINDS)), strict=True)))
     flows = [live for live in found.lives["Flow"].values() if wanted(live)]
     pins: dict[str, object] = {}
     for live in flows:

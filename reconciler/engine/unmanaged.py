@@ -7,7 +7,7 @@ from collections.abc import Collection
 from reconciler.core.kind import Kind, Kinds
 from reconciler.core.resource import Live
 from reconciler.core.state import State
-from reconciler.engine.pages import listed
+from reconciler.engine.pages import pages
 from reconciler.engine.ports import Api
 from reconciler.engine.together import together
 
@@ -17,11 +17,13 @@ async def unmanaged(api: Api, kinds: Kinds, state: State) -> list[tuple[Kind, Li
     ours: Collection[str] = {entry.id for entry in state.resources.values()} | {
         old.id for entry in state.resources.values() for old in entry.deposed
     }
+
+    async def others(kind: Kind) -> list[Live]:
+        found: dict[str, Live] = {}
+        async for lives in pages(api, kind):
+            found |= {live.id: live for live in lives if live.id not in ours}
+        return sorted(found.values(), key=lambda item: (str(item.body.get("name", "")), item.id))
+
     browsable = [kind for kind in kinds.values() if kind.browse(None) is not None]
-    pages = await together(*(listed(api, kind) for kind in browsable))
-    return [
-        (kind, live)
-        for kind, lives in zip(browsable, pages, strict=True)
-        for live in sorted(lives, key=lambda item: (str(item.body.get("name", "")), item.id))
-        if live.id not in ours
-    ]
+    groups = await together(*(others(kind) for kind in browsable))
+    return [(kind, live) for kind, lives in zip(browsable, groups, strict=True) for live in lives]

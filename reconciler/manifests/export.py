@@ -79,7 +79,7 @@ def export(sandbox: Sandbox, catalog: Catalog, chosen: Sequence[Body], *, whole:
 
 def _order(body: Body) -> tuple[str, int, str]:
     """The older of two namesakes comes first, so that a later export gives it the same name."""
-    return slug(str(body.get("name", ""))), int(body.get("createdAt") or 0), str(body["id"])
+    return _slug_of(body), int(body.get("createdAt") or 0), str(body["id"])
 
 
 def slug(text: str) -> str:
@@ -89,6 +89,10 @@ def slug(text: str) -> str:
     return found if NAME.fullmatch(found) else "dataflow"
 
 
+def _slug_of(body: Body) -> str:
+    return slug(str(body.get("name", "")))
+
+
 @dataclass(slots=True)
 class _Export:
     sandbox: Sandbox
@@ -96,6 +100,7 @@ class _Export:
     made: Exported = field(default_factory=Exported)
     accounts: dict[str, str] = field(default_factory=dict)
     users: Counter[str] = field(default_factory=Counter)
+    counts: Counter[str] = field(default_factory=Counter)
     taken: set[str] = field(default_factory=lambda: {"reconciler"})  # reconciler.yaml is the project file
 
     def __post_init__(self) -> None:
@@ -107,17 +112,22 @@ class _Export:
 
     def free(self, name: str) -> str:
         """Return `name`, or with a number after it when it is taken; it is taken from then on."""
-        count, found = 1, name
-        while found in self.taken:
-            count += 1
-            found = f"{name}-{count}"
+        found = ""
+        while not found or found in self.taken:
+            self.counts[name] += 1  # goes on from the last: there may be thousands of namesakes
+            found = name if self.counts[name] == 1 else f"{name}-{self.counts[name]}"
         self.taken.add(found)
         return found
+
+    def give_back(self, name: str, found: str) -> None:
+        """Let what `free` gave for `name` last be given again."""
+        self.taken.discard(found)
+        self.counts[name] -= 1
 
     def add(self, flow: Body) -> None:
         """Add the documents of one flow, or none of them and the reason."""
         accounts, secrets = len(self.accounts), len(self.made.secrets)
-        name = self.free(slug(str(flow.get("name", ""))))
+        name = self.free(_slug_of(flow))
         try:
             document, bindings = self.dataflow(name, flow)
         except (CannotExportError, LookupError, TypeError, AttributeError) as failure:
@@ -125,11 +135,11 @@ class _Export:
             error = failure if known else f"it is not of the documented shape ({type(failure).__name__}: {failure})"
             self.made.skipped.append(f"flow {flow['id']} {str(flow.get('name', ''))!r}: {error}")
             del self.made.secrets[secrets:]
-            for ident in list(self.accounts)[accounts:]:
-                account = self.accounts.pop(ident)
-                self.taken.discard(account)
+            while len(self.accounts) > accounts:
+                ident, account = self.accounts.popitem()
+                self.give_back(_slug_of(self.sandbox.bases[ident]), account)
                 del self.made.documents[account], self.made.bindings[account]
-            self.taken.discard(name)
+            self.give_back(_slug_of(flow), name)
             return
         self.made.documents[name] = _written(document)
         self.made.bindings |= bindings
@@ -329,7 +339,7 @@ class _Export:
     def shared(self, base: Body, connector: Connector | None, direction: Direction) -> str:
         ident = str(base["id"])
         if ident not in self.accounts:
-            name = self.free(slug(str(base.get("name", ""))))
+            name = self.free(_slug_of(base))
             self.accounts[ident] = name
             spec: dict[str, Any] = words(base)
             if connector is not None and connector.connection_spec == spec_of(base["connectionSpec"]):

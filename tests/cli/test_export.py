@@ -11,11 +11,13 @@ from typing import Any
 
 import pytest
 
+from reconciler.catalog import shipped
 from reconciler.cli.exporting import bound
 from reconciler.core.resource import Live, Resource
 from reconciler.core.state import State
 from reconciler.engine.survey import Survey
-from reconciler.manifests.export import slug
+from reconciler.manifests.export import Sandbox as Found
+from reconciler.manifests.export import export, slug
 from tests.cli.test_every_field import EXAMPLES
 from tests.conftest import FLOW, PREP, Cli, Server
 
@@ -316,3 +318,33 @@ def test_what_was_written_is_not_held_twice() -> None:
     assert entries["a/source"].applied is body
     assert found.lives["SourceConnection"]["7"].body is body
     assert found.lives["SourceConnection"]["8"] == edited
+
+
+def test_namesakes_are_numbered_and_a_number_is_free_again_where_nothing_came_of_it() -> None:
+    end = {"data": {"format": "json", "schema": SCHEMA}, "params": {"dataSetId": "d"}}
+    sources = {f"s{n}": {"id": f"s{n}", "name": "Same", "connectionSpec": CUSTOMER_IO} for n in range(5)}
+    targets = {f"t{n}": {"id": f"t{n}", "name": "Same", "connectionSpec": LAKE, **end} for n in range(5)}
+    flows: list[dict[str, Any]] = [
+        {"id": f"f{n}", "name": "Same", "createdAt": n, "flowSpec": CUSTOMER_IO_FLOW, "sourceConnectionIds": [f"s{n}"],
+         "targetConnectionIds": [] if n == 2 else [f"t{n}"]} for n in range(5)
+    ]  # fmt: skip
+    made = export(Found(flows, sources, targets, {}, {}), shipped(), flows)
+    assert {name: made.bindings[f"{name}/flow"] for name in made.documents} == {
+        "same": "f0", "same-2": "f1", "same-3": "f3", "same-4": "f4",
+    }  # fmt: skip
+    assert len(made.skipped) == 1
+
+
+def test_of_one_kind_nothing_else_is_bound(live: Cli, server: Server) -> None:
+    for example in ("customer-io", "kinesis"):
+        live.example(example)
+    live.ok("apply", "-y")
+    os.chdir(live.folder.parent)
+    shutil.rmtree(live.folder)
+    live.folder.mkdir()
+    os.chdir(live.folder)
+    live.ok("export", "--out", "found", "--kind", "DestinationDataflow", "--adopt")
+    state = json.loads((live.folder / "found" / "state" / "default.json").read_text(encoding="utf-8"))
+    written = {path.stem for path in (live.folder / "found").glob("*.yaml")}
+    assert {name.partition("/")[0] for name in state["resources"]} <= written
+    assert any(item["kind"] == "Flow" for item in state["resources"].values())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import socket
 import subprocess
@@ -333,3 +334,16 @@ def test_two_that_are_alike_are_not_guessed_at(live: Cli) -> None:
     plan = live.ok("plan").out
     assert "8 to create" in plan
     assert "moved:" not in plan, "which of them became which nobody can tell"
+
+
+def test_a_folder_that_is_gone_is_told(live: Cli, tmp_path: Path) -> None:
+    here = tmp_path / "gone"
+    here.mkdir()
+    os.chdir(here)
+    here.rmdir()
+    try:
+        done = live("plan")
+    finally:
+        os.chdir(live.folder)
+    assert done.code == 1
+    assert done.err == "error: the folder this was started in is gone: change to one that is there\n"
