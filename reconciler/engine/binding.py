@@ -12,8 +12,9 @@ from reconciler.core.resource import Live, Resource
 from reconciler.core.state import Entry, State
 from reconciler.core.values import Secret, Tree, refs, resolve
 from reconciler.core.views import project
-from reconciler.engine.observe import read
+from reconciler.engine.observe import has_versions, read
 from reconciler.engine.ports import Api
+from reconciler.engine.together import together
 
 
 async def bind(api: Api, kinds: Kinds, state: State, resource: Resource, ident: str) -> Entry:
@@ -24,11 +25,21 @@ async def bind(api: Api, kinds: Kinds, state: State, resource: Resource, ident: 
     """
     _refuse_bound(state, resource, ident)
     kind = kinds[resource.kind]
-    live = await read(api, kind, ident)
+    live = await read(api, kind, ident, await _version(api, kinds, state, resource, ident))
     if live is None:
         what = f"there is no {resource.kind} with the id {ident} in this sandbox"
         raise StateError(Problem("not-found", what, "check the id, and --env", address=resource.address))
     return entry_of(kind, state.resources, resource, live)
+
+
+async def _version(api: Api, kinds: Kinds, state: State, resource: Resource, ident: str) -> Tree | None:
+    """Return the version of an object that bound users of it are pinned to; None where that does not say anything."""
+    kind = kinds[resource.kind]
+    if not has_versions(kind):
+        return None
+    users = [item for item in state.resources.values() if item.id and resource.address in item.dependencies]
+    lives = await together(*(read(api, kinds[item.kind], item.id) for item in users))
+    return kind.pinned(ident, [live.body for live in lives if live is not None])
 
 
 def entry_of(kind: Kind, entries: Mapping[str, Entry], resource: Resource, live: Live) -> Entry:

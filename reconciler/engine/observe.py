@@ -55,7 +55,7 @@ async def observe(
         if kinds[entry.kind].constant:
             lives[name] = believed(entry)
         else:
-            (versioned if _has_versions(kinds, entry) else plain)[name] = entry
+            (versioned if has_versions(kinds[entry.kind]) else plain)[name] = entry
     listed = await unchanged(
         api, kinds, {name: entry for name, entry in plain.items() if name not in fresh} if fresh else plain, known or {}
     )
@@ -80,8 +80,9 @@ async def observe(
     return lives | dict(zip(versioned, found, strict=True)), listed.keys()
 
 
-def _has_versions(kinds: Kinds, entry: Entry) -> bool:
-    return type(kinds[entry.kind]).pinned is not Kind.pinned
+def has_versions(kind: Kind) -> bool:
+    """Tell whether objects of `kind` have versions, one of which their users are pinned to."""
+    return type(kind).pinned is not Kind.pinned
 
 
 async def look_up(api: Api, finders: Finders, resources: Mapping[str, Resource]) -> Mapping[str, Resource]:

@@ -24,14 +24,18 @@ from reconciler.engine.together import together
 
 @dataclass(slots=True)
 class _Search:
-    """What is bound so far, and what bound users name; `known` and `taken` say of `entries` what is asked most."""
+    """What is bound so far, and what bound users name: an id, and the version they are pinned to if they are.
+
+    `known` and `taken` say of `entries` what is asked most.
+    """
 
     api: Api
     kinds: Kinds
-    entries: dict[str, Entry]
+    resources: Mapping[str, Resource]
+    entries: dict[str, Entry] = field(default_factory=dict)
     known: dict[Ref, Tree] = field(default_factory=dict)
     taken: set[tuple[str, str]] = field(default_factory=set)
-    hints: dict[str, str] = field(default_factory=dict)
+    hints: dict[str, tuple[str, Tree]] = field(default_factory=dict)
     records: list[Record] = field(default_factory=list)
     doubts: list[Problem] = field(default_factory=list)
 
@@ -50,7 +54,7 @@ async def rebuild(
     An object is taken when a bound user names it, or when it is the only one of its name that shows all that is
     declared. Nothing is written to the platform.
     """
-    search = _Search(api, kinds, {})
+    search = _Search(api, kinds, resources)
     for address, entry in state.resources.items():
         search.note(address, entry)
     users = graph.reversed_edges({name: item.dependencies for name, item in resources.items()})
@@ -114,14 +118,14 @@ async def _possible(search: _Search, kind: Kind, wanted: Sequence[Resource]) -> 
     sought = {item.address: _sought(search, kind, item) for item in wanted}
     there = await _listed(search.api, kind, sought.values())
     found: list[tuple[Resource, Sequence[Live]]] = []
-    alone: list[tuple[Resource, str]] = []
+    alone: list[Resource] = []
     calls: dict[Call, list[Resource]] = {}
     for item in wanted:
         by, word = key = sought[item.address]
         if by == "id" and there is not None and key in there:
             _bind(search, item, there.pop(key)[word])
         elif by == "id":
-            alone.append((item, word))
+            alone.append(item)
         elif there is not None:
             found.append((item, list(there.get(key, {}).values())))
         elif (call := kind.search(resolve(item.body, search.known))) is None:
@@ -129,14 +133,14 @@ async def _possible(search: _Search, kind: Kind, wanted: Sequence[Resource]) -> 
         else:
             calls.setdefault(call, []).append(item)
 
-    async def named(item: Resource, ident: str) -> None:
-        live = await read(search.api, kind, ident)
+    async def named(item: Resource) -> None:
+        live = await read(search.api, kind, *search.hints[item.address])
         if live is None:
             _doubt(search, item, [], [])
         else:
             _bind(search, item, live)
 
-    await together(*(named(item, ident) for item, ident in alone))
+    await together(*map(named, alone))
     replies = await together(*(search.api.send(call) for call in calls))
     for items, reply in zip(calls.values(), replies, strict=True):
         lives = kind.found(reply)
@@ -147,7 +151,7 @@ async def _possible(search: _Search, kind: Kind, wanted: Sequence[Resource]) -> 
 def _sought(search: _Search, kind: Kind, resource: Resource) -> tuple[str, str]:
     """Return by what an object is looked for: the id that a user names, or its name."""
     hint = search.hints.get(resource.address)
-    return ("name", str(resource.body.get(kind.naming))) if hint is None else ("id", hint)
+    return ("name", str(resource.body.get(kind.naming))) if hint is None else ("id", hint[0])
 
 
 async def _listed(
@@ -191,7 +195,9 @@ def _bind(search: _Search, resource: Resource, live: Live) -> None:
     search.records.append(Record("bound", resource.address, entry=entry))
     rules = kind.rules(resolve(resource.body, search.known))
     for ref, ident in _named(rules, kind.canonical(resource.body), kind.canonical(live.body)):
-        search.hints[ref.address] = ident
+        used = search.resources.get(ref.address)
+        version = search.kinds[used.kind].pinned(ident, [live.body]) if used is not None else None
+        search.hints[ref.address] = ident, version
 
 
 def _doubt(search: _Search, resource: Resource, matches: Sequence[Live], namesakes: Sequence[Live]) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from reconciler.stores.local import local_store
 from tests.cli.test_every_field import EXAMPLES
-from tests.conftest import FLOW, Cli, Server
+from tests.conftest import FLOW, PREP, Cli, Server
 
 
 def ids(cli: Cli) -> dict[str, str]:
@@ -232,3 +232,42 @@ def test_an_import_keeps_the_old_object_of_a_replace(live: Cli, server: Server) 
     live.write("state/default.json", json.dumps(state))
     live.ok("import", "kinesis-summer/flow", ident)
     assert live.state["resources"]["kinesis-summer/flow"]["deposed"] == [old]
+
+
+@pytest.mark.parametrize("way", ["rebuild", "import"])
+def test_a_mapping_is_bound_in_the_version_its_flow_is_pinned_to(live: Cli, server: Server, way: str) -> None:
+    live.example("customer-io")
+    live.ok("apply", "-y")
+    before = live.state["resources"]
+    ident = before["customer-io/mapping"]["id"]
+    body = server.call("GET", f"{PREP}/mappingSets/{ident}")
+    rows = [{key: row[key] for key in ("sourceType", "source", "destination")} for row in body["mappings"]]
+    server.call("PUT", f"{PREP}/mappingSets/{ident}", {"outputSchema": body["outputSchema"], "mappings": rows[:1]})
+    shutil.rmtree(live.folder / "state")
+    for address in ("source", "target", "flow", "mapping") if way == "import" else ():
+        live.ok("import", f"customer-io/{address}", before[f"customer-io/{address}"]["id"])
+    if way == "rebuild":
+        live.ok("state", "rebuild", "-y")
+    found = live.state["resources"]["customer-io/mapping"]
+    assert found["outputs"] == before["customer-io/mapping"]["outputs"]
+    assert len(found["applied"]["mappings"]) == len(rows) > 1
+    assert live.changes() == {}
+    assert live("drift").code == 0, "nobody uses the newer version"
+
+
+def test_what_is_bound_is_nobody_elses(live: Cli, server: Server) -> None:
+    text = (
+        "apiVersion: reconciler/v1\nkind: Connection\nmetadata: {{name: {0}}}\n"
+        'spec: {{name: Same, connectionSpec: {{id: 8a9c3494-9708-43d7-ae3f-cda01e5030e1, version: "1.0"}}}}\n'
+    )
+    live.write("one.yaml", text.format("one"))
+    live.ok("apply", "-y")
+    bound = live.id("one")
+    live.write("two.yaml", text.format("two"))
+    said = live.ok("state", "rebuild", "-y")
+    assert "two: warning: nothing of its name shows what is declared" in said.err
+    assert ids(live) == {"one": bound}
+    live.ok("apply", "-y")
+    shutil.rmtree(live.folder / "state")
+    said = live.ok("state", "rebuild", "-y")
+    assert said.err.count("2 objects could be it") == 2, "who is who cannot be told"
