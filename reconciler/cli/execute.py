@@ -107,7 +107,8 @@ async def _run(
             say("Stopped at once. Run it again: it finds out what became of the calls that were under way.")
 
     timer = loop.call_later(time_limit, ask, f"after {time_limit:g} s") if time_limit is not None else None
-    for number in (signal.SIGINT, signal.SIGTERM):
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number in before:
         loop.add_signal_handler(number, interrupted)
     progress = Progress(len(steps(plan, state)))
     try:
@@ -116,8 +117,9 @@ async def _run(
         if timer is not None:
             timer.cancel()
         progress.close()
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number, handler in before.items():
             loop.remove_signal_handler(number)
+            signal.signal(number, handler)
 
 
 def _tell(outcome: Outcome, verb: str) -> int:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import click
@@ -12,16 +14,22 @@ import click
 from reconciler.cli.process import hold
 from reconciler.core.problems import ReconcilerError
 
+_GRACE = 0.25
+"""Seconds that what runs has to notice that it is cancelled, before it is cut off where it stands."""
+
 
 def run(coroutine: Any) -> Any:
     """Run an async command to its end; an error inside a task group is raised as itself. SIGTERM is as Ctrl-C."""
-    in_main = threading.current_thread() is threading.main_thread()
-    before = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT)) if in_main else None
     results: list[Any] = []
+    in_main = threading.current_thread() is threading.main_thread()
 
     async def kept() -> None:
         # asyncio writes what its task returned into a text at the end, a whole plan too: so it returns nothing
-        results.append(await coroutine)
+        with _interruptible() if in_main else nullcontext():
+            try:
+                results.append(await coroutine)
+            except KeyboardInterrupt:
+                raise asyncio.CancelledError from None
         hold(results)
 
     try:
@@ -34,6 +42,34 @@ def run(coroutine: Any) -> Any:
         if found:
             raise found[0] from None
         raise
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Cancel the current task at Ctrl-C or SIGTERM, and cut it off when it computes on.
+
+    asyncio's own handler only cancels: what reads ten thousand manifests without waiting for anything would not notice.
+    """
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    assert task is not None
+
+    def interrupt(number: int, frame: object) -> None:
+        del number, frame
+        if task.cancelling():
+            raise KeyboardInterrupt  # twice
+        task.cancel()
+        signal.setitimer(signal.ITIMER_REAL, _GRACE)
+        loop.call_soon_threadsafe(signal.setitimer, signal.ITIMER_REAL, 0)  # it waits, so it has noticed
+
+    def cut(number: int, frame: object) -> None:
+        del number, frame
+        raise KeyboardInterrupt
+
+    handlers = {signal.SIGINT: interrupt, signal.SIGTERM: interrupt, signal.SIGALRM: cut}
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+    try:
+        yield
     finally:
-        if in_main:
-            signal.signal(signal.SIGTERM, before)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -14,6 +14,8 @@ from tests.conftest import FLOW, PREP, Cli, Server
 
 COUNT = 130
 """Dataflows: two pages of a list, and enough for lists to be worth it."""
+CUSTOMER_IO = {"id": "96479064-7b8a-4d69-b9ed-21c5683837ea", "version": "1.0"}
+LAKE = {"id": "c604ff05-7f1a-43c0-8e18-33bf874cb11c", "version": "1.0"}
 LISTS = {"flows", "sourceConnections", "targetConnections"}
 
 MANIFEST = """apiVersion: reconciler/v1
@@ -117,7 +119,7 @@ def test_few_are_read_one_by_one(live: Cli, server: Server) -> None:
 def test_a_list_full_of_what_others_made_is_given_up(live: Cli, server: Server, tmp_path: Path) -> None:
     live.write("all.yaml", "---\n".join(MANIFEST.format(n=n) for n in range(30)))
     live.ok("apply", "-y")
-    body = {"name": "theirs", "connectionSpec": {"id": "96479064-7b8a-4d69-b9ed-21c5683837ea", "version": "1.0"}}
+    body = {"name": "theirs", "connectionSpec": CUSTOMER_IO}
     for _ in range(600):  # newer than ours, so first in the list
         server.call("POST", f"{FLOW}/sourceConnections", body)
     server.clear()
@@ -222,7 +224,7 @@ def test_a_few_are_rebuilt_without_reading_what_others_made(
     monkeypatch.setattr(rebuild, "MANY", 3)
     live.write("all.yaml", "---\n".join(MANIFEST.format(n=n) for n in range(3)))
     live.ok("apply", "-y")
-    body = {"name": "theirs", "connectionSpec": {"id": "96479064-7b8a-4d69-b9ed-21c5683837ea", "version": "1.0"}}
+    body = {"name": "theirs", "connectionSpec": CUSTOMER_IO}
     for number in range(400):
         server.call("POST", f"{FLOW}/sourceConnections", {**body, "name": f"theirs {number}"})
     shutil.rmtree(live.folder / "state")
@@ -235,13 +237,35 @@ def test_a_few_are_rebuilt_without_reading_what_others_made(
     assert found["GET flows"] == 1
 
 
+def test_a_twin_on_a_later_page_is_seen(live: Cli, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rebuild, "MANY", 3)
+    live.write("all.yaml", "---\n".join(MANIFEST.format(n=n) for n in range(3)))
+    live.ok("apply", "-y")
+    flow = server.get("flows", live.id("events-001/flow"))
+    body = {key: flow[key] for key in ("name", "description", "flowSpec", "transformations")}
+    live.ok("destroy", "-y")
+    ends = {
+        kind: server.call("POST", f"{FLOW}/{kind}", {"name": "x", "connectionSpec": spec})["id"]
+        for kind, spec in (("sourceConnections", CUSTOMER_IO), ("targetConnections", LAKE))
+    }
+    body |= {f"{kind[:-1]}Ids": [ident] for kind, ident in ends.items()}
+    twin = server.call("POST", f"{FLOW}/flows", body)["id"]
+    for number in range(100):
+        server.call("POST", f"{FLOW}/flows", {**body, "name": f"other {number}"})
+    live.ok("apply", "-y")
+    shutil.rmtree(live.folder / "state")
+    said = live.ok("state", "rebuild", "-y")
+    assert "events-001/flow: warning: 2 objects could be it" in said.err
+    assert twin in said.err
+
+
 def test_lost_schemas_descriptors_and_datasets_are_rebuilt_from_lists(live: Cli, server: Server) -> None:
     live.write("all.yaml", "---\n".join([GROUP, *(SCHEMAS.format(n=n) for n in range(COUNT))]))
     live.ok("apply", "-y")
     before = {name: item["id"] for name, item in live.state["resources"].items()}
     shutil.rmtree(live.folder / "state")
     server.clear()
-    live.ok("state", "rebuild", "-y")
+    assert "warning" not in live.ok("state", "rebuild", "-y").err, "parts wait for what they are parts of"
     assert {name: item["id"] for name, item in live.state["resources"].items()} == before
     assert len([item for item in server.requests if "token" not in item.path]) <= 8
 
