@@ -193,7 +193,7 @@ def _bind(search: _Search, resource: Resource, live: Live) -> None:
     entry = entry_of(kind, search.entries, resource, live)
     search.note(resource.address, entry)
     search.records.append(Record("bound", resource.address, entry=entry))
-    rules = kind.rules(resolve(resource.body, search.known))
+    rules = kind.rules(resource.body)
     for ref, ident in _named(rules, kind.canonical(resource.body), kind.canonical(live.body)):
         used = search.resources.get(ref.address)
         version = search.kinds[used.kind].pinned(ident, [live.body]) if used is not None else None

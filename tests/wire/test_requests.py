@@ -259,8 +259,9 @@ def test_a_twin_on_a_later_page_is_seen(live: Cli, server: Server, monkeypatch: 
     assert twin in said.err
 
 
-def test_lost_schemas_descriptors_and_datasets_are_rebuilt_from_lists(live: Cli, server: Server) -> None:
-    live.write("all.yaml", "---\n".join([GROUP, *(SCHEMAS.format(n=n) for n in range(COUNT))]))
+@pytest.mark.parametrize("count", [3, COUNT])
+def test_lost_schemas_descriptors_and_datasets_are_rebuilt_from_lists(live: Cli, server: Server, count: int) -> None:
+    live.write("all.yaml", "---\n".join([GROUP, *(SCHEMAS.format(n=n) for n in range(count))]))
     live.ok("apply", "-y")
     before = {name: item["id"] for name, item in live.state["resources"].items()}
     shutil.rmtree(live.folder / "state")
