@@ -94,6 +94,6 @@ def test_of_a_live_mapping_only_what_a_manifest_can_say_need_be_kept() -> None:
     live = {"id": "1", "version": 3, "createdBy": "x", "outputSchema": {}, "mappings": [{**noise, **row}]}
     kind = kinds()["MappingSet"]
     kept = kind.declarable(live)
-    wanted = {"sourceType": "ATTRIBUTE", "source": "a", "destination": "b", "primaryIdentity": True}
+    wanted = {"sourceType": "ATTRIBUTE", "source": "a", "destination": "b", "primaryIdentity": True, "name": ""}
     assert kept == {"id": "1", "version": 3, "outputSchema": {}, "mappings": [wanted]}
     assert kind.canonical(kept) == kept
