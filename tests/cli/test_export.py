@@ -10,6 +10,7 @@ import shutil
 from typing import Any
 
 import pytest
+import yaml
 
 from reconciler.catalog import shipped
 from reconciler.cli.exporting import bound
@@ -348,3 +349,15 @@ def test_of_one_kind_nothing_else_is_bound(live: Cli, server: Server) -> None:
     written = {path.stem for path in (live.folder / "found").glob("*.yaml")}
     assert {name.partition("/")[0] for name in state["resources"]} <= written
     assert any(item["kind"] == "Flow" for item in state["resources"].values())
+
+
+def test_the_mapping_that_counts_is_the_one_the_flow_is_pinned_to(live: Cli, server: Server) -> None:
+    live.example("customer-io")
+    live.ok("apply", "-y")
+    ident = live.id("customer-io/mapping")
+    body = server.call("GET", f"{PREP}/mappingSets/{ident}")
+    rows = [{key: row[key] for key in ("sourceType", "source", "destination")} for row in body["mappings"]]
+    server.call("PUT", f"{PREP}/mappingSets/{ident}", {"outputSchema": body["outputSchema"], "mappings": rows[:1]})
+    shutil.rmtree(live.folder / "state")
+    (document,) = yaml.safe_load_all(live.ok("export").out)
+    assert len(document["spec"]["mapping"]) == len(rows) > 1

@@ -91,6 +91,7 @@ def test_of_a_live_mapping_only_what_a_manifest_can_say_need_be_kept() -> None:
         "destinationXdmPath": "b",
         "primaryIdentity": True,
     }
+    row["name"] = ""
     live = {"id": "1", "version": 3, "createdBy": "x", "outputSchema": {}, "mappings": [{**noise, **row}]}
     kind = kinds()["MappingSet"]
     kept = kind.declarable(live)
