@@ -17,6 +17,9 @@ from reconciler.engine.ports import Api, Clock, Event, Journal, Listener, Secret
 from reconciler.engine.stop import Stop, Stoppable
 from reconciler.engine.work import Settings, Work
 
+_GROUP = 5000
+"""Records that are written at once: those of every object, as when all files moved, would be text by the hundred MB."""
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -116,8 +119,8 @@ class Run:
             for change in self.plan.changes
             if change.action is Action.NOOP and change.adopt
         ]
-        if records:
-            await work.ledger.note(*records)
+        for start in range(0, len(records), _GROUP):
+            await work.ledger.note(*records[start : start + _GROUP])
 
     async def _revive(self, work: Work, results: Mapping[str, tuple[Step, Result]]) -> list[Problem]:
         """Enable the old flow of a replace again when its successor could not be made."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
-from reconciler.engine import listing, rebuild, refresh
+from reconciler.core.state import Record
+from reconciler.engine import apply, listing, rebuild, refresh
+from reconciler.stores.store import Store
 from tests.conftest import FLOW, PREP, Cli, Server
 
 COUNT = 130
@@ -285,3 +287,25 @@ def test_outputs_and_status_read_flows_from_lists(many: Cli, server: Server) -> 
     assert outputs["events-100"]["state"] == "missing"
     many.ok("status")
     assert asked(server) == {"GET flows": 2, "GET flows/{id}": 1, "GET runs": COUNT - 1}
+
+
+def test_moved_files_are_noted_in_groups_and_nothing_is_sent(
+    live: Cli, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live.write("all.yaml", "---\n".join(MANIFEST.format(n=n) for n in range(10)))
+    live.ok("apply", "-y")
+    (live.folder / "all.yaml").rename(live.folder / "moved.yaml")
+    monkeypatch.setattr(apply, "_GROUP", 7)
+    groups: list[int] = []
+    append = Store.append
+
+    async def counted(self: Store, records: Sequence[Record]) -> None:
+        groups.append(len(records))
+        await append(self, records)
+
+    monkeypatch.setattr(Store, "append", counted)
+    server.clear()
+    live.ok("apply", "-y")
+    assert server.writes() == []
+    assert groups == [7, 7, 7, 7, 7, 5]
+    assert {item["file"] for item in live.state["resources"].values()} == {"moved.yaml"}
