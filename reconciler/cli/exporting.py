@@ -24,7 +24,8 @@ from reconciler.core.world import World
 from reconciler.engine.binding import entry_of
 from reconciler.engine.listing import as_applied
 from reconciler.engine.survey import Survey, survey
-from reconciler.manifests.export import Exported, Sandbox, export
+from reconciler.manifests.export import Sandbox, export
+from reconciler.manifests.exported import Exported
 from reconciler.resources import kinds
 
 

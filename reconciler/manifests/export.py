@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 from reconciler.catalog import Catalog, Connector, Direction
 from reconciler.core.values import Tree
-from reconciler.manifests._wording import (
-    audience_words,
-    base_of,
-    column,
-    escaped,
-    members,
-    row_words,
-    some,
-    spec_of,
-    words,
-)
-from reconciler.manifests.document import API_VERSION, NAME
-from reconciler.manifests.dump import yaml_text
+from reconciler.manifests._accounts import Accounts
+from reconciler.manifests._wording import audience_words, base_of, column, members, row_words, some, spec_of, words
+from reconciler.manifests.exported import Exported, Names, slug_of
 
 Body = Mapping[str, Any]
 
@@ -40,23 +28,6 @@ class Sandbox:
     targets: Mapping[str, Body]
     bases: Mapping[str, Body]
     mappings: Mapping[str, Body]
-
-
-class Written(NamedTuple):
-    """A document: its kind, and its YAML."""
-
-    kind: str
-    text: str
-
-
-@dataclass(slots=True)
-class Exported:
-    """Documents by name, in order; the id that stands behind each address; and what people must know."""
-
-    documents: dict[str, Written] = field(default_factory=dict)
-    bindings: dict[str, str] = field(default_factory=dict)
-    secrets: list[str] = field(default_factory=list)
-    skipped: list[str] = field(default_factory=list)
 
 
 class CannotExportError(Exception):
@@ -79,18 +50,7 @@ def export(sandbox: Sandbox, catalog: Catalog, chosen: Sequence[Body], *, whole:
 
 def _order(body: Body) -> tuple[str, int, str]:
     """The older of two namesakes comes first, so that a later export gives it the same name."""
-    return _slug_of(body), int(body.get("createdAt") or 0), str(body["id"])
-
-
-def slug(text: str) -> str:
-    """Return `text` as the name of a document: lower-case ASCII letters, digits and inner hyphens."""
-    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
-    found = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:60].strip("-")
-    return found if NAME.fullmatch(found) else "dataflow"
-
-
-def _slug_of(body: Body) -> str:
-    return slug(str(body.get("name", "")))
+    return slug_of(body), int(body.get("createdAt") or 0), str(body["id"])
 
 
 @dataclass(slots=True)
@@ -98,10 +58,9 @@ class _Export:
     sandbox: Sandbox
     catalog: Catalog
     made: Exported = field(default_factory=Exported)
-    accounts: dict[str, str] = field(default_factory=dict)
+    names: Names = field(default_factory=Names)
     users: Counter[str] = field(default_factory=Counter)
-    counts: Counter[str] = field(default_factory=Counter)
-    taken: set[str] = field(default_factory=lambda: {"reconciler"})  # reconciler.yaml is the project file
+    accounts: Accounts = field(init=False)
 
     def __post_init__(self) -> None:
         """Count who uses what: what several use is a document of its own, or nobody's to own."""
@@ -109,39 +68,23 @@ class _Export:
             self.users.update([*(flow.get("sourceConnectionIds") or ()), *(flow.get("targetConnectionIds") or ())])
         for body in (*self.sandbox.sources.values(), *self.sandbox.targets.values()):
             self.users.update(filter(None, [base_of(body)]))
-
-    def free(self, name: str) -> str:
-        """Return `name`, or with a number after it when it is taken; it is taken from then on."""
-        found = ""
-        while not found or found in self.taken:
-            self.counts[name] += 1  # goes on from the last: there may be thousands of namesakes
-            found = name if self.counts[name] == 1 else f"{name}-{self.counts[name]}"
-        self.taken.add(found)
-        return found
-
-    def give_back(self, name: str, found: str) -> None:
-        """Let what `free` gave for `name` last be given again."""
-        self.taken.discard(found)
-        self.counts[name] -= 1
+        self.accounts = Accounts(self.sandbox.bases, self.catalog, self.users, self.made, self.names)
 
     def add(self, flow: Body) -> None:
         """Add the documents of one flow, or none of them and the reason."""
-        accounts, secrets = len(self.accounts), len(self.made.secrets)
-        name = self.free(_slug_of(flow))
+        accounts, secrets = len(self.accounts.given), len(self.made.secrets)
+        name = self.names.free(flow)
         try:
-            document, bindings = self.dataflow(name, flow)
+            kind, spec, bindings = self.dataflow(name, flow)
         except (CannotExportError, LookupError, TypeError, AttributeError) as failure:
             known = isinstance(failure, CannotExportError)
             error = failure if known else f"it is not of the documented shape ({type(failure).__name__}: {failure})"
-            self.made.skipped.append(f"flow {flow['id']} {str(flow.get('name', ''))!r}: {error}")
+            self.made.skip("flow", flow, error)
             del self.made.secrets[secrets:]
-            while len(self.accounts) > accounts:
-                ident, account = self.accounts.popitem()
-                self.give_back(_slug_of(self.sandbox.bases[ident]), account)
-                del self.made.documents[account], self.made.bindings[account]
-            self.give_back(_slug_of(flow), name)
+            self.accounts.take_back(accounts)
+            self.names.give_back(flow, name)
             return
-        self.made.documents[name] = _written(document)
+        self.made.put(kind, name, spec)
         self.made.bindings |= bindings
 
     def rest(self) -> None:
@@ -150,19 +93,19 @@ class _Export:
             if not self.users[ident]:
                 spec = (base.get("connectionSpec") or {}).get("id")
                 if not spec:
-                    self.made.skipped.append(f"connection {ident} {str(base.get('name', ''))!r}: it names no spec")
+                    self.made.skip("connection", base, "it names no spec")
                     continue
                 found = [(way, self.catalog.by_spec(way, spec)) for way in _WAYS]
                 way, connector = next((pair for pair in found if pair[1]), found[-1])
-                self.shared(base, connector, way)
+                self.accounts.document(base, connector, way)
         for word, bodies in (("source", self.sandbox.sources), ("target", self.sandbox.targets)):
             for ident, body in sorted(bodies.items(), key=lambda item: _order(item[1])):
                 if not self.users[ident]:
-                    name = str(body.get("name", ""))
-                    self.made.skipped.append(f"{word} connection {ident} {name!r}: no flow uses it")
+                    self.made.skip(f"{word} connection", body, "no flow uses it")
 
     # -- dataflows -------------------------------------------------------------------------------------------
-    def dataflow(self, name: str, flow: Body) -> tuple[dict[str, Any], dict[str, str]]:
+    def dataflow(self, name: str, flow: Body) -> tuple[str, dict[str, Any], dict[str, str]]:
+        """Return the kind and the spec of a document, and the ids behind its addresses."""
         source, target = self.end(flow, "source"), self.end(flow, "target")
         lake, profile = (self.catalog.fixed_spec(word)["id"] for word in ("data-lake", "profile-store"))
         export = self.catalog.fixed_spec("dataset-export")["id"]
@@ -179,7 +122,7 @@ class _Export:
             )
         else:
             raise CannotExportError("it neither ends in the data lake nor begins at the Profile Service or a dataset")
-        return {"apiVersion": API_VERSION, "kind": kind, "metadata": {"name": name}, "spec": spec}, bindings
+        return kind, spec, bindings
 
     def end(self, flow: Body, side: str) -> Body:
         idents: list[str] = list(flow.get(f"{side}ConnectionIds") or [])
@@ -203,7 +146,7 @@ class _Export:
         if self.users[source["id"]] > 1:
             begin = self.borrowed(source, begin)
         else:
-            self.account(name, "source", source, connector, begin, bindings)
+            begin |= self.accounts.block(name, "source", source, connector, bindings)
             begin |= some(source, "data", "params")
         data, params = dict(target.get("data") or {}), dict(target.get("params") or {})
         schema, dataset = data.pop("schema", None), params.pop("dataSetId", None)
@@ -259,10 +202,10 @@ class _Export:
             begin = self.borrowed(source, {})
         else:
             if not datasets:
-                self.account(name, "source", source, None, begin, bindings)
+                begin |= self.accounts.block(name, "source", source, None, bindings)
             begin |= some(source, "data", "params")
         end = self.block(target, connector)
-        self.account(name, "target", target, connector, end, bindings)
+        end |= self.accounts.block(name, "target", target, connector, bindings)
         end |= some(target, "data", "params")
         spec = {"source": begin, "target": end}
         spec["flow"] = self.flow(flow, connector, "datasets" if datasets else "audiences")
@@ -311,70 +254,6 @@ class _Export:
             return {**words(body), "connector": connector.key}
         return {**words(body), "connectionSpec": spec_of(body["connectionSpec"])}
 
-    def account(
-        self,
-        name: str,
-        side: str,
-        body: Body,
-        connector: Connector | None,
-        block: dict[str, Any],
-        bindings: dict[str, str],
-    ) -> None:
-        """Put the base connection into `block`: inline when it is this one's alone, else as a document of its own."""
-        ident = base_of(body)
-        if not ident:
-            return
-        base = self.sandbox.bases.get(ident)
-        if base is None or (connector and connector.auth_specs and not (base.get("auth") or {}).get("specName")):
-            block["connection"] = {"id": ident}  # used, not owned: nobody could make it again
-            return
-        direction: Direction = "source" if side == "source" and connector else "destination"
-        usual = connector.connection_spec if connector else spec_of(body["connectionSpec"])
-        if self.users[ident] > 1 or usual != spec_of(base["connectionSpec"]):
-            block["connection"] = {"ref": self.shared(base, connector, direction)}
-            return
-        block["connection"] = {**words(base), **self.auth(base, connector, name)}
-        bindings[f"{name}/{side}/connection"] = ident
-
-    def shared(self, base: Body, connector: Connector | None, direction: Direction) -> str:
-        ident = str(base["id"])
-        if ident not in self.accounts:
-            name = self.free(_slug_of(base))
-            self.accounts[ident] = name
-            spec: dict[str, Any] = words(base)
-            if connector is not None and connector.connection_spec == spec_of(base["connectionSpec"]):
-                other: Direction = "destination" if direction == "source" else "source"
-                both = connector.key in self.catalog.keys(other)
-                spec["connector"] = f"{direction}/{connector.key}" if both else connector.key
-            else:
-                spec["connectionSpec"] = spec_of(base["connectionSpec"])
-            if base.get("providerId"):
-                spec["providerId"] = base["providerId"]
-            spec |= self.auth(base, connector, name)
-            document = {"apiVersion": API_VERSION, "kind": "Connection", "metadata": {"name": name}, "spec": spec}
-            self.made.documents[name] = _written(document)
-            self.made.bindings[name] = ident
-        return self.accounts[ident]
-
-    def auth(self, base: Body, connector: Connector | None, name: str) -> dict[str, Any]:
-        """Return the credentials: what the platform shows, and a placeholder for what it does not."""
-        auth = base.get("auth")
-        if not isinstance(auth, dict) or not auth.get("specName"):
-            return {}
-        known = connector.auth_specs.get(auth["specName"], ()) if connector else ()
-        hidden = {item.name for item in known if item.secret}
-        params: dict[str, Any] = {}
-        for key, value in (auth.get("params") or {}).items():
-            if key == "authorizedDate":
-                continue  # the platform's own
-            if key in hidden or (isinstance(value, str) and value and set(value) == {"*"}):
-                secret = f"{name}-{slug(re.sub(r'(?<=[a-z0-9])(?=[A-Z])', '-', key))}"
-                params[key] = f"${{secret.{secret}}}"
-                self.made.secrets.append(secret)
-            else:
-                params[key] = value
-        return {"auth": {"specName": auth["specName"], "params": params}}
-
     def flow(self, flow: Body, connector: Connector | None, export: str) -> dict[str, Any]:
         block: dict[str, Any] = words(flow)
         usual = connector.flow_spec(export) if connector else None
@@ -388,8 +267,3 @@ class _Export:
         if flow.get("scheduleParams"):
             block["scheduleParams"] = flow["scheduleParams"]
         return block
-
-
-def _written(document: dict[str, Any]) -> Written:
-    """Return a document as text, for ten thousand trees take five times the memory."""
-    return Written(document["kind"], yaml_text(escaped(document)))

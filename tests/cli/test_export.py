@@ -18,7 +18,8 @@ from reconciler.core.resource import Live, Resource
 from reconciler.core.state import State
 from reconciler.engine.survey import Survey
 from reconciler.manifests.export import Sandbox as Found
-from reconciler.manifests.export import export, slug
+from reconciler.manifests.export import export
+from reconciler.manifests.exported import slug
 from tests.cli.test_every_field import EXAMPLES
 from tests.conftest import FLOW, PREP, Cli, Server
 
@@ -334,6 +335,24 @@ def test_namesakes_are_numbered_and_a_number_is_free_again_where_nothing_came_of
         "same": "f0", "same-2": "f1", "same-3": "f3", "same-4": "f4",
     }  # fmt: skip
     assert len(made.skipped) == 1
+
+
+def test_an_account_that_cannot_be_written_takes_its_dataflows_with_it_and_no_more() -> None:
+    end = {"data": {"format": "json", "schema": SCHEMA}, "params": {"dataSetId": "d"}}
+    source = {"name": "n", "connectionSpec": CUSTOMER_IO}
+    sources = {f"s{n}": {**source, "id": f"s{n}", **({"baseConnectionId": "odd"} if n < 2 else {})} for n in range(3)}
+    targets = {f"t{n}": {"id": f"t{n}", "name": "n", "connectionSpec": LAKE, **end} for n in range(3)}
+    auth = {"specName": "OAuth", "params": {"token": "***"}}
+    bases = {"odd": {"id": "odd", "name": "n", "auth": auth}}  # without a spec
+    flows: list[dict[str, Any]] = [
+        {"id": f"f{n}", "name": "n", "createdAt": n, "flowSpec": CUSTOMER_IO_FLOW, "sourceConnectionIds": [f"s{n}"],
+         "targetConnectionIds": [f"t{n}"]} for n in range(3)
+    ]  # fmt: skip
+    made = export(Found(flows, sources, targets, bases, {}), shipped(), flows, whole=True)
+    assert list(made.documents) == ["n"]
+    assert made.bindings == {"n/flow": "f2", "n/target": "t2", "n/source": "s2"}
+    assert made.secrets == []
+    assert [line.split(" ")[1] for line in made.skipped] == ["f0", "f1"]
 
 
 def test_of_one_kind_nothing_else_is_bound(live: Cli, server: Server) -> None:
