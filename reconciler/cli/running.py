@@ -57,9 +57,9 @@ def _interruptible() -> Iterator[None]:
         del number, frame
         if task.cancelling():
             raise KeyboardInterrupt  # twice
-        task.cancel()
         signal.setitimer(signal.ITIMER_REAL, _GRACE)
-        loop.call_soon_threadsafe(signal.setitimer, signal.ITIMER_REAL, 0)  # it waits, so it has noticed
+        loop.call_soon_threadsafe(signal.setitimer, signal.ITIMER_REAL, 0)  # nothing computes; it may clean up in peace
+        task.cancel()
 
     def cut(number: int, frame: object) -> None:
         del number, frame
