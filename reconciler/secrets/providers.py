@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -80,17 +81,36 @@ def command(arguments: Sequence[str], timeout: float) -> Provider:
     return find
 
 
+_running: set[subprocess.Popen[str]] = set()
+"""The command lines that some thread waits for."""
+
+
+def end_commands() -> None:
+    """End every command line that runs, with all it started: those who wait for them get no value, and at once."""
+    for process in list(_running):
+        _kill(process)
+
+
+def _kill(process: subprocess.Popen[str]) -> None:
+    if process.returncode is None:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+
+
 def _run(line: Sequence[str], timeout: float) -> tuple[int, str]:
     """Run a command in a process group of its own, so that nothing of it is left after a time-out or Ctrl-C."""
     with subprocess.Popen(
         line, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
         text=True, encoding="utf-8", process_group=0,
     ) as process:  # fmt: skip
+        _running.add(process)
         try:
             out, _ = process.communicate(timeout=timeout)
         except BaseException:
-            os.killpg(process.pid, signal.SIGKILL)
+            _kill(process)
             raise
+        finally:
+            _running.discard(process)
     return process.returncode, out
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 
 from reconciler.core.fingerprint import TRUSTED, Fingerprinter
 from reconciler.core.problems import Problem, SecretError
 from reconciler.core.values import Clear, Fingerprint, Secret
-from reconciler.secrets.providers import NotHereError, Provider
+from reconciler.secrets.providers import NotHereError, Provider, end_commands
 from reconciler.secrets.redaction import redact
 
 _AT_ONCE = 8
@@ -23,6 +23,7 @@ class SecretStore:
         self._fingerprinter = fingerprinter
         self._values: dict[str, Clear | None] = {}
         self._reasons: dict[str, list[str]] = {}
+        self._given_up = False
         self.send_trusted = False
         """Whether secrets that were never sent from here, only trusted, count as changed."""
 
@@ -31,7 +32,16 @@ class SecretStore:
         wanted = [name for name in dict.fromkeys(names) if name not in self._values]
         if len(wanted) > 1:
             with ThreadPoolExecutor(min(_AT_ONCE, len(wanted))) as pool:
-                list(pool.map(self.value, wanted))
+                asked = [pool.submit(self.value, name) for name in wanted]
+                try:
+                    for future in asked:
+                        future.result()
+                except BaseException:  # Ctrl-C, which reaches this thread alone
+                    self._given_up = True
+                    pool.shutdown(wait=False, cancel_futures=True)
+                    while wait(asked, timeout=0.05).not_done:
+                        end_commands()
+                    raise
 
     def value(self, name: str) -> Clear | None:
         """Return the value of one named secret, or None when no provider has it."""
@@ -41,6 +51,8 @@ class SecretStore:
 
     def _ask(self, name: str) -> Clear | None:
         for find in self._providers:
+            if self._given_up:
+                break
             try:
                 found = find(name)
             except NotHereError as error:
