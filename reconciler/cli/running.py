@@ -66,10 +66,15 @@ def _interruptible() -> Iterator[None]:
         raise KeyboardInterrupt
 
     handlers = {signal.SIGINT: interrupt, signal.SIGTERM: interrupt, signal.SIGALRM: cut}
-    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+    before = {number: signal.getsignal(number) for number in handlers}
+    for number, handler in handlers.items():
+        loop.add_signal_handler(number, int)  # so that the loop wakes up, whichever thread the system gives it to
+        signal.signal(number, handler)
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number in handlers:
+            loop.remove_signal_handler(number)
+        for number, old in before.items():
+            signal.signal(number, old)

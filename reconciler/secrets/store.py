@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from threading import Event
 
 from reconciler.core.fingerprint import TRUSTED, Fingerprinter
 from reconciler.core.problems import Problem, SecretError
@@ -13,6 +14,10 @@ from reconciler.secrets.redaction import redact
 
 _AT_ONCE = 8
 """Providers asked at the same time: a vault's command line takes a second for each secret."""
+
+
+_LOOK = 0.1
+"""Seconds after which somebody who waits for them looks up."""
 
 
 class SecretStore:
@@ -30,18 +35,29 @@ class SecretStore:
     def fetch(self, names: Iterable[str]) -> None:
         """Ask for several names at once. Nothing is raised: what is missing is told when it is needed."""
         wanted = [name for name in dict.fromkeys(names) if name not in self._values]
-        if len(wanted) > 1:
-            with ThreadPoolExecutor(min(_AT_ONCE, len(wanted))) as pool:
-                asked = [pool.submit(self.value, name) for name in wanted]
-                try:
-                    for future in asked:
-                        future.result()
-                except BaseException:  # Ctrl-C, which reaches this thread alone
-                    self._given_up = True
-                    pool.shutdown(wait=False, cancel_futures=True)
-                    while wait(asked, timeout=0.05).not_done:
-                        end_commands()
-                    raise
+        if len(wanted) < 2:
+            return
+        begin, asked = Event(), list[Future[Clear | None]]()
+
+        def ask(name: str) -> Clear | None:
+            begin.wait()
+            return self.value(name)
+
+        with ThreadPoolExecutor(min(_AT_ONCE, len(wanted))) as pool:
+            try:
+                asked += [pool.submit(ask, name) for name in wanted]
+                begin.set()
+                while wait(asked, timeout=_LOOK).not_done:
+                    pass  # a signal that another thread took is seen here only when this one runs
+                for future in asked:
+                    future.result()
+            except BaseException:  # Ctrl-C, which reaches this thread alone
+                self._given_up = True
+                begin.set()  # where it came before all were there, none of them begins anything
+                pool.shutdown(wait=False, cancel_futures=True)
+                while wait(asked, timeout=_LOOK).not_done:
+                    end_commands()
+                raise
 
     def value(self, name: str) -> Clear | None:
         """Return the value of one named secret, or None when no provider has it."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import threading
 from contextlib import nullcontext
 
 import click
@@ -57,6 +58,24 @@ def test_what_waits_is_cancelled_and_may_take_its_time_to_clean_up(number: int) 
     with pytest.raises(click.Abort):
         run(command())
     assert told == ["clean"]
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_that_another_thread_takes_is_noticed(number: int) -> None:
+    def take() -> None:
+        threading.Event().wait(0.1)  # most likely the other waits by then
+        signal.pthread_kill(threading.get_ident(), number)
+
+    late: list[None] = []
+
+    async def command() -> None:
+        threading.Thread(target=take).start()
+        asyncio.get_running_loop().call_later(20, late.append, None)
+        await asyncio.sleep(3600)
+
+    with pytest.raises(click.Abort):
+        run(command())
+    assert not late, "it was only seen when something else woke the loop"
 
 
 def test_twice_does_not_wait_for_the_cleaning() -> None:
