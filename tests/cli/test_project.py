@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.conftest import EXAMPLES, FLOW, Cli, Server
+from tests.conftest import EXAMPLES, FLOW, ROOT, Cli, Server
 
 HEAD = "apiVersion: reconciler/v1\nkind: Project\nmetadata: {name: p}\nspec:\n"
 
@@ -347,3 +347,19 @@ def test_a_folder_that_is_gone_is_told(live: Cli, tmp_path: Path) -> None:
         os.chdir(live.folder)
     assert done.code == 1
     assert done.err == "error: the folder this was started in is gone: change to one that is there\n"
+
+
+def test_a_folder_is_what_came_from_it(live: Cli) -> None:
+    """Also what its removed manifests made, and what is asked of the state alone."""
+    for name in ("a", "b"):
+        text = (ROOT / "examples" / "customer-io" / "customer-io.yaml").read_text(encoding="utf-8")
+        (live.folder / name / "deep").mkdir(parents=True)
+        live.write(f"{name}/deep/x.yaml", text.replace("  name: customer-io\n", f"  name: {name}\n", 1))
+    live.write("reconciler.yaml", "apiVersion: reconciler/v1\nkind: Project\nmetadata: {name: p}\nspec: {}\n")
+    live.ok("apply", "-y")
+    assert set(live.ok("outputs", "a", "--format", "json").json()) == {"a"}
+    assert set(live.ok("status", "b/deep", "--format", "json").json()) == {"b"}
+    (live.folder / "a" / "deep" / "x.yaml").unlink()
+    found = live.ok("plan", "a", "--format", "json").json()["changes"]
+    assert {item["address"] for item in found} == {f"a/{part}" for part in ("flow", "mapping", "source", "target")}
+    assert live.ok("plan", "b", "--format", "json").json()["changes"] == []
