@@ -63,15 +63,14 @@ def _report(error: Exception) -> None:
 
     from reconciler.core.problems import ReconcilerError
 
+    if isinstance(error, ReconcilerError):
+        for problem in error.problems:
+            click.echo(str(problem), err=True)
+        return
     try:
         Path.cwd()
     except FileNotFoundError:
         click.echo("error: the folder this was started in is gone: change to one that is there", err=True)
-        return
-
-    if isinstance(error, ReconcilerError):
-        for problem in error.problems:
-            click.echo(str(problem), err=True)
         return
     if "--verbose" in sys.argv:
         traceback.print_exception(error)

@@ -299,6 +299,13 @@ class Cli:
         assert old in text, f"{old!r} is not in {name}"
         path.write_text(text.replace(old, new), encoding="utf-8")
 
+    def afresh(self) -> None:
+        """Begin again in an empty folder: what is live stays."""
+        os.chdir(self.folder.parent)
+        shutil.rmtree(self.folder)
+        self.folder.mkdir()
+        os.chdir(self.folder)
+
     def example(self, name: str) -> None:
         """Copy one of the examples into the project."""
         shutil.copytree(

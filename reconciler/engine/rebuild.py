@@ -40,10 +40,11 @@ class _Search:
     doubts: list[Problem] = field(default_factory=list)
 
     def note(self, address: str, entry: Entry) -> None:
-        """Remember what an address is bound to."""
+        """Remember what an address is bound to; it may be to nothing but what a replace left over."""
         self.entries[address] = entry
-        self.known[Ref(address, "id")] = entry.id
-        self.taken.add((entry.kind, entry.id))
+        if entry.id:
+            self.known[Ref(address, "id")] = entry.id
+            self.taken.add((entry.kind, entry.id))
 
 
 async def rebuild(
@@ -84,10 +85,10 @@ async def twins(api: Api, kind: Kind, resources: Mapping[str, Resource]) -> list
         if resource.kind == kind.name:
             wanted.setdefault(str(resource.body.get("name")), []).append(resource)
     found: list[str] = []
-    call = kind.browse(None) if wanted else None
-    while call is not None:
-        reply = await api.send(call)
-        for live in kind.found(reply):
+    if not wanted:
+        return found
+    async for lives in pages(api, kind):
+        for live in lives:
             for resource in wanted.get(str(live.body.get("name")), ()):
                 part = _known_part(kind.canonical(resource.body))
                 if covers(_shown_part(kind.canonical(live.body), part), part):
@@ -95,7 +96,6 @@ async def twins(api: Api, kind: Kind, resources: Mapping[str, Resource]) -> list
                         f"{resource.address}: {live.id} is there already and looks the same; if the state was lost: "
                         "reconciler state rebuild"
                     )
-        call = kind.browse(reply)
     return found
 
 

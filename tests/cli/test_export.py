@@ -28,10 +28,7 @@ from tests.conftest import FLOW, PREP, Cli, Server
 def test_every_example_comes_back(live: Cli, server: Server, example: str) -> None:
     live.example(example)
     live.ok("apply", "-y")
-    os.chdir(live.folder.parent)
-    shutil.rmtree(live.folder)
-    live.folder.mkdir()
-    os.chdir(live.folder)
+    live.afresh()
     server.clear()
     done = live("export", "--out", "found", "--adopt")
     assert done.code == 0, done.err
@@ -359,10 +356,7 @@ def test_of_one_kind_nothing_else_is_bound(live: Cli, server: Server) -> None:
     for example in ("customer-io", "kinesis"):
         live.example(example)
     live.ok("apply", "-y")
-    os.chdir(live.folder.parent)
-    shutil.rmtree(live.folder)
-    live.folder.mkdir()
-    os.chdir(live.folder)
+    live.afresh()
     live.ok("export", "--out", "found", "--kind", "DestinationDataflow", "--adopt")
     state = json.loads((live.folder / "found" / "state" / "default.json").read_text(encoding="utf-8"))
     written = {path.stem for path in (live.folder / "found").glob("*.yaml")}
