@@ -55,8 +55,6 @@ def _interruptible() -> Iterator[None]:
 
     def interrupt(number: int, frame: object) -> None:
         del number, frame
-        if task.cancelling():
-            raise KeyboardInterrupt  # twice
         signal.setitimer(signal.ITIMER_REAL, _GRACE)
         loop.call_soon_threadsafe(signal.setitimer, signal.ITIMER_REAL, 0)  # nothing computes; it may clean up in peace
         task.cancel()
