@@ -63,7 +63,7 @@ def plan(world: World) -> Plan:
     The changes come in dependency order: creates, updates and replaces first, then deletes in reverse order.
     """
     forced: dict[str, str] = {}
-    while True:
+    for _ in range(len(world.resources) + 1):  # each walk but the last forces a replace that no walk before forced
         walk = _walk(world, forced)
         again = {
             mate: f"replaced together with {address}"
@@ -74,6 +74,8 @@ def plan(world: World) -> Plan:
         if not again:
             break
         forced = {**forced, **again}
+    else:
+        raise AssertionError("the plan does not settle: this is a fault of reconciler, please report it")
     gone, problems = leaving(world)
     made = [with_requests(world.kinds[item.kind], item, world.lives.get(item.address))
             for item in in_two_goes(world, walk.changes)]  # fmt: skip
