@@ -77,8 +77,7 @@ def plan(world: World) -> Plan:
     else:
         raise AssertionError("the plan does not settle: this is a fault of reconciler, please report it")
     gone, problems = leaving(world)
-    made = [with_requests(world.kinds[item.kind], item, world.lives.get(item.address))
-            for item in in_two_goes(world, walk.changes)]  # fmt: skip
+    made = [_with_requests(world, item) for item in in_two_goes(world, walk.changes)]
     changes = [*made, *gone]
     drift = [found for address in sorted(world.scope) if (found := drift_of(world, address))]
     state = world.state
@@ -96,6 +95,12 @@ def plan(world: World) -> Plan:
         objections=(*walk.objections, *problems),
         warnings=(*walk.cautions, *(_renamed(*pair) for pair in renames(changes, state, world.kinds))),
     )
+
+
+def _with_requests(world: World, change: Change) -> Change:
+    entry = world.state.resources.get(change.address)
+    kind = world.kinds[change.kind]
+    return with_requests(kind, world.kinds[entry.kind] if entry else kind, change, world.lives.get(change.address))
 
 
 def _renamed(old: str, new: str) -> str:
@@ -170,7 +175,7 @@ def _change(walk: _Pass, resource: Resource) -> Change:
         replace_paths=forcing,
     )
     if forcing or address in walk.forced or entry.kind != resource.kind:
-        return _replaced(walk, resource, kind, live, base, breaking)
+        return _replaced(walk, resource, kind, world.kinds[entry.kind], live, base, breaking)
     return _updated(walk, kind, live, base, delta)
 
 
@@ -233,13 +238,16 @@ def _stale(entry: Entry, wanted: Change | Resource, live: Live) -> bool:
 
 
 def _replaced(
-    walk: _Pass, resource: Resource, kind: Kind, live: Live, base: Change, breaking: Mapping[Path, str]
+    walk: _Pass, resource: Resource, kind: Kind, old: Kind, live: Live, base: Change, breaking: Mapping[Path, str]
 ) -> Change:
-    """Return the replace of an object, and note why it may not be and what people should know before."""
+    """Return the replace of an object, and note why it may not be and what people should know before.
+
+    `old` is the kind of the live object, which differs from `kind` where a document changed its kind.
+    """
     address, forcing = resource.address, base.replace_paths
-    walk.cautions += [f"{address}: {text}" for text in kind.cautions(live, base.desired, walk.world.now)]
+    walk.cautions += [f"{address}: {text}" for text in old.cautions(live, base.desired, walk.world.now)]
     follows = bool(walk.objected & set(resource.dependencies))  # what follows from an objection is none of its own
-    found = [] if follows else _losses(resource, kind, live, breaking, forcing)
+    found = [] if follows else _losses(resource, old, live, breaking, forcing)
     walk.objections += found
     if found or follows:
         walk.objected.add(address)
@@ -248,7 +256,7 @@ def _replaced(
         base,
         action=Action.REPLACE,
         reason=reason or f"{', '.join(forcing) or '/kind'} cannot change in place",
-        retires=kind.retire(live) is not None,
+        retires=old.retire(live) is not None,
     )
     return _made_anew(walk, resource, kind, again)
 

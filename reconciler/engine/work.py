@@ -178,7 +178,7 @@ class Work:
         """Delete the object and wait until it is gone; one that is gone already is fine."""
         change = step.change
         ident = str(step.ident)
-        kind = self.kinds[change.kind]
+        kind = self._kind_of(step)
         call = kind.delete(ident)
         if call is not None and (change.calls or change.action != "delete"):
             if not change.deposed and change.action == "delete":
@@ -189,6 +189,12 @@ class Work:
         await self.ledger.note(Record("gone", change.address, ident=ident))
         return ident
 
+    def _kind_of(self, step: Step) -> Kind:
+        """Return the kind of the object that a step stops or deletes: a document may have changed its kind since."""
+        entry = self.ledger.entries.get(step.change.address)
+        known = {entry.id: entry.kind, **{old.id: old.kind for old in entry.deposed}} if entry else {}
+        return self.kinds[known.get(str(step.ident), step.change.kind)]
+
     async def forget(self, step: Step) -> str:
         """Drop the entry; the object stays."""
         await self.ledger.note(Record("forgot", step.change.address))
@@ -197,7 +203,7 @@ class Work:
     async def retire(self, step: Step) -> str:
         """Stop the old object of a replace."""
         change = step.change
-        kind = self.kinds[change.kind]
+        kind = self._kind_of(step)
         live = self.ledger.lives.get(change.address)
         call = kind.retire(live) if live is not None else None
         if call is not None:
@@ -210,7 +216,7 @@ class Work:
 
     async def revive(self, step: Step) -> None:
         """Start the old object of a failed replace again."""
-        kind = self.kinds[step.change.kind]
+        kind = self._kind_of(step)
         live = self.ledger.lives.get(step.change.address)
         call = kind.revive(live) if live is not None else None
         if call is not None:

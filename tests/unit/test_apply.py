@@ -388,3 +388,23 @@ def test_a_conflict_that_never_ends_is_told() -> None:
     [found] = outcome.problems
     assert found.code == "restless"
     assert "after 5 tries /description is still not as wanted" in found.what
+
+
+def test_the_old_object_of_a_document_that_changed_its_kind_is_deleted_as_what_it_was() -> None:
+    bench = Bench()
+    old = flow("old")
+    state, lives = applied(bench, old)
+    made = plan_of([connection("f")], state, lives)
+    assert bench.apply(made, state, lives).ok
+    assert list(bench.platform.objects) == ["connections/connections-1"]
+    posts = [call for call in bench.platform.calls if not call.startswith("GET")]
+    assert posts == ["POST flows/id-f/action?op=disable", "POST connections", "DELETE flows/id-f"]
+
+
+def test_the_old_flow_of_a_document_that_changed_its_kind_runs_again_when_that_fails() -> None:
+    bench = Bench()
+    state, lives = applied(bench, flow("old"))
+    bench.platform.faults.append(Fault("POST", "connections", refusal(400, "no")))
+    outcome = bench.apply(plan_of([connection("f")], state, lives), state, lives)
+    assert not outcome.ok
+    assert enabled(bench)
