@@ -11,7 +11,7 @@ from reconciler.core.plan import Action, Plan
 from reconciler.core.problems import ConflictError, Problem, ReconcilerError, StateError, StoppedError
 from reconciler.core.resource import Live, Resource
 from reconciler.core.state import Entry, Record, State
-from reconciler.core.values import Ref
+from reconciler.core.values import Ref, Span
 from reconciler.engine import apply as engine
 from reconciler.engine.apply import Outcome
 from reconciler.engine.ports import Event
@@ -90,8 +90,8 @@ def test_a_failure_skips_what_needs_it_and_nothing_else() -> None:
 
 def test_a_problem_keeps_its_own_address_and_all_else_it_says() -> None:
     bench = Bench()
-    own = Problem("code", "what", "next", None, "x/y", "error")
-    bare = Problem("code", "other", "next", None, None, "error")
+    own = Problem("code", "what", "next", Span("a.yaml", 1, 2), "x/y", "error")
+    bare = Problem("code", "other", "next", Span("a.yaml", 3, 4), None, "error")
     bench.platform.faults.append(Fault("POST", "connections", ReconcilerError([own, bare])))
     outcome = bench.apply(plan_of([connection("a")], state_of()))
     assert outcome.problems == (own, replace(bare, address="a"))
@@ -264,6 +264,25 @@ def test_a_replace_stops_makes_and_deletes() -> None:
     assert posts == ["POST flows/id-f/action?op=disable", "POST flows", "DELETE flows/id-f"]
     assert bench.journal.events() == ["intent f", "settled f", "intent f", "bound f", "bound f", "gone f"]
     assert [event for event in bench.listener.events if event.verb == "enable again"] == []
+
+
+def test_each_old_flow_runs_again_and_each_failure_of_that_is_told() -> None:
+    bench = Bench()
+    old = [replace(flow("old"), address=name) for name in "fgh"]
+    state, lives = applied(bench, *old, connection("a"))
+    made = plan_of([*(replace(flow("new"), address=name) for name in "fgh"), connection("a", x=1)], state, lives)
+
+    def refuse(call: Any) -> None:
+        if call.method == "POST" and call.path.endswith("/flows"):
+            raise refusal(400, "no")
+        if ("op", "enable") in call.query and "id-g" not in call.path:
+            raise refusal(400, f"stays off: {call.path.split('/')[-2]}")
+
+    bench.platform.before = refuse
+    outcome = bench.apply(made, state, lives)
+    assert [item.what for item in outcome.problems] == ["no", "no", "no", "stays off: id-f", "stays off: id-h"]
+    assert bench.platform.objects["flows/id-g"]["state"] == "enabled"
+    assert results(outcome)["update a"] == "done"
 
 
 def test_the_old_flow_runs_again_when_its_successor_cannot_be_made() -> None:

@@ -336,6 +336,7 @@ def text(made: Folder) -> bytes | None:
 
 def test_a_folder_that_is_not_there_holds_nothing(tmp_path: Path) -> None:
     made = place(tmp_path / "state", "dev")
+    assert made.current(), "nothing was read, and nothing is there"
     assert text(made) is None
     assert not made.exists()
     assert not made.prepared()
@@ -360,6 +361,12 @@ def test_where_it_is(tmp_path: Path) -> None:
     assert made.taken_over is False
     assert isinstance(store(tmp_path), Store)
     assert store(tmp_path).where == made.where
+
+
+def test_a_folder_stays_where_people_said_it_is(tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "there")
+    assert place(tmp_path / "link", "dev").where == str(tmp_path / "link" / "dev.json")
 
 
 def test_a_link_is_followed(tmp_path: Path) -> None:
@@ -429,7 +436,9 @@ def test_a_state_that_is_gone_while_it_is_read_is_told(folder: Folder) -> None:
     blocks = folder.text()
     assert blocks is not None
     folder.path.unlink()
-    assert problem(lambda: list(blocks())).code == "state-unreadable"
+    found = problem(lambda: list(blocks()))
+    assert found.code == "state-unreadable"
+    assert "No such file" in found.what
 
 
 def test_a_journal_gives_its_whole_lines(folder: Folder, tmp_path: Path) -> None:
@@ -475,6 +484,16 @@ def test_a_lock_needs_nobody_to_release_it(tmp_path: Path) -> None:
     made.lock("reconciler test", 0)
     with pytest.raises(StateError, match="reconciler test"):
         place(tmp_path, "dev").release("some id")
+
+
+def test_a_release_takes_the_lock_in_its_own_name_and_waits_for_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[str, float]] = []
+    made = place(tmp_path, "dev")
+    monkeypatch.setattr(made._lock, "take", lambda command, timeout: asked.append((command, timeout)))
+    made.release("some id")
+    assert asked == [("reconciler state unlock", 0)]
 
 
 def test_a_state_that_moved_elsewhere_is_put_away(folder: Folder, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from reconciler.core.state import Deposed, Entry, Pending, Record, State
 from reconciler.core.values import Fingerprint
 from reconciler.engine.settle import bound, find, old_ones, settle_pending
 from reconciler.resources import kinds
+from reconciler.resources._flow_service import DATA_LAKE
 from tests.unit.fakes import START, FakeClock, state_of
 
 BODY = {"name": "A", "connectionSpec": {"id": "s"}, "auth": {"params": {"key": Fingerprint("sent::"), "user": "u"}}}
@@ -172,6 +173,8 @@ def test_an_intent_of_long_ago_is_looked_for_once(late: int, looks: int) -> None
 def test_where_there_is_no_filter_every_page_is_read() -> None:
     following = {"items": [item("x", name="B")], "_links": {"next": {"href": "/connections?continuationToken=t"}}}
     api = Lists(ApiError(Problem("api", "1449"), 400), following, [item("new")])
+    with pytest.raises(ReconcilerError, match="one and new"):
+        search(Lists(*api.pages[:1], {**following, "items": [item("one")]}, [item("new")]))
     live = search(api)
     assert live is not None
     assert live.id == "new"
@@ -305,6 +308,38 @@ def test_an_edited_object_that_is_bound_is_not_taken() -> None:
 def test_without_name_or_client_nothing_is_ours(missing: dict[str, str]) -> None:
     shown = edited("new", **({"createdClient": ""} if "client" in missing else {"name": ""}))
     assert settled(Lists([shown]), {"a": replace(WROTE, **missing)}) == [Record("settled", "a")]
+
+
+def test_the_times_of_an_edited_object_are_those_of_the_server() -> None:
+    for created, event in ((START + 8000, "bound"), (START + 7999, "settled")):
+        shown = edited("new", createdAt=created)
+        [record] = settled(Lists([shown], offset=10_000), {"a": replace(WROTE, offset=None)})
+        assert record.event == event, created
+
+
+def test_an_edited_object_replaces_the_one_before_and_is_bound_once() -> None:
+    other = replace(WROTE, kind="SourceConnection", name="A")
+    first, second = settled(Lists([edited("new")]), {"a": WROTE, "b": other}, {"a": Entry("Connection", "old")})
+    assert (first.event, second.event) == ("bound", "settled")
+    assert first.entry is not None
+    assert first.entry.deposed == (Deposed("old", "Connection"),)
+
+
+def test_what_is_fixed_depends_on_the_body() -> None:
+    """The parameters of a destination change in place, those of the data lake do not."""
+    body = {"name": "A", "connectionSpec": {"id": "s"}, "params": {"stream": "ours"}}
+    pending = Pending("create", "TargetConnection", START, 0, name="A", body=body, client="client")
+    shown = {**edited("new"), "params": {"stream": "theirs"}}
+    assert [record.event for record in settled(Lists([shown]), {"a": pending})] == ["bound"]
+    lake = {**body, "connectionSpec": {"id": DATA_LAKE}}
+    shown = {**shown, "connectionSpec": {"id": DATA_LAKE}}
+    assert [record.event for record in settled(Lists([shown]), {"a": replace(pending, body=lake)})] == ["settled"]
+
+
+def test_an_error_of_the_search_names_the_address() -> None:
+    with pytest.raises(ReconcilerError) as error:
+        settled(Lists([item("one"), item("two")]), {"a": INTENT})
+    assert problem(error).address == "a"
 
 
 def test_two_edited_ones_are_never_guessed_between() -> None:
