@@ -91,7 +91,9 @@ def test_a_plan_that_never_settles_is_a_fault_of_ours(monkeypatch: pytest.Monkey
     monkeypatch.setattr(planner, "_walk", walk)
     items = [resource("a", together=("b",)), resource("b")]
     state = state_of({item.address: entry(item) for item in items})
-    with pytest.raises(AssertionError, match="the plan does not settle: this is a fault of reconciler, please"):
+    with pytest.raises(
+        AssertionError, match=r"^the plan does not settle: this is a fault of reconciler, please report it$"
+    ):
         plan_of(items, state, {item.address: live(item) for item in items})
     assert len(passes) == 3
     assert passes[1] == {"b": "replaced together with a"}
@@ -109,6 +111,25 @@ def test_a_chain_of_replaces_settles_in_as_many_passes_as_it_has_links() -> None
     made = plan_of(chained, state_of(entries), lives)
     assert [item.action for item in made.changes] == [Action.REPLACE] * 6
     assert [item.reason for item in made.changes][1:] == [f"replaced together with {name}" for name in names[:-1]]
+
+
+def test_a_replace_says_what_forces_it_rather_than_what_it_goes_along_with() -> None:
+    """Here `b` goes along with `a` at first, and is found to refer to what is replaced, too, in a later pass."""
+    wanted = [
+        connection("a", connectionSpec={"id": "new"}),
+        connection("b", providerId=Ref("c")),
+        connection("c"),
+    ]
+    wanted[0] = replace(wanted[0], together=("b", "c"))
+    before = {"a": {"connectionSpec": {"id": "old"}}, "b": {"providerId": "id-c"}, "c": {}}
+    entries = {
+        item.address: Entry("Connection", f"id-{item.address}", applied={**item.body, **before[item.address]})
+        for item in wanted
+    }
+    lives = {name: Live(item.id, dict(item.applied)) for name, item in entries.items()}
+    made = plan_of(wanted, state_of(entries), lives)
+    assert only(made, "c").reason == "replaced together with a"
+    assert only(made, "b").reason == "/providerId cannot change in place"
 
 
 # -- what a change carries -----------------------------------------------------------------------------------------
@@ -199,6 +220,15 @@ def test_words_that_the_manifest_no_longer_says_are_forgotten(applied: dict[str,
     state = state_of({"a": Entry("Connection", "id-a", applied={**item.body, **applied})})
     change = only(plan_of([item], state, {"a": Live("id-a", {**item.body, "state": "enabled"})}))
     assert (change.action, change.adopt) == (Action.NOOP, True)
+
+
+def test_words_in_a_list_that_the_manifest_no_longer_says_are_forgotten() -> None:
+    """A list is compared as a whole, so the live one shows just what the manifest says."""
+    item = connection("a", columns=[{"name": "x"}])
+    for columns, adopts in (([{"name": "x"}], False), ([{"name": "x", "type": "string"}], True), ([{}], True)):
+        state = state_of({"a": Entry("Connection", "id-a", applied={**item.body, "columns": columns})})
+        change = only(plan_of([item], state, {"a": Live("id-a", {**item.body, "state": "enabled"})}))
+        assert (change.action, change.adopt) == (Action.NOOP, adopts), columns
 
 
 # -- references ----------------------------------------------------------------------------------------------------
