@@ -133,7 +133,8 @@ def main(words: Sequence[str]) -> int:
     new = [item for file in files for item in found[file] if item not in listed]
     gone = [item for item in listed if item.file in found and item not in found[item.file]]
     for title, items in (("Survivors that are not in the list:", new), ("Listed, and killed now:", gone)):
-        print(*([title] if items else []), sep="")
+        if items:
+            print(title)
         for item in items:
             print(f"  {item.file}: {item.function}\n    - {item.was}\n    + {item.now}")
     judged = [item for item in new if item.file in FILES]
