@@ -11,7 +11,7 @@ from reconciler.cli.arguments import Choice, Files, Planning, Writing, planner, 
 from reconciler.cli.options import assume, common
 
 if TYPE_CHECKING:
-    from reconciler.cli.planning import Want
+    from reconciler.cli.planning import PlanOptions
     from reconciler.cli.wiring import Session
 
 
@@ -35,12 +35,12 @@ def command(
     """
     from reconciler.cli.everywhere import in_turn
     from reconciler.cli.execute import applied
-    from reconciler.cli.planning import Want, parse_plan
+    from reconciler.cli.planning import PlanOptions, parse_plan
     from reconciler.cli.running import run
     from reconciler.core.problems import Problem, StaleError
-    from reconciler.manifests.load import changed_since
+    from reconciler.documents.load import changed_since
 
-    want = Want(
+    want = PlanOptions(
         selection=choice.selection(), policies=planning.policy, settle=writing.settle, staged=planning.staged,
         checks=planning.checks, send_secrets=send_secrets,
     )  # fmt: skip
@@ -68,7 +68,7 @@ def command(
     return done
 
 
-def _fresh(session: Session, want: Want, writing: Writing, *, refresh_only: bool) -> int:
+def _fresh(session: Session, want: PlanOptions, writing: Writing, *, refresh_only: bool) -> int:
     """Plan and apply, or take over what drifted."""
     from dataclasses import replace
 

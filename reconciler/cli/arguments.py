@@ -13,8 +13,8 @@ from reconciler.cli.options import F
 
 if TYPE_CHECKING:
     from reconciler.cli.wiring import Session
-    from reconciler.core.selection import Selection
-    from reconciler.core.sharding import Shard
+    from reconciler.core.plan.selection import Selection
+    from reconciler.core.plan.sharding import Shard
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +67,14 @@ class Choice:
 
     def selection(self) -> Selection:
         """Return it as the core knows it."""
-        from reconciler.core.selection import Selection
+        from reconciler.core.plan.selection import Selection
 
         return Selection(self.targets, self.select, self.exclude, shard_of(self.shard))
 
 
 def shard_of(text: str | None) -> Shard | None:
     """Return the part of the project that `--shard` names. Raises `click.UsageError` for any other text."""
-    from reconciler.core.sharding import Shard
+    from reconciler.core.plan.sharding import Shard
 
     try:
         return None if text is None else Shard.of(text)

@@ -50,7 +50,7 @@ def show(key: str, manifest: bool) -> None:
 
     A key that is both a source and a destination wants source/ or destination/ before it.
     """
-    from reconciler.manifests.starter import starter
+    from reconciler.export.starter import starter
 
     item = find(key)
     if manifest:
@@ -104,11 +104,11 @@ def refresh(path: Path, form: str) -> None:
 
 async def _specs(session: Session) -> tuple[list[Any], list[Any]]:
     """Return the connection specs and flow specs of the sandbox."""
-    from reconciler.engine.together import together
-    from reconciler.resources._lookup import SPECS
+    from reconciler.engine.gather import gather
+    from reconciler.kinds.lookups import SPECS
 
     async with session.platform() as (api, _, _):
-        replies = await together(*(api.send(call) for call in SPECS))
+        replies = await gather(*(api.send(call) for call in SPECS))
     connections, flows = (reply.body.get("items") or [] for reply in replies)
     return connections, flows
 
@@ -117,7 +117,7 @@ def find(key: str) -> Connector:
     """Return the connector a key names. Raises ManifestError for none, and for two."""
     from reconciler.catalog import shipped
     from reconciler.core.problems import ManifestError, Problem
-    from reconciler.manifests.document import nearest
+    from reconciler.documents.document import nearest
 
     catalog = shipped()
     direction, _, plain = key.rpartition("/")

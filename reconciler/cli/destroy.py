@@ -19,10 +19,10 @@ def command(files: Files, choice: Choice, writing: Writing) -> int:
     What the platform cannot delete (mapping sets) is forgotten and stays there.
     """
     from reconciler.cli.execute import applied
-    from reconciler.cli.planning import Want
+    from reconciler.cli.planning import PlanOptions
     from reconciler.cli.running import run
 
     session = files.open()
-    want = Want(destroy=True, selection=choice.selection(), settle=writing.settle)
+    want = PlanOptions(destroy=True, selection=choice.selection(), settle=writing.settle)
     done: int = run(applied(session, want, writing, verb="destroy"))
     return done

@@ -11,8 +11,8 @@ from reconciler.catalog import shipped
 from reconciler.cli.wiring import Session
 from reconciler.core.problems import ApiError, ReconcilerError
 from reconciler.core.resource import Call
-from reconciler.engine.together import together
-from reconciler.resources import kinds
+from reconciler.engine.gather import gather
+from reconciler.kinds import kinds
 
 _SKEW = 60_000
 """Milliseconds by which the clocks may differ before people should care; the tool itself tolerates any difference."""
@@ -72,7 +72,7 @@ async def _online(api: Any, sandbox: str) -> list[Finding]:
     except ReconcilerError as error:
         return [Finding("token", "wrong", item.what, item.next) for item in error.problems]
     found = [Finding("token", "ok", "the identity service gives one")]
-    rest = await together(_sandbox(api, sandbox), *(_service(api, name, call) for name, call in SERVICES.items()))
+    rest = await gather(_sandbox(api, sandbox), *(_service(api, name, call) for name, call in SERVICES.items()))
     return [*found, *rest, _clock(api.offset)]
 
 

@@ -14,10 +14,10 @@ from reconciler.cli.options import common, given
 
 if TYPE_CHECKING:
     from reconciler.cli.wiring import Session
-    from reconciler.core.plan import Plan
-    from reconciler.core.sharding import Shard
+    from reconciler.core.plan.model import Plan
+    from reconciler.core.plan.sharding import Shard
     from reconciler.core.values import Span
-    from reconciler.manifests.load import Project
+    from reconciler.documents.load import Project
     from reconciler.render.drift import Report, Unmanaged
 
 _FORMATS = ("text", "json", "markdown", "junit", "sarif")
@@ -84,8 +84,8 @@ class Look:
 
 async def _compared(session: Session, project: Project, look: Look) -> Report:
     """Return the report about one environment."""
-    from reconciler.cli.planning import Want, planned
-    from reconciler.core.selection import Selection
+    from reconciler.cli.planning import PlanOptions, planned
+    from reconciler.core.plan.selection import Selection
 
     others: list[Unmanaged] = []
 
@@ -93,7 +93,7 @@ async def _compared(session: Session, project: Project, look: Look) -> Report:
         if look.unmanaged:
             others.extend(await _others(api, state))
 
-    want = Want(selection=Selection(shard=look.shard), checks=False, judged=False)
+    want = PlanOptions(selection=Selection(shard=look.shard), checks=False, judged=False)
     plan = (await planned(session, want, project, more=more)).plan
     return _report(plan, session.project.acknowledged, look.now, tuple(others) if look.unmanaged else None)
 
@@ -145,7 +145,7 @@ def _report(plan: Plan, known: Any, now: int, unmanaged: tuple[Unmanaged, ...] |
     """Return the report of a plan: what drifted, what is known, and what differs in the manifests alone."""
     from datetime import UTC, datetime
 
-    from reconciler.core.drift import Acknowledged, acknowledge
+    from reconciler.core.plan.drift import Acknowledged, acknowledge
     from reconciler.render.drift import Report
 
     today = datetime.fromtimestamp(now, UTC).date().isoformat()
@@ -158,8 +158,8 @@ def _report(plan: Plan, known: Any, now: int, unmanaged: tuple[Unmanaged, ...] |
 
 async def _others(api: Any, state: Any) -> list[Unmanaged]:
     from reconciler.engine.unmanaged import unmanaged
+    from reconciler.kinds import kinds
     from reconciler.render.drift import Unmanaged
-    from reconciler.resources import kinds
 
     return [
         Unmanaged(

@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 import click
 
 from reconciler.cli.arguments import Files
-from reconciler.cli.planning import Want, planned
+from reconciler.cli.planning import PlanOptions, planned
 from reconciler.cli.running import run
-from reconciler.core.plan import Plan
+from reconciler.core.plan.model import Plan
 from reconciler.core.problems import ReconcilerError
 from reconciler.render import json as as_json
 from reconciler.render.table import table
@@ -20,7 +20,7 @@ T = TypeVar("T")
 _COUNTS = ("create", "update", "replace", "delete", "forget", "noop")
 
 
-def show_all(files: Files, names: Sequence[str], want: Want, form: str, *, detailed_exitcode: bool) -> int:
+def show_all(files: Files, names: Sequence[str], want: PlanOptions, form: str, *, detailed_exitcode: bool) -> int:
     """Plan environments and show them; one that cannot be planned does not keep the others from it."""
     found = run(side_by_side(names, lambda name: _plan(files, name, want)))
     plans = {name: item for name, item in found.items() if isinstance(item, Plan)}
@@ -38,7 +38,7 @@ def show_all(files: Files, names: Sequence[str], want: Want, form: str, *, detai
     return 2 if detailed_exitcode and any(plan.effective for plan in plans.values()) else 0
 
 
-async def _plan(files: Files, name: str, want: Want) -> Plan:
+async def _plan(files: Files, name: str, want: PlanOptions) -> Plan:
     return (await planned(files.open(env=name), want)).plan
 
 

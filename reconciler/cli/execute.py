@@ -14,19 +14,19 @@ import click
 from reconciler.cli.arguments import Writing
 from reconciler.cli.formats import shown_as
 from reconciler.cli.output import Progress, confirm, lock, say
-from reconciler.cli.planning import Want, guard, make_plan, need_secrets, prepare
+from reconciler.cli.planning import PlanOptions, guard, make_plan, need_secrets, prepare
 from reconciler.cli.platform import SystemClock
 from reconciler.cli.policing import policed
 from reconciler.cli.process import keeping_all
 from reconciler.cli.wiring import Session
-from reconciler.core.plan import Plan
-from reconciler.core.state import State
-from reconciler.core.steps import Step, steps
+from reconciler.core.plan.model import Plan
+from reconciler.core.plan.steps import Step, steps
+from reconciler.core.state.model import State
 from reconciler.engine.apply import Outcome, Run
+from reconciler.engine.executor import Settings
 from reconciler.engine.refresh import Lives, refresh_saved
 from reconciler.engine.stop import Stop
-from reconciler.engine.work import Settings
-from reconciler.resources import kinds
+from reconciler.kinds import kinds
 from reconciler.secrets.store import SecretStore
 
 INTERRUPTED = "interrupted"
@@ -34,7 +34,9 @@ _SHOWN = 25
 """Addresses that are named one by one at the end of a run."""
 
 
-async def applied(session: Session, want: Want, writing: Writing, *, verb: str, saved: Plan | None = None) -> int:
+async def applied(
+    session: Session, want: PlanOptions, writing: Writing, *, verb: str, saved: Plan | None = None
+) -> int:
     """Plan (or take a saved plan), ask, run, and return the exit code. The lock is held from before the plan."""
     project = None if saved is not None else session.manifests()
     if not writing.auto_approve and not sys.stdin.isatty():

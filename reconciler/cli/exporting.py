@@ -15,18 +15,18 @@ from reconciler.cli.output import say
 from reconciler.cli.platform import SystemClock
 from reconciler.cli.surgery import write
 from reconciler.cli.wiring import open_session
-from reconciler.core.plan import Action
-from reconciler.core.planner import plan
+from reconciler.core.plan.input import PlanInput
+from reconciler.core.plan.model import Action
+from reconciler.core.plan.planner import plan
 from reconciler.core.problems import ManifestError, Problem
 from reconciler.core.resource import Live, Resource
-from reconciler.core.state import Entry, Record, State
-from reconciler.core.world import World
+from reconciler.core.state.model import Entry, Record, State
 from reconciler.engine.binding import entry_of
+from reconciler.engine.inventory import Inventory, inventory
 from reconciler.engine.listing import as_applied
-from reconciler.engine.survey import Survey, survey
-from reconciler.manifests.export import Sandbox, export
-from reconciler.manifests.exported import Exported
-from reconciler.resources import kinds
+from reconciler.export.dataflows import Sandbox, export
+from reconciler.export.export_result import ExportResult
+from reconciler.kinds import kinds
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ async def exported(choice: Choice, out: Path | None, *, adopt: bool) -> int:
     async with session.platform() as (api, place, _):
         state = session.check(session.store().read(), place)
         managed = {entry.id for entry in state.resources.values()}
-        found, flows = await survey(api, table, lambda live: choice.wants(live) and live.id not in managed)
+        found, flows = await inventory(api, table, lambda live: choice.wants(live) and live.id not in managed)
         missing = set(choice.flows) - {live.id for live in flows} - managed
         if missing:
             what = f"there is no flow {', '.join(sorted(missing))} in this sandbox"
@@ -85,7 +85,7 @@ async def exported(choice: Choice, out: Path | None, *, adopt: bool) -> int:
     return 1 if differing else 0
 
 
-def _sandbox(found: Survey, managed: Collection[str]) -> Sandbox:
+def _sandbox(found: Inventory, managed: Collection[str]) -> Sandbox:
     """Return what was read, without the connections that are managed already."""
 
     def of(kind: str) -> dict[str, Any]:
@@ -97,14 +97,14 @@ def _sandbox(found: Survey, managed: Collection[str]) -> Sandbox:
     )  # fmt: skip
 
 
-def _keep_kinds(made: Exported, wanted: tuple[str, ...]) -> None:
+def _keep_kinds(made: ExportResult, wanted: tuple[str, ...]) -> None:
     """Leave out documents of other kinds; accounts stay, for others refer to them."""
     if wanted:
         made.documents = {key: item for key, item in made.documents.items() if item.kind in (*wanted, "Connection")}
         made.bindings = {key: to for key, to in made.bindings.items() if key.partition("/")[0] in made.documents}
 
 
-def _write(out: Path, made: Exported) -> None:
+def _write(out: Path, made: ExportResult) -> None:
     """Write a file a document. Raises `ManifestError`, before any is written, when one is there already."""
     there = [out / f"{name}.yaml" for name in made.documents if (out / f"{name}.yaml").exists()]
     if there:
@@ -118,7 +118,7 @@ def _write(out: Path, made: Exported) -> None:
         raise ManifestError(Problem("unwritable", f"{out} cannot be written: {error.strerror}")) from None
 
 
-def _tell(made: Exported, out: Path | None, managed: int) -> None:
+def _tell(made: ExportResult, out: Path | None, managed: int) -> None:
     where = f" in {out}" if out is not None else ""
     say(f"{len(made.documents)} documents{where}.")
     if managed:
@@ -132,7 +132,7 @@ def _tell(made: Exported, out: Path | None, managed: int) -> None:
 
 
 def bound(
-    resources: Mapping[str, Resource], bindings: Mapping[str, str], found: Survey, state: State
+    resources: Mapping[str, Resource], bindings: Mapping[str, str], found: Inventory, state: State
 ) -> dict[str, Entry]:
     """Return the entries that bind the exported resources to what was read, and keep of that only what differs."""
     table = kinds()
@@ -144,7 +144,7 @@ def bound(
             continue
         kind = table[resource.kind]
         live = found.lives.get(resource.kind, {}).get(ident)
-        if live is None and kind.constant:
+        if live is None and kind.write_once:
             live = Live(ident, resource.body, None, {"version": 0})
         if live is not None:
             entry = entries[address] = fresh[address] = entry_of(kind, entries, resource, live)
@@ -161,7 +161,7 @@ def _needs_first(resources: Mapping[str, Resource]) -> list[tuple[str, Resource]
 
 
 def _differing(
-    resources: Mapping[str, Resource], entries: Mapping[str, Entry], found: Survey, state: State
+    resources: Mapping[str, Resource], entries: Mapping[str, Entry], found: Inventory, state: State
 ) -> dict[str, list[str]]:
     """Return what a plan would still change of what was just read: nothing, or there is something we cannot say."""
     from dataclasses import replace
@@ -172,7 +172,7 @@ def _differing(
     for address, entry in entries.items():
         live = found.lives.get(entry.kind, {}).get(entry.id)
         lives[address] = live or Live(entry.id, entry.applied, entry.etag, entry.outputs)
-    world = World(
+    world = PlanInput(
         dict(resources), replace(state, resources=dict(entries)), lives, kinds(), lambda *_: None,
         tuple(entries), False, SystemClock().now() // 1000, False,
     )  # fmt: skip

@@ -26,8 +26,8 @@ def command(paths: tuple[Path, ...], check: bool, diff: bool) -> int:
 
     from reconciler.cli.output import say
     from reconciler.core.problems import ManifestError
-    from reconciler.manifests.format import formatted
-    from reconciler.manifests.yaml import Text
+    from reconciler.yamltext.layout import formatted
+    from reconciler.yamltext.reader import Text
 
     if paths == (Path("-"),):
         click.echo(formatted(Text("<stdin>", _text("<stdin>", sys.stdin.buffer.read))), nl=False)

@@ -9,7 +9,7 @@ from reconciler.cli.options import given
 from reconciler.cli.output import painter, width
 
 if TYPE_CHECKING:
-    from reconciler.core.plan import Plan
+    from reconciler.core.plan.model import Plan
 
 FORMATS = ("text", "json", "markdown", "html")
 

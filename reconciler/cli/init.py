@@ -30,7 +30,7 @@ def command(path: Path, connector: str | None, pipeline: str) -> None:
     """
     from reconciler.cli.connectors import find, next_midnight
     from reconciler.cli.schema import schema_text
-    from reconciler.manifests.starter import starter
+    from reconciler.export.starter import starter
 
     found = find(connector) if connector else None
     name = path.resolve().name.lower()

@@ -10,9 +10,9 @@ import click
 from reconciler.cli.everywhere import in_turn
 from reconciler.cli.output import lock
 from reconciler.cli.wiring import Session, open_session, several
+from reconciler.config.state_settings import StateSettings, settings_in
 from reconciler.core.problems import ManifestError, Problem, StateError
-from reconciler.core.state import State
-from reconciler.manifests.state_settings import StateSettings, settings_in
+from reconciler.core.state.model import State
 from reconciler.stores.store import Store
 
 

@@ -25,7 +25,7 @@ _PAST = {
     "update": "updated",
     "delete": "deleted",
     "forget": "forgotten",
-    "retire": "set aside",
+    "suspend": "set aside",
     "enable again": "enabled again",
 }
 

@@ -61,9 +61,9 @@ def _variables(name: str, item: dict[str, Any]) -> Iterator[tuple[str, str]]:
 async def _collect(session: Session) -> dict[str, Any]:
     """Return, for each document with a flow in the state, its flow's id, state, inlet and all ids."""
     from reconciler.cli.wiring import in_memory
+    from reconciler.engine.gather import gather
     from reconciler.engine.pages import gathered
-    from reconciler.engine.together import together
-    from reconciler.resources import kinds
+    from reconciler.kinds import kinds
 
     table = kinds()
     async with session.platform() as (api, place, _):
@@ -75,7 +75,7 @@ async def _collect(session: Session) -> dict[str, Any]:
         flows = {address: entry for address, entry in entries.items() if entry.kind == "Flow"}
         # an inlet stands on the flow (webhooks) or on the base connection (HTTP API): api-facts 2.9
         bases = {address: entry for address, entry in entries.items() if entry.kind == "Connection"}
-        lives = await together(
+        lives = await gather(
             gathered(api, table["Flow"], {entry.id for entry in flows.values()}),
             gathered(api, table["Connection"], {entry.id for entry in bases.values()}),
         )

@@ -8,11 +8,11 @@ import click
 
 from reconciler.cli.output import say
 from reconciler.core.values import pointer
-from reconciler.manifests.acceptance import NoPlaceError, accepting
-from reconciler.manifests.load import Project
-from reconciler.manifests.rewrite import CannotEditError, Edit, rewritten
-from reconciler.manifests.yaml import Text
+from reconciler.documents.load import Project
+from reconciler.export.acceptance import NoPlaceError, accepting
 from reconciler.render.drift import Report
+from reconciler.yamltext.edit import CannotEditError, Edit, rewritten
+from reconciler.yamltext.reader import Text
 
 _OURS_TO_ACCEPT = ("outside", "conflict")
 

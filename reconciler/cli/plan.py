@@ -42,12 +42,14 @@ def command(
     import json
 
     from reconciler.cli.everywhere import show_all
-    from reconciler.cli.planning import Want, planned
+    from reconciler.cli.planning import PlanOptions, planned
     from reconciler.cli.running import run
+    from reconciler.core.plan.saved_plan import plan_json
     from reconciler.core.problems import GuardError
-    from reconciler.core.saved_plan import plan_json
 
-    want = Want(destroy, choice.selection(), planning.policy, refresh, staged=planning.staged, checks=planning.checks)
+    want = PlanOptions(
+        destroy, choice.selection(), planning.policy, refresh, staged=planning.staged, checks=planning.checks
+    )
     if names := files.everywhere():
         if form not in ("text", "json"):
             raise click.UsageError("Several environments are shown as text or json.")

@@ -9,29 +9,29 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from reconciler.cli.platform import Place, SystemClock
+from reconciler.cli.platform import SystemClock, Target
 from reconciler.cli.policing import policed
 from reconciler.cli.process import keeping_all
 from reconciler.cli.wiring import Session, in_memory
-from reconciler.core import guards, saved_plan
-from reconciler.core.plan import Action, Plan
+from reconciler.core.plan import guards, saved_plan
+from reconciler.core.plan.model import Action, Plan
+from reconciler.core.plan.selection import Selection, narrowed
 from reconciler.core.problems import ApiError, GuardError, SecretError
 from reconciler.core.resource import Resource
-from reconciler.core.selection import Selection, narrowed
-from reconciler.core.state import Record, State
+from reconciler.core.state.model import Record, State
 from reconciler.core.values import Secret, leaves, of_kind
-from reconciler.engine.questions import ask
-from reconciler.engine.rebuild import twins
+from reconciler.documents.load import Project
+from reconciler.engine.preflight import preflight
+from reconciler.engine.rebuild import possible_duplicates
 from reconciler.engine.refresh import Lives, refresh
 from reconciler.engine.settle import settle_pending
-from reconciler.manifests.load import Project
-from reconciler.resources import kinds
-from reconciler.resources._lookup import FINDERS
+from reconciler.kinds import kinds
+from reconciler.kinds.lookups import FINDERS
 from reconciler.secrets.store import SecretStore
 
 
 @dataclass(frozen=True, slots=True)
-class Want:
+class PlanOptions:
     """What one run is asked to do, besides the manifests."""
 
     destroy: bool = False
@@ -69,7 +69,9 @@ def parse_plan(path: Path) -> Plan | None:
     return saved_plan.plan_of(data, str(path))
 
 
-async def prepare(session: Session, api: Any, place: Place, want: Want, state: State) -> tuple[list[Record], State]:
+async def prepare(
+    session: Session, api: Any, place: Target, want: PlanOptions, state: State
+) -> tuple[list[Record], State]:
     """Return what an earlier run and the project file still ask of the state, and the state after it."""
     moves = session.moves(state)
     moved = in_memory(state, moves)
@@ -78,7 +80,7 @@ async def prepare(session: Session, api: Any, place: Place, want: Want, state: S
 
 
 async def make_plan(
-    session: Session, api: Any, project: Project, state: State, secrets: SecretStore, want: Want
+    session: Session, api: Any, project: Project, state: State, secrets: SecretStore, want: PlanOptions
 ) -> tuple[Plan, Lives]:
     """Return the plan for what PATH, `--target` and `--destroy` leave in scope."""
     resources, scope = session.scope(project, state)
@@ -101,7 +103,7 @@ async def make_plan(
         now=SystemClock().now() // 1000, destroy=want.destroy, read=want.read, staged=want.staged,
     )  # fmt: skip
     if want.checks and want.read and not plan.objections:
-        plan = await ask(api, kinds(), plan)
+        plan = await preflight(api, kinds(), plan)
         if not state.resources:
             warnings += tuple(await _there_already(api, resources))
     plan = replace(plan, warnings=(*warnings, *plan.warnings), left_out=left_out, manifests=project.digests())
@@ -111,7 +113,7 @@ async def make_plan(
 async def _there_already(api: Any, resources: Mapping[str, Resource]) -> list[str]:
     """Return warnings about dataflows that a first apply would make once more; asking is no reason to fail."""
     try:
-        return await twins(api, kinds()["Flow"], resources)
+        return await possible_duplicates(api, kinds()["Flow"], resources)
     except ApiError:
         return []
 
@@ -153,7 +155,7 @@ def _sent(calls: Collection[Any], secret: Secret) -> bool:
 
 async def planned(
     session: Session,
-    want: Want,
+    want: PlanOptions,
     project: Project | None = None,
     *,
     more: Callable[[Any, State], Awaitable[None]] | None = None,

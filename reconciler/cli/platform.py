@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.cli.options import given
 from reconciler.cli.output import say
+from reconciler.config.project import Environment, ProjectSpec
 from reconciler.core.fingerprint import Fingerprinter
 from reconciler.core.problems import ManifestError, Problem, StateError
-from reconciler.manifests.document import Document
-from reconciler.manifests.project import Environment, ProjectSpec
+from reconciler.documents.document import Document
 from reconciler.secrets.redaction import redact
 from reconciler.secrets.store import SecretStore
 
@@ -46,7 +46,7 @@ class SystemClock:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Target:
     """Which platform, organization and sandbox; `identity` is what the state remembers of the platform."""
 
     url: str
@@ -67,7 +67,7 @@ class Platform:
     providers: Sequence[Any]
 
     @contextlib.asynccontextmanager
-    async def open(self, parallelism: int) -> AsyncIterator[tuple[Client, Place, SecretStore]]:
+    async def open(self, parallelism: int) -> AsyncIterator[tuple[Client, Target, SecretStore]]:
         """Open the door to the platform, real or emulated, for as long as the command runs."""
         import httpx
 
@@ -100,7 +100,7 @@ class Platform:
                 notice=say,
             )
             try:
-                yield client, Place(url, identity, organization, sandbox), own
+                yield client, Target(url, identity, organization, sandbox), own
             finally:
                 close()
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from reconciler.cli.wiring import Session
-from reconciler.core.plan import Plan
-from reconciler.manifests.document import Document
+from reconciler.core.plan.model import Plan
+from reconciler.documents.document import Document
 
 
 def policed(session: Session, plan: Plan, files: Collection[Path]) -> Plan:
@@ -21,10 +21,10 @@ def policed(session: Session, plan: Plan, files: Collection[Path]) -> Plan:
     own = session.project.policies
     if not (files or own.rules or own.files):
         return plan
-    from reconciler.core.policy import judge
-    from reconciler.manifests.policy import PolicySet, read_policies, rules_of
+    from reconciler.config.policies import PolicySet, read_policies, rules_of
+    from reconciler.core.plan.policy import judge
+    from reconciler.kinds.exports import exports
     from reconciler.render.facts import facts
-    from reconciler.resources._exports import exports
 
     sets: list[tuple[PolicySet, Document | None, tuple[str, ...]]] = [
         (own, session.project_document, ("spec", "policies"))

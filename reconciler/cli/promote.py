@@ -20,10 +20,10 @@ def command(source: str, target: str, files: Files, form: str, detailed_exitcode
 
     What differs then comes from overlays. Neither the platform nor a state is asked.
     """
-    from reconciler.core.promotion import differences
+    from reconciler.core.compare.promotion import differences
+    from reconciler.kinds import kinds
     from reconciler.render import promotion
     from reconciler.render.json import text
-    from reconciler.resources import kinds
 
     sessions = files.open(env=source), files.open(env=target)
     one, other = (dict(session.variables) for session in sessions)

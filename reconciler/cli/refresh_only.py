@@ -8,14 +8,14 @@ import click
 
 from reconciler.cli.arguments import Writing
 from reconciler.cli.output import confirm, lock, painter, say
-from reconciler.cli.planning import Want, make_plan, prepare
+from reconciler.cli.planning import PlanOptions, make_plan, prepare
 from reconciler.cli.wiring import Session
-from reconciler.core.accept import accept
+from reconciler.core.plan.state_refresh import state_refresh
+from reconciler.kinds import kinds
 from reconciler.render.drift import drift_lines
-from reconciler.resources import kinds
 
 
-async def refreshed(session: Session, want: Want, writing: Writing) -> int:
+async def refreshed(session: Session, want: PlanOptions, writing: Writing) -> int:
     """Show what the state would take over, ask, and write it. No call changes anything."""
     project = session.manifests()
     if not writing.auto_approve and not sys.stdin.isatty():
@@ -27,7 +27,7 @@ async def refreshed(session: Session, want: Want, writing: Writing) -> int:
             state = session.check(store.read(project.resources), place)
             records, settled = await prepare(session, api, place, want, state)
             plan, lives = await make_plan(session, api, project, settled, session.secret_store(state), want)
-            found = accept(plan, settled, lives, kinds())
+            found = state_refresh(plan, settled, lives, kinds())
             paint = painter(sys.stdout)
             for item in found:
                 if item.gone:

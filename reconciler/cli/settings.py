@@ -7,12 +7,12 @@ from collections.abc import Callable, Collection, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 
+from reconciler.config.project import Environment, ProjectSpec
+from reconciler.config.variables import Given, resolve
 from reconciler.core.problems import ManifestError, Problem
 from reconciler.core.values import Tree
-from reconciler.manifests.document import NAME, Document, nearest
-from reconciler.manifests.project import Environment, ProjectSpec
-from reconciler.manifests.variables import Given, resolve
-from reconciler.manifests.yaml import Text, read
+from reconciler.documents.document import NAME, Document, nearest
+from reconciler.yamltext.reader import Text, read
 
 _PREFIX = "RECONCILER_VAR_"
 

@@ -21,8 +21,8 @@ def command(file: Path | None, form: str) -> int:
 
     from reconciler.cli.output import painter
     from reconciler.cli.planning import parse_plan
-    from reconciler.core.codec import state_json, state_of
     from reconciler.core.problems import Problem, StateError
+    from reconciler.core.state.codec import state_json, state_of
     from reconciler.render import json as as_json
     from reconciler.render.text import state_text
 

@@ -10,7 +10,7 @@ import click
 from reconciler.cli.options import common
 
 if TYPE_CHECKING:
-    from reconciler.core.state import State
+    from reconciler.core.state.model import State
 
 
 def read_state(path: Path) -> State:
@@ -122,7 +122,7 @@ def rm(addresses: tuple[str, ...], path: Path, lock_timeout: float) -> None:
 @common
 def pull(path: Path) -> None:
     """Print the state as JSON, a left-over journal folded in."""
-    from reconciler.core.codec import state_json
+    from reconciler.core.state.codec import state_json
     from reconciler.render import json as as_json
 
     click.echo(as_json.text(state_json(read_state(path))), nl=False)

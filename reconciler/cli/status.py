@@ -81,9 +81,9 @@ async def _look(session: Session, runs: int, show: Any, interval: float | None) 
     import asyncio
 
     from reconciler.cli.wiring import in_memory
-    from reconciler.engine.watch import dataflows
-    from reconciler.resources import kinds
-    from reconciler.resources.flow import runs_call
+    from reconciler.engine.flow_status import dataflows
+    from reconciler.kinds import kinds
+    from reconciler.kinds.flow import runs_call
 
     async with session.platform() as (api, place, _):
         while True:

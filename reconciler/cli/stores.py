@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from reconciler.config.state_settings import StateSettings
 from reconciler.core.problems import ManifestError, Problem
-from reconciler.manifests.state_settings import StateSettings
 
 if TYPE_CHECKING:
     from reconciler.stores.medium import Medium

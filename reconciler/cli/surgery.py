@@ -12,13 +12,13 @@ import click
 
 from reconciler.cli.output import confirm, lock, say
 from reconciler.cli.wiring import Session, open_session
-from reconciler.core.codec import state_of
 from reconciler.core.problems import ManifestError, Problem, StateError
-from reconciler.core.state import Record, State, fold
+from reconciler.core.state.codec import state_of
+from reconciler.core.state.model import Record, State, fold
+from reconciler.documents.document import nearest
 from reconciler.engine.binding import bind
 from reconciler.engine.rebuild import rebuild
-from reconciler.manifests.document import nearest
-from reconciler.resources import kinds
+from reconciler.kinds import kinds
 
 
 @contextmanager

@@ -11,19 +11,19 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.catalog import shipped
 from reconciler.cli.options import given
-from reconciler.cli.platform import EMULATOR, Place, Platform, chosen_url
+from reconciler.cli.platform import EMULATOR, Platform, Target, chosen_url
 from reconciler.cli.process import hold, keeping_all
 from reconciler.cli.settings import EVERY, choose_environment, collect_variables, unused_variables
+from reconciler.config.project import Environment, ProjectSpec, find_root, load_project
+from reconciler.config.state_settings import StateSettings
 from reconciler.core.fingerprint import Fingerprinter
 from reconciler.core.problems import ManifestError, Problem, StateError
 from reconciler.core.resource import Resource
-from reconciler.core.state import Entry, Record, State, fold
+from reconciler.core.state.model import Entry, Record, State, fold
 from reconciler.core.values import Secret, Tree, parse_pointer
-from reconciler.manifests.document import Document
-from reconciler.manifests.load import Project, load
-from reconciler.manifests.overlay import speak_of
-from reconciler.manifests.project import FILE, Environment, ProjectSpec, find_root, load_project
-from reconciler.manifests.state_settings import StateSettings
+from reconciler.documents.document import PROJECT_FILE, Document
+from reconciler.documents.load import Project, load
+from reconciler.documents.overlay import speak_of
 from reconciler.secrets.providers import command, dotenv, environment, files, keyring
 from reconciler.secrets.store import SecretStore
 
@@ -142,7 +142,7 @@ class Session:
         own = SecretStore(self._providers(), Fingerprinter(None, "unused"))
         return own.reveal(Secret(text)).plain()
 
-    def check(self, state: State | None, place: Place) -> State:
+    def check(self, state: State | None, place: Target) -> State:
         """Return `state`, or an empty one; refuse one of another platform, organization or sandbox."""
         if state is None:
             return State(str(uuid.uuid4()), self.environment, place.identity, place.organization, place.sandbox)
@@ -193,7 +193,7 @@ class Session:
         return found
 
     # -- platform --------------------------------------------------------------------------------------------
-    def platform(self, parallelism: int = 10) -> AbstractAsyncContextManager[tuple[Client, Place, SecretStore]]:
+    def platform(self, parallelism: int = 10) -> AbstractAsyncContextManager[tuple[Client, Target, SecretStore]]:
         """Open the door to the platform, real or emulated, for as long as the command runs."""
         place = Platform(
             self.project, self.project_document, self.settings, self.state_dir, self.emulated, self._providers()
@@ -232,7 +232,7 @@ def _located(path: Path) -> tuple[Path, Path, str]:
     if not path.exists():
         raise ManifestError(Problem("no-path", f"{path} does not exist", "name a manifest or a folder of manifests"))
     absolute = Path(os.path.abspath(path))  # noqa: PTH100 - symbolic links stay as the user wrote them
-    if absolute.name == FILE:
+    if absolute.name == PROJECT_FILE:
         absolute = absolute.parent
     root = find_root(absolute)
     relative = os.path.relpath(root)

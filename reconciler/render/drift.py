@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from xml.etree import ElementTree
 
-from reconciler.core.plan import Drift, DriftField
+from reconciler.core.plan.model import Drift, DriftField
 from reconciler.core.values import SENSITIVE, pointer
 from reconciler.render.values import code, inline, label, say
 

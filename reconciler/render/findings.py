@@ -8,7 +8,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 from reconciler import __version__
-from reconciler.core.plan import Drift
+from reconciler.core.plan.model import Drift
 from reconciler.core.problems import Problem
 from reconciler.core.values import Span
 from reconciler.render.drift import Report, drift_lines, plain

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from reconciler.core.codec import entry_json
-from reconciler.core.plan import Change, Drift, DriftField, Plan
-from reconciler.core.state import Entry
+from reconciler.core.plan.model import Change, Drift, DriftField, Plan
+from reconciler.core.state.codec import entry_json
+from reconciler.core.state.model import Entry
 from reconciler.core.values import MISSING, SENSITIVE, Tree, pointer, shown
 from reconciler.render.drift import STATUSES, Report
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 
-from reconciler.core.plan import Change, Plan
+from reconciler.core.plan.model import Change, Plan
 from reconciler.render.drift import Report, plain
 from reconciler.render.drift import markdown as drift_markdown
 from reconciler.render.text import SYMBOLS, Printer, summary

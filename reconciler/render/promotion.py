@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from reconciler.core.promotion import Difference
+from reconciler.core.compare.promotion import Difference
 from reconciler.core.values import MISSING, Tree, pointer, shown
 from reconciler.render.json import FORMAT_VERSION
 from reconciler.render.values import say

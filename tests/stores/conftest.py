@@ -17,8 +17,8 @@ import yaml
 from obstore.store import AzureStore, GCSStore, S3Store
 
 from reconciler.cli.stores import store_of
-from reconciler.core.state import State
-from reconciler.manifests.state_settings import StateSettings
+from reconciler.config.state_settings import StateSettings
+from reconciler.core.state.model import State
 from reconciler.stores.lease import Lease
 from reconciler.stores.store import Store
 from tests.conftest import SECRETS, Cli, Server
