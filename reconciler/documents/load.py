@@ -247,17 +247,12 @@ def _expand(project: Project, document: Document, setting: ProjectContext, scope
     spec = document.spec
     filled_in = document.text.fills_in or any(part.text.fills_in for part in document.overlays)
     if filled_in:
-        spec = interpolate(spec, scope, say, foreign=_mapping_source)
+        spec = interpolate(spec, scope, say)
     ctx = Expansion(document, spec, setting, filled_in=filled_in)
     kind.expand(ctx)
     project.problems += found or ctx.problems
     if not found:
         project.resources.update({resource.address: resource for resource in ctx.resources})
-
-
-def _mapping_source(path: Steps) -> bool:
-    """Inside mapping sources `${full.name}` is the platform's own syntax."""
-    return path[:1] == ("mapping",) and path[-1] in ("source", "sourceAttribute")
 
 
 def _cross_check(project: Project) -> None:

@@ -9,7 +9,8 @@ from reconciler.core.plan.model import DriftField
 from reconciler.core.resource import Resource
 from reconciler.core.values import MISSING, Path, Tree, parse_pointer
 from reconciler.documents.document import Document
-from reconciler.export.to_manifest import audience_words, column, escaped, row_words
+from reconciler.documents.interpolate import escape, is_filled_in
+from reconciler.export.to_manifest import audience_words, column, row_words
 from reconciler.yamltext.edit import Edit
 
 _SELECTIONS = {"segmentSelectors": "audiences", "profileSelectors": "attributes"}
@@ -38,10 +39,9 @@ def accepting(document: Document, resource: Resource, field: DriftField) -> Plac
     path, value = _place(document, resource, field)
     holder = next((item for item in reversed(document.overlays) if item.says(path)), document)
     written = _at(holder, path)
-    if isinstance(written, str) and "${" in written.replace("$${", ""):
+    if isinstance(written, str) and is_filled_in(written):
         raise NoPlaceError(f"it is written as {written}: change what stands behind that")
-    key = path[-1] if path[-1] != "-" else ""
-    return Place(holder, Edit(holder.index, path, escaped(value, key) if value is not MISSING else MISSING))
+    return Place(holder, Edit(holder.index, path, escape(value, path[1:]) if value is not MISSING else MISSING))
 
 
 def _place(document: Document, resource: Resource, field: DriftField) -> tuple[Path, Tree]:

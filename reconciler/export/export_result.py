@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from reconciler.documents.document import API_VERSION, NAME
-from reconciler.export.to_manifest import escaped
+from reconciler.documents.interpolate import escape
 from reconciler.yamltext.dump import yaml_text
 
 
@@ -32,8 +32,8 @@ class ExportResult:
 
     def put(self, kind: str, name: str, spec: Mapping[str, Any]) -> None:
         """Add a document; as text, for ten thousand trees take five times the memory."""
-        document = {"apiVersion": API_VERSION, "kind": kind, "metadata": {"name": name}, "spec": spec}
-        self.documents[name] = Written(kind, yaml_text(escaped(document)))
+        document = {"apiVersion": API_VERSION, "kind": kind, "metadata": {"name": name}, "spec": escape(spec)}
+        self.documents[name] = Written(kind, yaml_text(document))
 
     def skip(self, what: str, body: Mapping[str, Any], why: object) -> None:
         """Tell of an object that is not exported."""

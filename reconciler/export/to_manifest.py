@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,18 +12,6 @@ Body = Mapping[str, Any]
 
 _ROW = ("source", "destination", "identity", "primaryIdentity", "identityGroup", "namespaceCode", "name", "description")
 _AUDIENCE = ("id", "name", "description", "exportMode", "schedule", "filenameTemplate")
-_OURS = re.compile(r"\$\{secret\.[a-z0-9-]+\}")
-
-
-def escaped(tree: Tree, key: str = "") -> Tree:
-    """Return a document in which a text of the platform's is never taken for one of our `${…}`."""
-    if isinstance(tree, dict):
-        return {name: escaped(value, name) for name, value in tree.items()}
-    if isinstance(tree, list):
-        return [escaped(item, key) for item in tree]
-    if isinstance(tree, str) and "${" in tree and not _OURS.fullmatch(tree) and key != "source":
-        return tree.replace("${", "$${")
-    return tree
 
 
 def words(body: Body) -> dict[str, Any]:
