@@ -16,7 +16,10 @@ from reconciler.core.values import MISSING, Tree
 PLAN_FORMAT = "reconciler-plan"
 PLAN_VERSION = 1
 
-_BODIES = ("desired", "before", "after", "first")
+_BODIES = ("desired", "before", "after", "initial")
+_MEMBERS = {"initial": "first", "waits_for": "waits", "suspends": "retires"}
+"""Fields whose member in version 1 of the file has another name."""
+_NAMES = {member: name for name, member in _MEMBERS.items()}
 _FIELDS = {item.name: item for item in dataclasses.fields(Change)}
 
 
@@ -102,7 +105,7 @@ def _change_json(change: Change) -> Json:
             value = [list(path) for path in value]
         elif isinstance(value, tuple):
             value = list(value)
-        data[name] = value
+        data[_MEMBERS.get(name, name)] = value
     return data
 
 
@@ -115,7 +118,8 @@ def _seen(field: FieldChange, value: Tree) -> Tree:
 
 def _change_of(data: Json) -> Change:
     values: dict[str, Any] = {}
-    for name, value in data.items():
+    for member, value in data.items():
+        name = _NAMES.get(member, member)
         if name in _BODIES:
             values[name] = decode(value)
         elif name == "action":
