@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import ClassVar
 from urllib.parse import parse_qs, urlsplit
 
 from reconciler.core.kind import Kind
 from reconciler.core.resource import Call, Live, Reply
+from reconciler.core.rules import Field, Reason
 from reconciler.core.values import Tree, without_nulls
 
 BASE = "/data/foundation/flowservice"
@@ -39,12 +40,18 @@ _NOTES = frozenset(
 """What the platform notes in every object (flow-service.yaml, the responses)."""
 
 
+def server_owned(notes: Iterable[str]) -> tuple[Field, ...]:
+    """Return the rules for what the platform notes in an object."""
+    return tuple(Field(f"/{name}", Reason.SERVER_OWNED, "flow-service.yaml") for name in sorted(notes))
+
+
 class FlowServiceKind(Kind):
     """A kind with `GET/PATCH/DELETE /RESOURCE/{id}`, an items envelope and a quoted etag."""
 
     collection: ClassVar[str]
     notes: ClassVar[frozenset[str]] = _NOTES
     """What the platform writes into an object for itself; `createdAt` is the age that namesakes are told apart by."""
+    server_owned: ClassVar[tuple[Field, ...]] = server_owned(_NOTES)
 
     def read(self, ident: str, version: Tree = None) -> Call:
         del version

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from reconciler.core.resource import Call, Live, Reply
-from reconciler.core.rules import Rules
+from reconciler.core.rules import Field, Reason, Rules
 from reconciler.core.values import Tree
 from reconciler.kinds._flow_service import BASE, FlowServiceKind
 
@@ -17,9 +17,14 @@ class BaseConnection(FlowServiceKind):
     collection = "connections"
 
     _RULES = Rules(
-        # 1414-400 for connectionSpec; a change of specName or providerId is documented nowhere
-        immutable=("/connectionSpec", "/auth/specName", "/providerId"),
-        atomic={"/auth/params": "declared"},
+        (
+            Field("/connectionSpec", Reason.IMMUTABLE, "1414-400 (api-facts 2.6)"),
+            Field("/auth/specName", Reason.IMMUTABLE, "documented nowhere as changeable"),
+            Field("/providerId", Reason.IMMUTABLE, "documented nowhere as changeable"),
+            Field("/auth/params", Reason.ATOMIC, "update.md"),
+            Field("/auth", Reason.PROBED, "api-facts 2.10"),
+            *FlowServiceKind.server_owned,
+        )
     )
 
     def rules(self, body: Tree) -> Rules:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from reconciler.core.kind import Kind
 from reconciler.core.resource import Call, Live, Reply
-from reconciler.core.rules import Rules
+from reconciler.core.rules import Field, Reason, Rules
 from reconciler.core.values import Tree, without_nulls
 
 BASE = "/data/foundation/catalog"
@@ -24,7 +24,9 @@ class Dataset(Kind):
     lists_are_complete = True
     list_orders = ("asc:created", "desc:created")
 
-    _RULES = Rules(immutable=("/schemaRef",), atomic={"/tags/*": "declared"})
+    _RULES = Rules(
+        (Field("/schemaRef", Reason.IMMUTABLE, "api-facts 5.3"), Field("/tags/*", Reason.ATOMIC, "api-facts 5.4"))
+    )
 
     def rules(self, body: Tree) -> Rules:
         del body

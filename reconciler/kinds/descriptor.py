@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from reconciler.core.kind import Kind
 from reconciler.core.resource import Call, Live, Reply
-from reconciler.core.rules import Rules
+from reconciler.core.rules import Field, Reason, Rules
 from reconciler.core.values import Tree, without_nulls
 from reconciler.kinds._registry import BASE
 
@@ -24,7 +24,12 @@ class Descriptor(Kind):
     lists_are_complete = True
 
     # the identity of a field is that field's: another type, schema or field is another descriptor
-    _RULES = Rules(immutable=("/@type", "/xdm:sourceSchema", "/xdm:sourceProperty"))
+    _RULES = Rules(
+        tuple(
+            Field(f"/{name}", Reason.IMMUTABLE, "api-facts 6.4")
+            for name in ("@type", "xdm:sourceSchema", "xdm:sourceProperty")
+        )
+    )
 
     def rules(self, body: Tree) -> Rules:
         del body

@@ -9,15 +9,18 @@ from reconciler.core.kind import Check
 from reconciler.core.plan.model import Action, Change
 from reconciler.core.problems import Problem
 from reconciler.core.resource import Call, Live
-from reconciler.core.rules import AssociativeList, FieldChange, Rules
+from reconciler.core.rules import AssociativeList, Field, FieldChange, Reason, Rules
+from reconciler.core.selector import Selector, Selectors
 from reconciler.core.values import MISSING, Path, Tree
-from reconciler.kinds._flow_service import BASE, FlowServiceKind
-from reconciler.kinds.checks import audience
+from reconciler.kinds._flow_service import BASE, FlowServiceKind, server_owned
+from reconciler.kinds.selectors import PARAMS, SELECTORS
 
-SELECTORS = "/transformations/GeneralTransform/params"
-AUDIENCES = f"{SELECTORS}/segmentSelectors/selectors"
 _EMPTY: dict[str, Tree] = {"profileMapping": {}, "primaryFields": [], "mandatoryFields": []}
-ATTRIBUTES = f"{SELECTORS}/profileSelectors/selectors"
+_IMMUTABLE = (
+    Field("/flowSpec", Reason.IMMUTABLE, "documented nowhere as changeable (api-facts 2.7)"),
+    Field("/sourceConnectionIds", Reason.IMMUTABLE, "update-dataflows.md"),
+    Field("/targetConnectionIds", Reason.IMMUTABLE, "update-dataflows.md"),
+)
 
 
 class Flow(FlowServiceKind):
@@ -27,26 +30,35 @@ class Flow(FlowServiceKind):
     collection = "flows"
     notes = FlowServiceKind.notes | {"inheritedAttributes"}  # of its connections
 
-    _RULES = Rules(
-        # connections of a dataflow do not change (update-dataflows.md); flowSpec is documented nowhere
-        immutable=("/flowSpec", "/sourceConnectionIds", "/targetConnectionIds"),
-        # update-dataflows.md and data-prep: the whole transformation goes, with its new mappingVersion
-        # a file export's mapping, keys and mandatory fields go whole (destinations.yaml, PATCH /flows examples)
-        atomic={"/transformations/Mapping": "merge", **{f"{SELECTORS}/{name}": "declared" for name in _EMPTY}},
-        associative_lists=(
-            AssociativeList("/transformations", "/name", deep=True, exclusive=False),
-            AssociativeList(AUDIENCES, "/value/id"),
-            AssociativeList(ATTRIBUTES, "/value/path"),
-        ),
-    )
-
-    # a dataset export gets a new source connection in place (export-datasets.md; destinations.yaml PATCH /flows);
-    # its schedule goes whole, as the example there shows it
-    _EXPORT_RULES = replace(
-        _RULES,
-        immutable=("/flowSpec", "/targetConnectionIds"),
-        atomic={"/sourceConnectionIds": "declared", "/scheduleParams": "merge"},
-    )
+    def __init__(self, selectors: Selectors = SELECTORS) -> None:
+        """Build the rules from the rows in `selectors` that are lists of a flow."""
+        self.selectors = tuple(row for row in selectors if row.kind == self.name)
+        owned = server_owned(self.notes)
+        self._rules = Rules(
+            (
+                *_IMMUTABLE,
+                # the whole transformation goes, with its new mappingVersion
+                Field("/transformations/Mapping", Reason.ATOMIC, "update-dataflows.md", merge=True),
+                *(Field(f"{PARAMS}/{name}", Reason.ATOMIC, "destinations.yaml, PATCH /flows") for name in _EMPTY),
+                *owned,
+            ),
+            (AssociativeList("/transformations", "/name", deep=True, exclusive=False), *self.selectors),
+            unlabelled=(
+                "/transformations", PARAMS.rpartition("/")[0], "/transformations/*/params",
+                *(place for row in self.selectors for place in row.unlabelled),
+            ),
+        )  # fmt: skip
+        # a dataset export gets a new source connection in place (export-datasets.md; destinations.yaml PATCH /flows);
+        # its schedule goes whole, as the example there shows it
+        self._export_rules = replace(
+            self._rules,
+            fields=(
+                *(item for item in _IMMUTABLE if item.pattern != "/sourceConnectionIds"),
+                Field("/sourceConnectionIds", Reason.ATOMIC, "export-datasets.md"),
+                Field("/scheduleParams", Reason.ATOMIC, "destinations.yaml, PATCH /flows", merge=True),
+                *owned,
+            ),
+        )
 
     def needs_readback(self, body: Tree) -> bool:
         """The platform enables a new flow itself, and its etag moves (api-facts 2.2)."""
@@ -56,7 +68,7 @@ class Flow(FlowServiceKind):
     def rules(self, body: Tree) -> Rules:
         schedule = body.get("scheduleParams") if isinstance(body, dict) else None
         exporting = isinstance(schedule, dict) and "timeUnit" in schedule  # only dataset exports have one (7.5)
-        return self._EXPORT_RULES if exporting else self._RULES
+        return self._export_rules if exporting else self._rules
 
     def canonical(self, body: Tree) -> Tree:
         """The folder template of a dataset export has two spellings; the schema's is kept (api-facts 7.5)."""
@@ -70,8 +82,21 @@ class Flow(FlowServiceKind):
         """Selectors start empty and are added by PATCH, as documented (api-facts 7.1; seed-dst)."""
         seed = super().seed(body)
         if isinstance(seed.get("transformations"), list):
-            seed = {**seed, "transformations": [_emptied(item) for item in seed["transformations"]]}
+            seed = {**seed, "transformations": [self._emptied(item) for item in seed["transformations"]]}
         return seed
+
+    def _emptied(self, transformation: Tree) -> Tree:
+        params = transformation.get("params") if isinstance(transformation, dict) else None
+        if not isinstance(params, dict):
+            return transformation
+        emptied = dict(params)
+        for row in self.selectors:
+            name, inner = row.steps[-2:]
+            if isinstance(params.get(name), dict) and inner in params[name]:
+                emptied[name] = {**params[name], inner: []}
+        if "profileMapping" in params:
+            emptied |= _EMPTY
+        return {**transformation, "params": emptied}
 
     def predicted(self, call: Call) -> Tree:
         """The platform enables a new flow that is no draft (api-facts 2.2)."""
@@ -79,7 +104,7 @@ class Flow(FlowServiceKind):
 
     def update(self, live: Live, patch: Sequence[Tree], body: Tree) -> Sequence[Call]:
         """What a file export sends whole is always an `add`, and emptied rather than removed (api-facts 7.4)."""
-        return super().update(live, [_added(step) for step in patch], body)
+        return super().update(live, [_set_whole(step) for step in patch], body)
 
     def actions(self, live: Live, body: Tree) -> Sequence[str]:
         """A draft is published, which enables it; the rest is enable and disable."""
@@ -97,12 +122,14 @@ class Flow(FlowServiceKind):
         return {item.path: f"the startTime {start} has passed" for item in fields if item.path[:2] == place}
 
     def checks(self, change: Change) -> Sequence[Check]:
-        """Audiences that are activated now are asked about."""
-        there = set()
-        if change.action is Action.UPDATE:
-            added = {item.path[-1] for item in change.fields if item.old is MISSING and _is_audience(item.path)}
-            there = {ident for ident in _audiences(change.desired) if ident not in added}
-        return [audience(ident) for ident in _audiences(change.desired) if ident not in there]
+        """Members that are activated now are asked about, where their row has a check."""
+        return [
+            row.check(key)
+            for row in self.selectors
+            if row.check is not None
+            for key in _keys(row, change.desired)
+            if change.action is not Action.UPDATE or key in _added(row, change.fields)
+        ]
 
     def suspend(self, live: Live) -> Call | None:
         """The old flow of a replace is disabled before its successor reads the same data."""
@@ -154,20 +181,15 @@ class Flow(FlowServiceKind):
         return []
 
 
-def _is_audience(path: Path) -> bool:
-    return path[-3:-1] == ("segmentSelectors", "selectors")
+def _keys(row: Selector, body: Tree) -> list[str]:
+    return [str(value[row.key_field]) for value in row.members(body) if row.key_field in value]
 
 
-def _audiences(body: Tree) -> list[str]:
-    """Return the ids of the audiences a flow activates."""
-    found = []
-    for item in body.get("transformations") or ():
-        selectors = ((item.get("params") or {}).get("segmentSelectors") or {}).get("selectors") or ()
-        found += [str(selector["value"]["id"]) for selector in selectors if isinstance(selector.get("value"), dict)]
-    return found
+def _added(row: Selector, fields: Sequence[FieldChange]) -> set[str]:
+    return {item.path[-1] for item in fields if item.old is MISSING and item.path[:-1] == row.steps}
 
 
-def _added(step: Tree) -> Tree:
+def _set_whole(step: Tree) -> Tree:
     name = step["path"].rpartition("/")[2]
     if name not in _EMPTY or not step["path"].startswith("/transformations/"):
         return step
@@ -176,19 +198,6 @@ def _added(step: Tree) -> Tree:
 
 def _action(ident: str, verb: str) -> Call:
     return Call("POST", f"{BASE}/flows/{ident}/action", query=(("op", verb),))
-
-
-def _emptied(transformation: Tree) -> Tree:
-    params = transformation.get("params") if isinstance(transformation, dict) else None
-    if not isinstance(params, dict):
-        return transformation
-    emptied = {
-        key: {**value, "selectors": []} if isinstance(value, dict) and "selectors" in value else value
-        for key, value in params.items()
-    }
-    if "profileMapping" in params:
-        emptied |= _EMPTY
-    return {**transformation, "params": emptied}
 
 
 def runs_call(ident: str, limit: int) -> Call:

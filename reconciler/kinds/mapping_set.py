@@ -8,10 +8,11 @@ from typing import Any
 from reconciler.core.kind import Check, Kind
 from reconciler.core.plan.model import Change
 from reconciler.core.resource import Call, Live, Reply
-from reconciler.core.rules import AssociativeList, Rules
+from reconciler.core.rules import Field, Reason, Rules
 from reconciler.core.values import Tree, refs, without_nulls
 from reconciler.kinds.checks import PREP as BASE
 from reconciler.kinds.checks import destinations, valid_mapping
+from reconciler.kinds.selectors import MAPPED_ATTRIBUTES
 
 _KINDS_OF_ROW = {  # as sent -> as read (api-facts 4.2)
     "text/x.schema-path": "ATTRIBUTE",
@@ -22,6 +23,7 @@ _RENAMED = {"sourceAttribute": "source", "destinationXdmPath": "destination"}
 _SERVER_OWNED = frozenset(
     {"id", "functionVersion", "matchScore", "createdDate", "modifiedDate", "createdBy", "modifiedBy"}
 )
+_NOT_READ = ("name", "description", "version")
 
 
 class MappingSet(Kind):
@@ -30,9 +32,13 @@ class MappingSet(Kind):
     name = "MappingSet"
 
     _RULES = Rules(
-        associative_lists=(AssociativeList("/mappings", "/destination"),),
-        # not always returned by a GET (api-facts 4.2), a row's `version` never
-        write_only=("/mappings/*/name", "/mappings/*/description", "/mappings/*/version"),
+        (
+            # not always returned by a GET, a row's `version` never
+            *(Field(f"/mappings/*/{name}", Reason.WRITE_ONLY, "api-facts 4.2") for name in _NOT_READ),
+            *(Field(f"/{name}", Reason.SERVER_OWNED, "api-facts 4.2") for name in sorted(_SERVER_OWNED - {"id"})),
+            *(Field(f"/mappings/*/{name}", Reason.SERVER_OWNED, "api-facts 4.2") for name in sorted(_SERVER_OWNED)),
+        ),
+        associative_lists=(MAPPED_ATTRIBUTES,),
     )
 
     def rules(self, body: Tree) -> Rules:

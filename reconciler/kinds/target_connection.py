@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reconciler.core.rules import Rules
+from reconciler.core.rules import Field, Reason, Rules
 from reconciler.core.values import Tree
 from reconciler.kinds._flow_service import FlowServiceKind, is_data_lake
 
@@ -13,10 +13,12 @@ class TargetConnection(FlowServiceKind):
     name = "TargetConnection"
     collection = "targetConnections"
 
-    # update-dataflows.md: a change never reaches the dataflow
-    _LAKE = Rules(immutable=("",), mutable_exceptions=("/state", "/name", "/description"))
-    # edit-destination.md: PATCH /params, /name, /description
-    _DESTINATION = Rules(immutable=("",), mutable_exceptions=("/state", "/name", "/description", "/params"))
+    _FREE = ("/state", "/name", "/description")
+    # a change never reaches the dataflow
+    _LAKE = Rules((Field("", Reason.IMMUTABLE, "update-dataflows.md", exceptions=_FREE), *FlowServiceKind.server_owned))
+    _DESTINATION = Rules(
+        (Field("", Reason.IMMUTABLE, "edit-destination.md", exceptions=(*_FREE, "/params")), *_LAKE.fields[1:])
+    )
 
     def rules(self, body: Tree) -> Rules:
         return self._LAKE if is_data_lake(body) else self._DESTINATION

@@ -12,7 +12,6 @@ from reconciler.core.state.model import Entry
 from reconciler.core.values import MISSING, SENSITIVE, Tree, pointer, shown
 
 FORMAT_VERSION = 1
-_KINDS = {"AdHocSchema": "Schema"}  # to whoever reads a plan, one sort of schema
 
 
 def text(document: Any) -> str:
@@ -36,7 +35,7 @@ def plan_document(plan: Plan) -> dict[str, Any]:
 def _change(change: Change) -> dict[str, Any]:
     return {
         "address": change.address,
-        "kind": _KINDS.get(change.kind, change.kind),
+        "kind": change.rules.reported_as or change.kind,
         "action": str(change.action),
         "id": change.ident,
         "reason": change.reason,
@@ -78,7 +77,7 @@ def drift_document(report: Report) -> dict[str, Any]:
 def _drift(item: Drift) -> dict[str, Any]:
     return {
         "address": item.address,
-        "kind": _KINDS.get(item.kind, item.kind),
+        "kind": item.rules.reported_as or item.kind,
         "id": item.ident,
         "status": item.status,
         "fields": [_field(field) for field in item.fields],

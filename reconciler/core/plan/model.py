@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from reconciler.core.problems import Problem
 from reconciler.core.resource import Call
-from reconciler.core.rules import FieldChange
+from reconciler.core.rules import NO_RULES, FieldChange, Rules
 from reconciler.core.values import Path, Tree
 
 EVERYTHING = ("*",)
@@ -37,7 +37,8 @@ class Change:
     is made in two phases has an `initial` body for the first; the second waits for the addresses in `waits_for`, or for
     `EVERYTHING`.
     `suspends` marks a replace whose old object is stopped first. `labels` are those of its document. `requests` are all
-    calls for people to see, where they are more than the engine's `calls`.
+    calls for people to see, where they are more than the engine's `calls`. `rules` are those of its kind, which a
+    saved plan does not keep.
     """
 
     address: str
@@ -68,6 +69,7 @@ class Change:
     suspends: bool = False
     labels: Mapping[str, str] = field(default_factory=dict)
     requests: tuple[Call, ...] = ()
+    rules: Rules = field(default=NO_RULES, compare=False, repr=False)
 
     @property
     def document(self) -> str:
@@ -114,6 +116,7 @@ class Drift:
     client: str | None = None
     unchecked: tuple[Path, ...] = ()
     reason: str = ""
+    rules: Rules = field(default=NO_RULES, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from reconciler.core.plan.model import Action, Change, Plan
 from reconciler.core.plan.phases import in_phases
 from reconciler.core.plan.renames import renames
 from reconciler.core.plan.requests import with_requests
+from reconciler.core.plan.with_rules import with_rules
 from reconciler.core.problems import Problem
 from reconciler.core.resource import Live, Resource
 from reconciler.core.rules import FieldChange, Rules
@@ -81,7 +82,7 @@ def plan(world: PlanInput) -> Plan:
     changes = [*made, *gone]
     drift = [found for address in sorted(world.scope) if (found := drift_of(world, address))]
     state = world.state
-    return Plan(
+    made_plan = Plan(
         environment=state.environment,
         platform=state.platform,
         organization=state.organization,
@@ -95,6 +96,7 @@ def plan(world: PlanInput) -> Plan:
         objections=(*walk.objections, *problems),
         warnings=(*walk.cautions, *(_renamed(*pair) for pair in renames(changes, state, world.kinds))),
     )
+    return with_rules(made_plan, world.kinds)
 
 
 def _renamed(old: str, new: str) -> str:

@@ -20,7 +20,7 @@ _BODIES = ("desired", "before", "after", "initial")
 _MEMBERS = {"initial": "first", "waits_for": "waits", "suspends": "retires"}
 """Fields whose member in version 1 of the file has another name."""
 _NAMES = {member: name for name, member in _MEMBERS.items()}
-_FIELDS = {item.name: item for item in dataclasses.fields(Change)}
+_FIELDS = {item.name: item for item in dataclasses.fields(Change) if item.name != "rules"}
 
 
 def plan_json(plan: Plan) -> Json:
