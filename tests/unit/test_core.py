@@ -204,7 +204,8 @@ ROOMS = {
         "render", "stores", "yamltext",
     },
     "cli": {
-        "cli", "app", "catalog", "config", "core", "documents", "emulator", "engine", "export", "render", "secrets", "yamltext",
+        "cli", "app", "catalog", "config", "core", "documents", "emulator", "engine", "export", "render", "secrets",
+        "yamltext",
     },
     "emulator": {"emulator"},
 }  # fmt: skip
