@@ -17,7 +17,6 @@ from reconciler.app.session import Session, in_memory
 from reconciler.core.plan import guards, saved_plan
 from reconciler.core.plan.model import Action, Plan
 from reconciler.core.plan.selection import narrowed
-from reconciler.core.plan.with_rules import with_rules
 from reconciler.core.problems import ApiError, GuardError, SecretError
 from reconciler.core.resource import Call, Resource
 from reconciler.core.state.model import Record, State
@@ -55,7 +54,7 @@ def parse_plan(path: Path) -> Plan | None:
         return None
     if not isinstance(data, dict) or data.get("format") != saved_plan.PLAN_FORMAT:
         return None
-    return with_rules(saved_plan.plan_of(data, str(path)), kinds())
+    return saved_plan.plan_of(data, str(path), kinds())
 
 
 async def prepare(session: Session, api: Client, options: PlanOptions, state: State) -> tuple[list[Record], State]:
