@@ -26,6 +26,7 @@ from reconciler.engine.listing import as_applied
 from reconciler.export.dataflows import Sandbox, export
 from reconciler.export.export_result import ExportResult
 from reconciler.kinds import kinds
+from reconciler.kinds.selectors import SELECTORS
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,9 @@ async def export_dataflows(
             what = f"there is no flow {', '.join(sorted(missing))} in this sandbox"
             raise ManifestError(Problem("not-found", what, "check the id, and --env"))
         unmanaged = _sandbox(found, managed)
-        made = export(unmanaged, shipped(), [live.body for live in flows], whole=choice == Choice((), (), ()))
+        made = export(
+            unmanaged, shipped(), SELECTORS, [live.body for live in flows], whole=choice == Choice((), (), ())
+        )
         _keep_kinds(made, choice.kinds)
         if out is not None:
             _write(out, made)

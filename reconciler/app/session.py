@@ -25,6 +25,7 @@ from reconciler.core.values import Secret, Tree, parse_pointer
 from reconciler.documents.document import PROJECT_FILE, Document
 from reconciler.documents.load import Project, load
 from reconciler.documents.overlay import speak_of
+from reconciler.kinds.selectors import SELECTORS
 from reconciler.secrets.providers import command, dotenv, environment, files, keyring
 from reconciler.secrets.store import SecretStore
 
@@ -75,6 +76,7 @@ class Session:
                 shipped(),
                 self.variables,
                 os.environ,
+                selectors=SELECTORS,
                 literal_secrets=self.options.allow_literal_secrets or self.emulated,
                 environment=self.environment,
                 environments=self.project.environments,

@@ -28,8 +28,7 @@ def schema_text(document: str) -> str:
     from importlib.resources import files
 
     if document == "manifest":
-        from reconciler.catalog import shipped
-        from reconciler.config.editor_schema import json_schema
+        from reconciler.app.schema import manifest_schema
 
-        return json.dumps(json_schema(shipped()), indent=1, ensure_ascii=False) + "\n"
+        return json.dumps(manifest_schema(), indent=1, ensure_ascii=False) + "\n"
     return files("reconciler.render").joinpath("schemas", f"{document}.json").read_text(encoding="utf-8")

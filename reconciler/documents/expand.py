@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 from reconciler.catalog import Catalog, Connector, Direction
 from reconciler.core.problems import Problem
 from reconciler.core.resource import Resource
+from reconciler.core.selector import Selectors
 from reconciler.core.values import (
     Lookup,
     Path,
@@ -39,6 +40,8 @@ class ProjectContext:
     catalog: Catalog
     documents: Mapping[str, Document]
     literal_secrets: bool = False
+    selectors: Selectors = ()
+    """The lists that dataflows hand out."""
     sharing: Sharing = field(default_factory=Sharing)
     """Many documents name the same schema, or map alike."""
 

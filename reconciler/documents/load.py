@@ -16,6 +16,7 @@ from reconciler.catalog import Catalog
 from reconciler.core import graph
 from reconciler.core.problems import ManifestError, Problem
 from reconciler.core.resource import Resource
+from reconciler.core.selector import Selectors
 from reconciler.core.values import Path as Steps
 from reconciler.core.values import Tree, parse_pointer
 from reconciler.documents.document import API_VERSION, PROJECT_FILE, Document, envelope
@@ -107,12 +108,14 @@ def load(
     environ: Mapping[str, str],
     *,
     literal_secrets: bool,
+    selectors: Selectors,
     environment: str = "default",
     environments: Collection[str] = (),
     skip: Iterable[Path] = (),
 ) -> Project:
     """Return the project under `root`; `path` limits `inside`; `shown` is how `root` is called in messages.
 
+    `selectors` are the lists that dataflows hand out.
     The overlays of `environment`, one of the declared `environments` where there are any, are merged in.
 
     Nothing is raised for what is wrong in a manifest: all findings are in `problems`.
@@ -142,7 +145,7 @@ def load(
     overlays = read_overlays(root, shown, environment, environments, document_kinds())
     project.documents, found = overlays.lay(project.documents)
     project.problems += found
-    setting = ProjectContext(catalog, project.documents, literal_secrets)
+    setting = ProjectContext(catalog, project.documents, literal_secrets, selectors)
     scope = Scope(variables, environ)
     for document in project.documents.values():
         _expand(project, document, setting, scope)

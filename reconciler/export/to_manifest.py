@@ -11,7 +11,6 @@ from reconciler.documents._mapped_attributes import flat_name
 Body = Mapping[str, Any]
 
 _ROW = ("source", "destination", "identity", "primaryIdentity", "identityGroup", "namespaceCode", "name", "description")
-_AUDIENCE = ("id", "name", "description", "exportMode", "schedule", "filenameTemplate")
 
 
 def words(body: Body) -> dict[str, Any]:
@@ -34,16 +33,6 @@ def base_of(body: Body) -> str | None:
 def spec_of(body: Body) -> dict[str, str]:
     """Return a spec with the version that is meant where none is said."""
     return {"id": str(body["id"]), "version": str(body.get("version", "1.0"))}
-
-
-def members(params: Body, name: str) -> list[Any]:
-    """Return the selectors of one sort."""
-    return list((params.get(name) or {}).get("selectors") or ())
-
-
-def audience_words(value: Body) -> dict[str, Any]:
-    """Return what a manifest says of an audience: without what the platform adds."""
-    return some(value, *_AUDIENCE)
 
 
 def row_words(row: Body) -> dict[str, Any]:
