@@ -38,8 +38,6 @@ class Reason(StrEnum):
     """After a change of the field the platform is asked whether the object still works."""
     INCOMPATIBLE = "incompatible"
     """The platform refuses this change of the object as it is; the kind decides, no rule (`incompatible_changes`)."""
-    KIND = "kind"
-    """The address becomes an object of another kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +114,10 @@ class Rules:
     def forces_replace(self, path: Path) -> bool:
         """Tell whether a change at `path` cannot be made in place."""
         return any(rule.covers(path) for rule in self._by_reason[Reason.IMMUTABLE])
+
+    def replace_reason(self, path: Path) -> Reason:
+        """Return why a change at `path` forces a replace."""
+        return Reason.IMMUTABLE if self.forces_replace(path) else Reason.INCOMPATIBLE
 
     def unit(self, path: Path) -> Literal["merge", "declared"] | None:
         """Return how the value at `path` must be sent as a whole, or None where it need not."""

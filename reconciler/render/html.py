@@ -167,7 +167,8 @@ def _fields(change: Change) -> Iterator[str]:
     elif change.fields:
         found = []
         for item in change.fields:
-            mark = " forces the replace" if pointer(item.path) in change.replace_paths else ""
+            code = change.reason_codes.get(pointer(item.path))
+            mark = f" forces the replace ({code})" if code else ""
             old, new = (_side(item.sensitive, side, change.rules) for side in (item.old, item.new))
             name = f'{escape(label(item.path, change.rules))}<span class="replace">{mark}</span>'
             found.append((name, f"<del>{old}</del>", f"<ins>{new}</ins>"))

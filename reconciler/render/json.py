@@ -43,6 +43,7 @@ def _change(change: Change) -> dict[str, Any]:
         "after": shown(change.after),
         "patch": [shown(step) for step in change.patch],
         "replacePaths": list(change.replace_paths),
+        **({"reasonCodes": dict(change.reason_codes)} if change.replace_paths else {}),
         **({"labels": dict(change.labels)} if change.labels else {}),
     }
 

@@ -178,13 +178,14 @@ class Printer:
 
     def _fields(self, change: Change) -> Iterator[str]:
         """Members of sets stand below their list as added or removed; other fields as old → new."""
+        codes = change.reason_codes
         for listed, group in groupby(change.fields, key=lambda item: _list_of(item, change.rules)):
             found = list(group)
             if listed is None:
                 for item in found:
-                    forced = pointer(item.path) in change.replace_paths
+                    code = codes.get(pointer(item.path))
                     yield from self._plain(
-                        item, change.rules, self.paint("red", "  # forces the replace") if forced else ""
+                        item, change.rules, self.paint("red", f"  # forces the replace ({code})") if code else ""
                     )
                 continue
             yield f"      {listed}"

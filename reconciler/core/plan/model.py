@@ -8,8 +8,8 @@ from enum import StrEnum
 
 from reconciler.core.problems import Problem
 from reconciler.core.resource import Call
-from reconciler.core.rules import NO_RULES, FieldChange, Rules
-from reconciler.core.values import Path, Tree
+from reconciler.core.rules import NO_RULES, FieldChange, Reason, Rules
+from reconciler.core.values import Path, Tree, parse_pointer
 
 EVERYTHING = ("*",)
 """What a staged change waits for: all that the plan makes."""
@@ -75,6 +75,11 @@ class Change:
     def document(self) -> str:
         """The name of the document it belongs to."""
         return self.address.partition("/")[0]
+
+    @property
+    def reason_codes(self) -> Mapping[str, Reason]:
+        """Why each of `replace_paths` cannot change in place."""
+        return {path: self.rules.replace_reason(parse_pointer(path)) for path in self.replace_paths}
 
     @property
     def every_call(self) -> tuple[Call, ...]:

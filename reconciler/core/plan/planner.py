@@ -22,7 +22,7 @@ from reconciler.core.plan.requests import with_requests
 from reconciler.core.plan.with_rules import with_rules
 from reconciler.core.problems import Problem
 from reconciler.core.resource import Live, Resource
-from reconciler.core.rules import FieldChange, Rules
+from reconciler.core.rules import FieldChange, Reason, Rules
 from reconciler.core.state.model import Entry
 from reconciler.core.values import (
     MISSING,
@@ -31,6 +31,7 @@ from reconciler.core.values import (
     Ref,
     Secret,
     Tree,
+    parse_pointer,
     pointer,
     resolve,
     without_nulls,
@@ -250,10 +251,19 @@ def _replaced(
     again = replace(
         base,
         action=Action.REPLACE,
-        reason=reason or f"{', '.join(forcing) or '/kind'} cannot change in place",
+        reason=reason or _cannot_change(kind.rules(base.desired), forcing or ("/kind",)),
         suspends=kind.suspend(live) is not None,
     )
     return _made_anew(walk, resource, kind, again)
+
+
+def _cannot_change(rules: Rules, paths: tuple[str, ...]) -> str:
+    """Return which fields force a replace, and the reason code of each group."""
+    by_code: dict[str, list[str]] = {}
+    for path in paths:
+        code = Reason.IMMUTABLE if path == "/kind" else rules.replace_reason(parse_pointer(path))
+        by_code.setdefault(code, []).append(path)
+    return "; ".join(f"{', '.join(group)} cannot change in place ({code})" for code, group in by_code.items())
 
 
 def _made_anew(walk: _Pass, resource: Resource, kind: Kind, base: Change) -> Change:
