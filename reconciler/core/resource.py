@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
 
 from reconciler.core.values import Lookup, Ref, Tree, of_kind
 
@@ -34,7 +33,7 @@ class Resource:
     replace_group: tuple[str, ...] = ()
     owner: str = ""
     allow_data_loss: bool = False
-    staging: Literal["draft", "disabled"] | None = None
+    staging: str | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
     dependencies: tuple[str, ...] = field(init=False, compare=False)
     """The addresses that must exist first, sorted."""

@@ -84,13 +84,13 @@ async def possible_duplicates(api: Api, kind: Kind, resources: Mapping[str, Reso
     wanted: dict[str, list[Resource]] = {}
     for resource in resources.values():
         if resource.kind == kind.name:
-            wanted.setdefault(str(resource.body.get("name")), []).append(resource)
+            wanted.setdefault(str(resource.body.get(kind.name_field)), []).append(resource)
     found: list[str] = []
     if not wanted:
         return found
     async for lives in pages(api, kind):
         for live in lives:
-            for resource in wanted.get(str(live.body.get("name")), ()):
+            for resource in wanted.get(str(live.body.get(kind.name_field)), ()):
                 part = _known_part(kind.canonical(resource.body))
                 if covers(_shown_part(kind.canonical(live.body), part), part):
                     found.append(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from reconciler.core.compare.diff import Delta, compare
 from reconciler.core.compare.overlap import Overlap, overlaps
 from reconciler.core.kind import Kind
+from reconciler.core.observations import last_edit
 from reconciler.core.plan.model import Action, Change
 from reconciler.core.problems import AmbiguousError, ConflictError, Problem, ReconcilerError
 from reconciler.core.resource import Call, Live
@@ -93,7 +94,7 @@ class Updater:
             trees = (kind.canonical(tree) for tree in (desired, start.body, live.body))
             found = overlaps(rules, fields, *trees)
             if found:
-                raise _conflict(found, change, live)
+                raise _conflict(kind, found, change, live)
         return todo
 
     def compare(
@@ -118,9 +119,9 @@ def planned(change: Change) -> Collection[Path] | None:
     return {item.path for item in change.fields} if change.action is Action.UPDATE else None
 
 
-def _conflict(found: Sequence[Overlap], change: Change, live: Live) -> ConflictError:
+def _conflict(kind: Kind, found: Sequence[Overlap], change: Change, live: Live) -> ConflictError:
     """Return the error that shows both sides of every overlap."""
-    who = live.body.get("updatedBy", "somebody") if isinstance(live.body, dict) else "somebody"
+    who = last_edit(kind, live).by or "somebody"
 
     def shown(value: Tree, hidden: bool) -> str:
         return SENSITIVE if hidden else "nothing" if value is MISSING else repr(value)

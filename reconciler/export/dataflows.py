@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,6 +29,16 @@ class Sandbox:
     targets: Mapping[str, Body]
     bases: Mapping[str, Body]
     mappings: Mapping[str, Body]
+
+
+def sandbox_of(bodies: Callable[[str], Mapping[str, Body]], managed: Collection[str]) -> Sandbox:
+    """Return what was read, by the name of a kind, without the connections that are managed already."""
+
+    def unmanaged(kind: str) -> dict[str, Body]:
+        return {ident: body for ident, body in bodies(kind).items() if ident not in managed}
+
+    connections = (unmanaged(kind) for kind in ("SourceConnection", "TargetConnection", "Connection"))
+    return Sandbox(list(bodies("Flow").values()), *connections, bodies("MappingSet"))
 
 
 class CannotExportError(Exception):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -34,6 +34,13 @@ class ExportResult:
         """Add a document; as text, for ten thousand trees take five times the memory."""
         document = {"apiVersion": API_VERSION, "kind": kind, "metadata": {"name": name}, "spec": escape(spec)}
         self.documents[name] = Written(kind, yaml_text(document))
+
+    def keep_kinds(self, wanted: Collection[str]) -> None:
+        """Leave out documents of other kinds than `wanted`, where that names any; accounts stay, others refer to them."""
+        if wanted:
+            kept = {*wanted, "Connection"}
+            self.documents = {name: item for name, item in self.documents.items() if item.kind in kept}
+            self.bindings = {key: to for key, to in self.bindings.items() if key.partition("/")[0] in self.documents}
 
     def skip(self, what: str, body: Mapping[str, Any], why: object) -> None:
         """Tell of an object that is not exported."""

@@ -7,6 +7,7 @@ from typing import ClassVar
 from urllib.parse import parse_qs, urlsplit
 
 from reconciler.core.kind import Kind
+from reconciler.core.observations import Edit, Observed
 from reconciler.core.resource import Call, Live, Reply
 from reconciler.core.rules import Field, Reason
 from reconciler.core.values import Tree, without_nulls
@@ -45,7 +46,7 @@ def server_owned(notes: Iterable[str]) -> tuple[Field, ...]:
     return tuple(Field(f"/{name}", Reason.SERVER_OWNED, "flow-service.yaml") for name in sorted(notes))
 
 
-class FlowServiceKind(Kind):
+class FlowServiceKind(Kind, Observed):
     """A kind with `GET/PATCH/DELETE /RESOURCE/{id}`, an items envelope and a quoted etag."""
 
     collection: ClassVar[str]
@@ -137,6 +138,19 @@ class FlowServiceKind(Kind):
 
     def delete(self, ident: str) -> Call | None:
         return Call("DELETE", f"{BASE}/{self.collection}/{ident}")
+
+    def state_of(self, live: Live) -> str:
+        return str(live.body.get("state", "unknown"))
+
+    def last_edit(self, live: Live) -> Edit:
+        """`updatedBy`, `updatedAt` and `updatedClient` are in every object (api-facts 2.3)."""
+        body = live.body if isinstance(live.body, dict) else {}
+        return Edit(body.get("updatedBy"), body.get("updatedAt"), body.get("updatedClient"))
+
+    def held_back(self, body: Tree, staging: str) -> tuple[Tree, str] | None:
+        """An object is made as a draft, or a flow as a disabled one (draft.md)."""
+        words = {"draft": "a draft", "disabled": "disabled"}
+        return None if body.get("state") in words else ({**body, "state": staging}, words[staging])
 
     def settled(self, live: Live) -> bool:
         return live.body.get("state") not in TRANSITIONAL

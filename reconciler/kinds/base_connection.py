@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from reconciler.core.observations import Reachable
 from reconciler.core.resource import Call, Live, Reply
 from reconciler.core.rules import Field, Reason, Rules
 from reconciler.core.values import Tree
 from reconciler.kinds._flow_service import BASE, FlowServiceKind
 
 
-class BaseConnection(FlowServiceKind):
+class BaseConnection(FlowServiceKind, Reachable):
     """PATCH takes name, description and `/auth/params`, the last only as a whole (api-facts 2.6, update.md)."""
 
     name = "Connection"
@@ -40,6 +41,11 @@ class BaseConnection(FlowServiceKind):
             return ()
         names = ", ".join(lost)
         return [f"credentials are replaced as a whole: {names}, which the manifest does not declare, will be gone"]
+
+    def endpoint(self, live: Live) -> str | None:
+        """The inlet of an HTTP API source stands on its account (api-facts 2.9)."""
+        url = ((live.body.get("auth") or {}).get("params") or {}).get("inletUrl")
+        return str(url) if url else None
 
     def probe(self, ident: str, body: Tree) -> Call | None:
         """Credentials are asked about; an account without any (Profile Service) has nothing to test."""

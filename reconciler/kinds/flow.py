@@ -6,13 +6,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from reconciler.core.kind import Check
+from reconciler.core.observations import DataflowKind, Pin
 from reconciler.core.plan.model import Action, Change
 from reconciler.core.problems import Problem
-from reconciler.core.resource import Call, Live
+from reconciler.core.resource import Call, Live, Reply
 from reconciler.core.rules import AssociativeList, Field, FieldChange, Reason, Rules
+from reconciler.core.runs import Dataflow, order
 from reconciler.core.selector import Selector, Selectors
 from reconciler.core.values import MISSING, Path, Tree
 from reconciler.kinds._flow_service import BASE, FlowServiceKind, server_owned
+from reconciler.kinds._runs import run_of
+from reconciler.kinds.mapping_set import mapping_pins
 from reconciler.kinds.selectors import PARAMS, SELECTORS
 
 _EMPTY: dict[str, Tree] = {"profileMapping": {}, "primaryFields": [], "mandatoryFields": []}
@@ -23,11 +27,12 @@ _IMMUTABLE = (
 )
 
 
-class Flow(FlowServiceKind):
+class Flow(FlowServiceKind, DataflowKind):
     """Created without `state` (1410-400) and, for destinations, with empty selectors; the rest is a PATCH."""
 
     name = "Flow"
     collection = "flows"
+    uses = ("SourceConnection", "TargetConnection", "Connection")
     notes = FlowServiceKind.notes | {"inheritedAttributes"}  # of its connections
 
     def __init__(self, selectors: Selectors = SELECTORS) -> None:
@@ -131,6 +136,31 @@ class Flow(FlowServiceKind):
             if change.action is not Action.UPDATE or key in _added(row, change.fields)
         ]
 
+    def pins(self, body: Tree) -> Sequence[Pin]:
+        return [Pin("MappingSet", ident, version) for ident, version in mapping_pins(body)]
+
+    def endpoint(self, live: Live) -> str | None:
+        """A webhook's inlet stands on its flow (api-facts 2.9)."""
+        url = (live.body.get("options") or {}).get("inletUrl")
+        return str(url) if url else None
+
+    def runs_call(self, ident: str, limit: int) -> Call:
+        """The runs of one flow (api-facts 9)."""
+        query = (("property", f"flowId=={ident}"), ("orderby", "-createdAt"), ("limit", str(limit)))
+        return Call("GET", f"{BASE}/runs", query=query)
+
+    def dataflow(self, name: str, live: Live, runs: Reply) -> Dataflow:
+        items = runs.body.get("items") or () if isinstance(runs.body, dict) else ()
+        return Dataflow(
+            name=name,
+            id=live.id,
+            state=self.state_of(live),
+            operation=live.body.get("lastOperation") or {},
+            failure=self.failure(live),
+            created=live.body.get("createdAt"),
+            runs=order([run_of(item) for item in items]),
+        )
+
     def suspend(self, live: Live) -> Call | None:
         """The old flow of a replace is disabled before its successor reads the same data."""
         return _action(live.id, "disable") if live.body.get("state") == "enabled" else None
@@ -198,12 +228,6 @@ def _set_whole(step: Tree) -> Tree:
 
 def _action(ident: str, verb: str) -> Call:
     return Call("POST", f"{BASE}/flows/{ident}/action", query=(("op", verb),))
-
-
-def runs_call(ident: str, limit: int) -> Call:
-    """Return the call that lists the last runs of a flow, newest first (api-facts 9)."""
-    query = (("property", f"flowId=={ident}"), ("orderby", "-createdAt"), ("limit", str(limit)))
-    return Call("GET", f"{BASE}/runs", query=query)
 
 
 KIND = Flow()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from reconciler.core.kind import Check, Kind
@@ -86,11 +86,9 @@ class MappingSet(Kind):
     def pinned(self, ident: str, users: Sequence[Tree]) -> Tree | None:
         """A flow pins the version it uses in its Mapping transformation, a destination in `profileMapping`."""
         for user in users:
-            for item in user.get("transformations") or ():
-                params = item.get("params") or {}
-                for pin in (params, params.get("profileMapping") or {}):
-                    if pin.get("mappingId") == ident:
-                        return _number(pin.get("mappingVersion"))
+            for used, version in mapping_pins(user):
+                if used == ident:
+                    return version
         return None
 
     def create(self, body: Tree) -> Call:
@@ -129,6 +127,15 @@ class MappingSet(Kind):
     def delete(self, ident: str) -> Call | None:
         del ident
         return None  # data-prep.yaml has no DELETE
+
+
+def mapping_pins(flow: Tree) -> Iterator[tuple[str, Tree]]:
+    """Yield the id and version of each mapping set that a live flow is pinned to (api-facts 4.3, 7.3)."""
+    for item in flow.get("transformations") or ():
+        params = item.get("params") or {}
+        for pin in (params, params.get("profileMapping") or {}):
+            if pin.get("mappingId"):
+                yield str(pin["mappingId"]), _number(pin.get("mappingVersion"))
 
 
 def _live(body: dict[str, Any]) -> Live:

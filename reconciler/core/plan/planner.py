@@ -12,6 +12,7 @@ from reconciler.core.compare.diff import Delta, compare
 from reconciler.core.compare.same import covers, identical
 from reconciler.core.compare.views import mask, project
 from reconciler.core.kind import Kind
+from reconciler.core.observations import held_back
 from reconciler.core.plan.deletions import deletions
 from reconciler.core.plan.drift import drift_of
 from reconciler.core.plan.input import PlanInput
@@ -269,10 +270,10 @@ def _cannot_change(rules: Rules, paths: tuple[str, ...]) -> str:
 def _made_anew(walk: _Pass, resource: Resource, kind: Kind, base: Change) -> Change:
     """Return a create or replace with its first call; staged, it is made as a draft or disabled and finished later."""
     initial = base.desired
-    if walk.world.staged and resource.staging and base.desired.get("state") not in ("draft", "disabled"):
-        initial = {**base.desired, "state": resource.staging}
-        word = {"draft": "a draft", "disabled": "disabled"}[resource.staging]
-        base = replace(base, initial=initial, reason=f"{base.reason}; {word} until all else is made")
+    held = held_back(kind, base.desired, resource.staging) if walk.world.staged else None
+    if held is not None:
+        initial, words = held
+        base = replace(base, initial=initial, reason=f"{base.reason}; {words} until all else is made")
     return replace(base, calls=(kind.create(initial),))
 
 
