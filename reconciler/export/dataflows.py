@@ -37,8 +37,10 @@ def sandbox_of(bodies: Callable[[str], Mapping[str, Body]], managed: Collection[
     def unmanaged(kind: str) -> dict[str, Body]:
         return {ident: body for ident, body in bodies(kind).items() if ident not in managed}
 
-    connections = (unmanaged(kind) for kind in ("SourceConnection", "TargetConnection", "Connection"))
-    return Sandbox(list(bodies("Flow").values()), *connections, bodies("MappingSet"))
+    return Sandbox(
+        list(bodies("Flow").values()), unmanaged("SourceConnection"), unmanaged("TargetConnection"),
+        unmanaged("Connection"), bodies("MappingSet"),
+    )  # fmt: skip
 
 
 class CannotExportError(Exception):

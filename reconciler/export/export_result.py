@@ -36,7 +36,7 @@ class ExportResult:
         self.documents[name] = Written(kind, yaml_text(document))
 
     def keep_kinds(self, wanted: Collection[str]) -> None:
-        """Leave out documents of other kinds than `wanted`, where that names any; accounts stay, others refer to them."""
+        """Leave out documents of other kinds than `wanted`, if that names any; accounts stay, others refer to them."""
         if wanted:
             kept = {*wanted, "Connection"}
             self.documents = {name: item for name, item in self.documents.items() if item.kind in kept}

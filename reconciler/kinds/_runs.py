@@ -1,4 +1,4 @@
-"""The runs of a dataflow as the platform tells of them, in one shape (api-facts 9; flow-service.yaml, destinations.yaml)."""
+"""Runs of a dataflow, read in one shape (api-facts 9; flow-service.yaml, destinations.yaml)."""
 
 from __future__ import annotations
 
