@@ -52,7 +52,7 @@ def member_model(row: Selector) -> type[Block]:
         name: (str | None, Field(None, alias=name, description=f"The {name} of the {row.noun}."))
         for name in row.member_fields
     }
-    return create_model(row.noun.title().replace(" ", ""), __base__=Block, **fields)
+    return create_model(f"Selected{row.noun.title().replace(' ', '')}", __base__=Block, **fields)
 
 
 def member_forms(row: Selector) -> tuple[type[BaseModel] | type[str], ...]:

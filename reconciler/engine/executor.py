@@ -171,9 +171,7 @@ class Executor:
         calls = [replace(call, body=self.ledger.known(call.body)) for call in change.calls]
         rules = kind.rules(desired)
         live = await self.updater.update(kind, change, desired, entry.applied, live, calls)
-        await self._bind(
-            kind, change, desired, live, probe=any(map(rules.is_probed, (item.path for item in change.fields)))
-        )
+        await self._bind(kind, change, desired, live, probe=any(rules.is_probed(item.path) for item in change.fields))
         return live.id
 
     # -- delete and its kin ----------------------------------------------------------------------------------
