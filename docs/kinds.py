@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from rules import reasons, selectors
+
+from reconciler.core.rules import Reason
+
 LAKE = "c604ff05-7f1a-43c0-8e18-33bf874cb11c"
 SAMPLES: dict[str, list[tuple[str, dict[str, Any]]]] = {
     "Connection": [("", {"name": "n"})],
@@ -82,8 +86,9 @@ def kinds() -> str:
         for suffix, body in samples:
             update = kind.update(Live("ID", {}), [{"op": "replace", "path": "/name", "value": "x"}], body)
             rules = kind.rules(body)
-            fixed = ", ".join(f"`{item}`" if item else "anything" for item in rules.immutable)
-            free = ", ".join(f"`{item}`" for item in rules.mutable_exceptions if item != "/state")
+            immutable = rules.of(Reason.IMMUTABLE)
+            fixed = ", ".join(f"`{item.pattern}`" if item.pattern else "anything" for item in immutable)
+            free = ", ".join(f"`{name}`" for item in immutable for name in item.exceptions if name != "/state")
             forces = "; ".join(filter(None, [fixed + (f" but {free}" if free else ""), breaking])) or "nothing"
             gone = kind.delete("ID")
             delete = f"`{gone.brief()}`{', ' + when if when else ''}" if gone else "forgotten"
@@ -94,7 +99,10 @@ def kinds() -> str:
                 f"| {name}{suffix} | `{kind.create(body).brief()}` | `{update[0].brief()}`{also} | {forces} "
                 f"| {delete} | {drift} | yes |\n"
             )
-    out += [NOTES, "\n## How lists and units are compared\n\n", *_rules(found)]
+    rules_of = [
+        (f"{name}{suffix}", found[name].rules(body)) for name, samples in SAMPLES.items() for suffix, body in samples
+    ]
+    out += [NOTES, "\n## How lists and units are compared\n\n", *_rules(found), *reasons(rules_of), *selectors()]
     return "".join(out)
 
 
@@ -104,7 +112,7 @@ def _rules(found: Any) -> Iterator[str]:
         for suffix, body in samples:
             rules = found[name].rules(body)
             sets = ", ".join(f"`{item.pattern}` by `{item.key}`" for item in rules.associative_lists)
-            whole = ", ".join(f"`{item}`" for item in rules.atomic or ())
-            hidden = ", ".join(f"`{item}`" for item in rules.write_only)
+            whole = ", ".join(f"`{item.pattern}`" for item in rules.of(Reason.ATOMIC))
+            hidden = ", ".join(f"`{item.pattern}`" for item in rules.of(Reason.WRITE_ONLY))
             if sets or whole or hidden:
                 yield f"| {name}{suffix} | {sets} | {whole} | {hidden} |\n"

@@ -19,11 +19,11 @@ class BaseConnection(FlowServiceKind, Reachable):
 
     _RULES = Rules(
         (
-            Field("/connectionSpec", Reason.IMMUTABLE, "1414-400 (api-facts 2.6)"),
+            Field("/connectionSpec", Reason.IMMUTABLE, "flow-service.yaml, error 1414-400"),
             Field("/auth/specName", Reason.IMMUTABLE, "documented nowhere as changeable"),
             Field("/providerId", Reason.IMMUTABLE, "documented nowhere as changeable"),
             Field("/auth/params", Reason.ATOMIC, "update.md"),
-            Field("/auth", Reason.PROBED, "api-facts 2.10"),
+            Field("/auth", Reason.PROBED, "flow-service.yaml, GET /connections/{id}/test"),
             *FlowServiceKind.server_owned,
         )
     )

@@ -25,7 +25,10 @@ class Dataset(Kind):
     list_orders = ("asc:created", "desc:created")
 
     _RULES = Rules(
-        (Field("/schemaRef", Reason.IMMUTABLE, "api-facts 5.3"), Field("/tags/*", Reason.ATOMIC, "api-facts 5.4"))
+        (
+            Field("/schemaRef", Reason.IMMUTABLE, "catalog.yaml, inferred"),
+            Field("/tags/*", Reason.ATOMIC, "catalog.yaml, PATCH /dataSets"),
+        )
     )
 
     def rules(self, body: Tree) -> Rules:

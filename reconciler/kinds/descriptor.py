@@ -26,7 +26,7 @@ class Descriptor(Kind):
     # the identity of a field is that field's: another type, schema or field is another descriptor
     _RULES = Rules(
         tuple(
-            Field(f"/{name}", Reason.IMMUTABLE, "api-facts 6.4")
+            Field(f"/{name}", Reason.IMMUTABLE, "schema-registry.yaml, PUT /descriptors")
             for name in ("@type", "xdm:sourceSchema", "xdm:sourceProperty")
         )
     )

@@ -21,7 +21,7 @@ from reconciler.kinds.selectors import PARAMS, SELECTORS
 
 _EMPTY: dict[str, Tree] = {"profileMapping": {}, "primaryFields": [], "mandatoryFields": []}
 _IMMUTABLE = (
-    Field("/flowSpec", Reason.IMMUTABLE, "documented nowhere as changeable (api-facts 2.7)"),
+    Field("/flowSpec", Reason.IMMUTABLE, "documented nowhere as changeable"),
     Field("/sourceConnectionIds", Reason.IMMUTABLE, "update-dataflows.md"),
     Field("/targetConnectionIds", Reason.IMMUTABLE, "update-dataflows.md"),
 )

@@ -34,9 +34,18 @@ class MappingSet(Kind):
     _RULES = Rules(
         (
             # not always returned by a GET, a row's `version` never
-            *(Field(f"/mappings/*/{name}", Reason.WRITE_ONLY, "api-facts 4.2") for name in _NOT_READ),
-            *(Field(f"/{name}", Reason.SERVER_OWNED, "api-facts 4.2") for name in sorted(_SERVER_OWNED - {"id"})),
-            *(Field(f"/mappings/*/{name}", Reason.SERVER_OWNED, "api-facts 4.2") for name in sorted(_SERVER_OWNED)),
+            *(
+                Field(f"/mappings/*/{name}", Reason.WRITE_ONLY, "data-prep.yaml, GET /mappingSets/{id}")
+                for name in _NOT_READ
+            ),
+            *(
+                Field(f"/{name}", Reason.SERVER_OWNED, "data-prep.yaml, GET /mappingSets/{id}")
+                for name in sorted(_SERVER_OWNED - {"id"})
+            ),
+            *(
+                Field(f"/mappings/*/{name}", Reason.SERVER_OWNED, "data-prep.yaml, GET /mappingSets/{id}")
+                for name in sorted(_SERVER_OWNED)
+            ),
         ),
         associative_lists=(MAPPED_ATTRIBUTES,),
     )
