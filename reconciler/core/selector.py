@@ -103,3 +103,11 @@ Selectors = tuple[Selector, ...]
 def of_documents(rows: Selectors) -> Selectors:
     """Return the rows that a field of a manifest declares."""
     return tuple(row for row in rows if row.document_field)
+
+
+def list_at(rows: Selectors, pattern: str) -> Selector:
+    """Return the row of the list at `pattern`. Raises `LookupError` where there is no such row."""
+    for row in rows:
+        if row.pattern == pattern:
+            return row
+    raise LookupError(pattern)
