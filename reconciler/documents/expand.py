@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from reconciler.catalog import Catalog, Connector, Direction
 from reconciler.core.problems import Problem
+from reconciler.core.provenance import Provenance
 from reconciler.core.resource import Resource
 from reconciler.core.values import (
     Lookup,
@@ -55,12 +56,15 @@ class Expansion:
     ignores: list[Path] = field(default_factory=list)
     filled_in: bool = True
     """Whether something was interpolated: only then a body can hold a secret that no parameter is known to be."""
-    protect: bool = field(init=False)
-    allow_data_loss: bool = field(init=False)
+    provenance: Provenance = field(init=False)
 
     def __post_init__(self) -> None:
-        self.protect = self.document.annotated("prevent-destroy")
-        self.allow_data_loss = self.document.annotated("allow-data-loss")
+        self.provenance = Provenance(
+            file=self.document.file,
+            protect=self.document.annotated("prevent-destroy"),
+            allow_data_loss=self.document.annotated("allow-data-loss"),
+            labels=self.document.labels,
+        )
         text = self.document.annotations.get("reconciler/ignore-changes", "")
         for part in filter(None, (part.strip() for part in text.split(","))):
             if part.startswith("/"):
@@ -173,18 +177,15 @@ class Expansion:
                 address=intern(address),
                 kind=kind,
                 body=body,
-                file=self.document.file,
+                provenance=self.provenance,
                 document=self.document.name,
                 where=intern(pointer(("spec", *block))),
-                protect=self.protect,
                 ignore=tuple(ignored) + tuple(ignore),
                 sensitive=tuple(dict.fromkeys([*sensitive, *found])),
                 shared=tuple(shared),
                 replace_group=tuple(replace_group),
                 owner=owner,
-                allow_data_loss=self.allow_data_loss,
                 staging=staging,
-                labels=self.document.labels,
             )
         )
         return Ref(address)

@@ -54,12 +54,9 @@ def entry_of(kind: Kind, entries: Mapping[str, Entry], resource: Resource, live:
         kind=resource.kind,
         id=live.id,
         etag=live.etag,
-        file=resource.file,
+        provenance=resource.provenance,
         applied=interned(_trusted(shown, declared), resource.body),
         dependencies=resource.dependencies,
-        protect=resource.protect,
-        allow_data_loss=resource.allow_data_loss,
-        labels=resource.labels,
         outputs=live.outputs,
         deposed=before.deposed if before is not None else (),
     )

@@ -83,12 +83,9 @@ class Ledger:
         return replace(
             before,
             etag=live.etag,
-            file=change.file,
+            provenance=change.provenance,
             applied=_keep_prints(without_nulls(self.known(change.desired)), before.applied),
             dependencies=change.dependencies,
-            protect=change.protect,
-            allow_data_loss=change.allow_data_loss,
-            labels=change.labels,
             outputs=live.outputs,
         )
 
@@ -99,12 +96,9 @@ class Ledger:
             kind=change.kind,
             id=live.id,
             etag=live.etag,
-            file=change.file,
+            provenance=change.provenance,
             applied=applied,
             dependencies=change.dependencies,
-            protect=change.protect,
-            allow_data_loss=change.allow_data_loss,
-            labels=change.labels,
             outputs=shared_outputs(live.outputs),
             deposed=before.deposed if before else (),
         )
@@ -122,11 +116,8 @@ class Ledger:
             name=str(kept.get("name", "")) if isinstance(kept, dict) else "",
             body=kept,
             fingerprint=_digest(kept),
-            file=change.file,
+            provenance=change.provenance,
             dependencies=change.dependencies,
-            protect=change.protect,
-            allow_data_loss=change.allow_data_loss,
-            labels=change.labels,
         )
         await self.note(Record("intent", change.address, pending=pending))
         return pending

@@ -172,12 +172,9 @@ def bound(address: str, pending: Pending, live: Live, before: Entry | None) -> R
         kind=pending.kind,
         id=live.id,
         etag=live.etag,
-        file=pending.file,
+        provenance=pending.provenance,
         applied=transform(pending.body, lambda leaf: UNPROVEN if isinstance(leaf, Fingerprint) else leaf),
         dependencies=pending.dependencies,
-        protect=pending.protect,
-        allow_data_loss=pending.allow_data_loss,
-        labels=pending.labels,
         outputs=live.outputs,
         deposed=old_ones(before),
     )

@@ -17,6 +17,7 @@ from reconciler.core.plan.guards import Guardrails, objections
 from reconciler.core.plan.model import Action, Change, Plan
 from reconciler.core.plan.steps import steps
 from reconciler.core.problems import ManifestError, Problem, ReconcilerError
+from reconciler.core.provenance import Provenance
 from reconciler.core.resource import Resource
 from reconciler.core.state.model import Entry, State
 from reconciler.core.values import Ref, Secret, Span, matches, parse_pointer, pointer
@@ -118,7 +119,15 @@ def small_plan(*changes: Change, destroy: bool = False, scope: int = 10) -> Plan
     return Plan("prod", "p", "o", "s", "l", 0, changes, scope=names, destroy=destroy)
 
 
-STATE = State("l", "prod", "p", "o", "s", 0, {f"a{n}": Entry("Flow", str(n), protect=n == 0) for n in range(10)})
+STATE = State(
+    "l",
+    "prod",
+    "p",
+    "o",
+    "s",
+    0,
+    {f"a{n}": Entry("Flow", str(n), provenance=Provenance(protect=n == 0)) for n in range(10)},
+)
 
 
 def codes(plan: Plan, limits: Guardrails = Guardrails(), *, protected: bool = False, allow: bool = False) -> list[str]:  # noqa: B008

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.core.problems import StateError
+from reconciler.core.provenance import Provenance
 from reconciler.core.resource import Resource
 from reconciler.core.state.codec import encode, state_json, state_of
 from reconciler.core.state.model import Deposed, Entry, Pending, State
@@ -29,10 +30,15 @@ entries = st.builds(
     kind=st.just("Flow"),
     id=texts,
     etag=st.none() | texts,
-    file=texts,
+    provenance=st.builds(
+        Provenance,
+        file=texts,
+        protect=st.booleans(),
+        allow_data_loss=st.booleans(),
+        labels=st.dictionaries(texts, texts, max_size=2),
+    ),
     applied=trees,
     dependencies=st.lists(texts, max_size=2).map(tuple),
-    labels=st.dictionaries(texts, texts, max_size=2),
     outputs=st.just({}) | st.just({"version": 1}) | st.just({"inletUrl": "https://x"}),
     deposed=st.just(()) | st.just((Deposed("old", "Flow"),)),
 )
@@ -87,14 +93,18 @@ def exactly(tree: Tree) -> str:
 
 def test_equal_words_are_the_same_object() -> None:
     body: Tree = {"spec": {"id": "1", "many": [1, True]}, "refers": Ref("b")}
-    entry = Entry("Flow", "1", applied={"spec": {"id": "1", "many": [1, True]}, "refers": "b-id"}, labels={"k": "v"})
-    labels = {"k": "v"}
-    like = {"a": Resource("a", "Flow", body, labels=labels)}
+    entry = Entry(
+        "Flow",
+        "1",
+        applied={"spec": {"id": "1", "many": [1, True]}, "refers": "b-id"},
+        provenance=Provenance(labels={"k": "v"}),
+    )
+    like = {"a": Resource("a", "Flow", body, Provenance(labels={"k": "v"}))}
     data = b"".join(state_text(State("l", "e", "p", "o", "s", resources={"a": entry})))
     read = state_in(in_parts(data, 1000), "x", like).resources["a"]
     assert read == entry
     assert read.applied["spec"] is body["spec"]
-    assert read.labels is labels
+    assert read.provenance is like["a"].provenance
 
 
 @pytest.mark.parametrize("cut", [2, 10, 40, 200, 300])

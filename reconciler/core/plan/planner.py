@@ -213,10 +213,7 @@ def _of(resource: Resource, action: Action, reason: str, desired: Tree, **more: 
         reason=reason,
         desired=desired,
         dependencies=resource.dependencies,
-        file=resource.file,
-        protect=resource.protect,
-        allow_data_loss=resource.allow_data_loss,
-        labels=resource.labels,
+        provenance=resource.provenance,
         ignore=resource.ignore,
         shared=resource.shared,
         sensitive=resource.sensitive,
@@ -227,8 +224,8 @@ def _of(resource: Resource, action: Action, reason: str, desired: Tree, **more: 
 def _stale(entry: Entry, wanted: Change | Resource, live: Live) -> bool:
     """Tell whether the state has something about an entry to learn besides its body."""
     return (
-        (entry.file, entry.protect, entry.dependencies) != (wanted.file, wanted.protect, wanted.dependencies)
-        or (entry.allow_data_loss, entry.labels) != (wanted.allow_data_loss, wanted.labels)
+        entry.provenance != wanted.provenance
+        or entry.dependencies != wanted.dependencies
         or entry.outputs != dict(live.outputs)
     )
 

@@ -10,14 +10,17 @@ from reconciler.core.plan.model import Action, Change, Drift, DriftField, Plan
 from reconciler.core.problems import Problem, StateError
 from reconciler.core.resource import Call
 from reconciler.core.rules import FieldChange
-from reconciler.core.state.codec import UNSEEN, Json, decode, encode
+from reconciler.core.state.codec import CARRIED, UNSEEN, Json, decode, encode, provenance_json, provenance_of
 from reconciler.core.values import MISSING, Tree
 
 PLAN_FORMAT = "reconciler-plan"
 PLAN_VERSION = 1
 
-_BODIES = ("desired", "before", "after", "first")
-_FIELDS = {item.name: item for item in dataclasses.fields(Change)}
+_BODIES = ("desired", "before", "after", "initial")
+_FIELDS = {item.name: item for item in dataclasses.fields(Change) if item.name != "provenance"}
+_WORDS = {"initial": "first", "waits_for": "waits", "suspends": "retires"}
+"""The members of a change that have another name in the file."""
+_NAMES = {word: name for name, word in _WORDS.items()}
 
 
 def plan_json(plan: Plan) -> Json:
@@ -79,7 +82,7 @@ def _change_json(change: Change) -> Json:
     data: Json = {}
     for name, item in _FIELDS.items():
         value = getattr(change, name)
-        if value == item.default or (name == "labels" and not value):
+        if value == item.default:
             continue
         if name in _BODIES:
             value = encode(value)
@@ -102,8 +105,8 @@ def _change_json(change: Change) -> Json:
             value = [list(path) for path in value]
         elif isinstance(value, tuple):
             value = list(value)
-        data[name] = value
-    return data
+        data[_WORDS.get(name, name)] = value
+    return data | provenance_json(change.provenance)
 
 
 def _seen(field: FieldChange, value: Tree) -> Tree:
@@ -114,8 +117,11 @@ def _seen(field: FieldChange, value: Tree) -> Tree:
 
 
 def _change_of(data: Json) -> Change:
-    values: dict[str, Any] = {}
-    for name, value in data.items():
+    values: dict[str, Any] = {"provenance": provenance_of(data)}
+    for word, value in data.items():
+        name = _NAMES.get(word, word)
+        if name in CARRIED:
+            continue
         if name in _BODIES:
             values[name] = decode(value)
         elif name == "action":
@@ -129,8 +135,6 @@ def _change_of(data: Json) -> Change:
                 FieldChange(tuple(path), decode(old), decode(new), cause, sensitive)
                 for path, old, new, cause, sensitive in value
             )
-        elif name == "labels":
-            values[name] = dict(value)
         elif name == "unchecked":
             values[name] = tuple(tuple(path) for path in value)
         else:

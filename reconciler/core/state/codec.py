@@ -7,19 +7,19 @@ template, never a value) and `$reconciler/fingerprint`.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from sys import intern
 from typing import Any
 
 from reconciler.core.compare.same import exactly, interned
 from reconciler.core.problems import Problem, ReconcilerError, StateError
+from reconciler.core.provenance import Provenance
 from reconciler.core.resource import Resource
 from reconciler.core.state.migrations import migrate
 from reconciler.core.state.model import VERSION, Deposed, Entry, Pending, Record, State, shared_outputs
 from reconciler.core.values import MISSING, Fingerprint, Ref, Secret, Tree, transform
 
 Json = dict[str, Any]
-_NOTHING: Json = {}
 
 _MARK = "$reconciler/"
 _REF, _SECRET, _PRINT, _MISSING = (
@@ -87,6 +87,35 @@ def _marked(key: str, value: Tree) -> Tree:
     return MISSING if key == _MISSING else {key: decode(value)}
 
 
+# -- provenance --------------------------------------------------------------------------------------------------
+def _camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(map(str.capitalize, rest))
+
+
+Names = Sequence[tuple[str, str]]
+"""The members of a provenance: each name in Python with its name in JSON."""
+SNAKE: Names = tuple((item.name, item.name) for item in dataclasses.fields(Provenance))
+"""The names in an intent and in a saved plan."""
+CARRIED = frozenset(name for name, _ in SNAKE)
+_CAMEL: Names = tuple((name, _camel(name)) for name, _ in SNAKE)
+"""The names in an entry of the state."""
+
+
+def provenance_json(value: Provenance, names: Names = SNAKE) -> Json:
+    """Return the members of a provenance that say something, to be put beside the others of what holds it."""
+    said = ((word, getattr(value, name)) for name, word in names)
+    return {word: dict(part) if isinstance(part, Mapping) else part for word, part in said if part}
+
+
+def provenance_of(data: Mapping[str, Any], names: Names = SNAKE) -> Provenance:
+    """Return the provenance whose members `provenance_json` put into `data`."""
+    values: dict[str, Any] = {name: part for name, word in names if (part := data.get(word))}
+    if type(file := values.get("file")) is str:
+        values["file"] = intern(file)
+    return Provenance(**values)
+
+
 # -- state -------------------------------------------------------------------------------------------------------
 def entry_json(entry: Entry, encode: Callable[[Tree], Tree] = encode) -> Json:
     """Return an entry as it stands in the state file; optional members only where they say something.
@@ -97,16 +126,11 @@ def entry_json(entry: Entry, encode: Callable[[Tree], Tree] = encode) -> Json:
         "kind": entry.kind,
         "id": entry.id,
         "etag": entry.etag,
-        "file": entry.file,
+        "file": entry.file,  # written even where it is empty
         "applied": encode(entry.applied),
         "dependencies": list(entry.dependencies),
+        **provenance_json(entry.provenance, _CAMEL),
     }
-    if entry.protect:
-        data["protect"] = True
-    if entry.allow_data_loss:
-        data["allowDataLoss"] = True
-    if entry.labels:
-        data["labels"] = dict(entry.labels)
     if entry.outputs:
         data["outputs"] = dict(entry.outputs)
     if entry.deposed:
@@ -122,24 +146,21 @@ def entry_of(data: Json, like: Resource | None = None) -> Entry:
     Ten thousand dataflows need not be held twice.
     """
     dependencies: tuple[str, ...] = tuple(data.get("dependencies", ()))
-    applied, labels = data.get("applied"), data.get("labels") or _NOTHING
+    applied, provenance = data.get("applied"), provenance_of(data, _CAMEL)
     if like is not None and exactly(applied, like.body):  # as most are; a body as it stands in a manifest has no marks
         applied = like.body
     else:
         applied = decode(applied) if like is None else interned(decode(applied), like.body)
     if like is not None:
         dependencies = like.dependencies if dependencies == like.dependencies else dependencies
-        labels = like.labels if labels == like.labels else labels
+        provenance = like.provenance if provenance == like.provenance else provenance
     return Entry(
         kind=intern(data["kind"]),
         id=intern(data["id"]),
         etag=data.get("etag"),
-        file=intern(data.get("file", "")),
+        provenance=provenance,
         applied=applied,
         dependencies=dependencies,
-        protect=data.get("protect", False),
-        allow_data_loss=data.get("allowDataLoss", False),
-        labels=labels,
         outputs=shared_outputs(data.get("outputs")),
         deposed=tuple(
             Deposed(old["id"], old.get("kind", data["kind"]), tuple(old.get("dependencies", ())))
@@ -148,10 +169,14 @@ def entry_of(data: Json, like: Resource | None = None) -> Entry:
     )
 
 
+_PENDING = tuple(item.name for item in dataclasses.fields(Pending) if item.name != "provenance")
+
+
 def pending_json(pending: Pending, encode: Callable[[Tree], Tree] = encode) -> Json:
     """Return an intent as it stands in the state file and the journal."""
-    values = {item.name: getattr(pending, item.name) for item in dataclasses.fields(pending)}
+    values = {name: getattr(pending, name) for name in _PENDING}
     data = {key: value for key, value in values.items() if value or (value == 0 and value is not False)}
+    data |= provenance_json(pending.provenance)
     data["body"] = encode(pending.body)
     data["dependencies"] = list(pending.dependencies)
     return data
@@ -159,7 +184,8 @@ def pending_json(pending: Pending, encode: Callable[[Tree], Tree] = encode) -> J
 
 def pending_of(data: Json) -> Pending:
     """Return the intent that `pending_json` wrote."""
-    values = dict(data)
+    values = {name: value for name, value in data.items() if name not in CARRIED}
+    values["provenance"] = provenance_of(data)
     values["body"] = decode(data.get("body"))
     values["dependencies"] = tuple(data.get("dependencies", ()))
     return Pending(**values)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from reconciler.core.provenance import UNKNOWN, HasProvenance, Provenance
 from reconciler.core.values import Tree
 
 VERSION = 1
@@ -21,28 +22,24 @@ class Deposed:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(HasProvenance):
     """What is known of one resource: `applied` holds the declared fields as last applied, secrets as fingerprints.
 
-    `outputs` are values other resources may refer to besides the id. `file` is the manifest it came from,
-    relative to the project root, with `/`; `labels` are those of its document.
+    `outputs` are values other resources may refer to besides the id.
     """
 
     kind: str
     id: str
     etag: str | None = None
-    file: str = ""
+    provenance: Provenance = UNKNOWN
     applied: Tree = None
     dependencies: tuple[str, ...] = ()
-    protect: bool = False
     outputs: Mapping[str, Tree] = field(default_factory=dict)
     deposed: tuple[Deposed, ...] = ()
-    allow_data_loss: bool = False
-    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
-class Pending:
+class Pending(HasProvenance):
     """An intent whose outcome is unknown: `body` is what was about to be sent, secrets as fingerprints.
 
     `at` is the time of the intent in ms since the epoch by our clock, `offset` the ms to add to get the server's
@@ -57,12 +54,9 @@ class Pending:
     name: str = ""
     body: Tree = None
     fingerprint: str = ""
-    file: str = ""
+    provenance: Provenance = UNKNOWN
     dependencies: tuple[str, ...] = ()
-    protect: bool = False
-    allow_data_loss: bool = False
     client: str = ""
-    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
