@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from reconciler.core.compare.lens import Lens
 from reconciler.core.compare.same import interned
-from reconciler.core.compare.views import project
 from reconciler.core.fingerprint import TRUSTED
 from reconciler.core.kind import Kind, Kinds
 from reconciler.core.problems import Problem, StateError
@@ -47,15 +47,15 @@ def entry_of(kind: Kind, entries: Mapping[str, Entry], resource: Resource, live:
     known = {
         ref: entries[ref.address].id for ref in refs(resource.body) if ref.field == "id" and ref.address in entries
     }
-    declared = kind.canonical(resolve(resource.body, known))
+    lens = Lens(kind, resolve(resource.body, known))
     before = entries.get(resource.address)
-    shown = project(kind.rules(declared), kind.canonical(live.body), declared, others=False)
+    shown = lens.project(live.body, others=False)
     return Entry(
         kind=resource.kind,
         id=live.id,
         etag=live.etag,
         provenance=resource.provenance,
-        applied=interned(_trusted(shown, declared), resource.body),
+        applied=interned(_trusted(shown, lens.normalized(lens.declared)), resource.body),
         dependencies=resource.dependencies,
         outputs=live.outputs,
         deposed=before.deposed if before is not None else (),

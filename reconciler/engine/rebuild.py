@@ -8,6 +8,7 @@ from operator import attrgetter
 
 from reconciler.core import graph
 from reconciler.core.compare.diff import members_by_key
+from reconciler.core.compare.lens import Lens, normalized
 from reconciler.core.compare.same import covers
 from reconciler.core.kind import Kind, Kinds
 from reconciler.core.problems import Problem
@@ -91,8 +92,8 @@ async def possible_duplicates(api: Api, kind: Kind, resources: Mapping[str, Reso
     async for lives in pages(api, kind):
         for live in lives:
             for resource in wanted.get(str(live.body.get("name")), ()):
-                part = _known_part(kind.canonical(resource.body))
-                if covers(_shown_part(kind.canonical(live.body), part), part):
+                part = _known_part(normalized(kind, resource.body))
+                if covers(_shown_part(normalized(kind, live.body), part), part):
                     found.append(
                         f"{resource.address}: {live.id} is there already and looks the same; if the state was lost: "
                         "reconciler state rebuild"
@@ -180,8 +181,8 @@ async def _listed(
 def _decide(search: _Search, resource: Resource, namesakes: Sequence[Live]) -> None:
     """Bind the one object of its name that shows all that is declared, or say why there is doubt."""
     kind = search.kinds[resource.kind]
-    wanted = _known_part(kind.canonical(resolve(resource.body, search.known)))
-    matches = [live for live in namesakes if covers(_shown_part(kind.canonical(live.body), wanted), wanted)]
+    wanted = _known_part(normalized(kind, resolve(resource.body, search.known)))
+    matches = [live for live in namesakes if covers(_shown_part(normalized(kind, live.body), wanted), wanted)]
     if len(matches) == 1:
         _bind(search, resource, matches[0])
     else:
@@ -194,8 +195,8 @@ def _bind(search: _Search, resource: Resource, live: Live) -> None:
     entry = entry_of(kind, search.entries, resource, live)
     search.note(resource.address, entry)
     search.records.append(Record("bound", resource.address, entry=entry))
-    rules = kind.rules(resource.body)
-    for ref, ident in _named(rules, kind.canonical(resource.body), kind.canonical(live.body)):
+    lens = Lens(kind, resource.body)
+    for ref, ident in _named(lens.rules, lens.normalized(resource.body), lens.normalized(live.body)):
         used = search.resources.get(ref.address)
         version = search.kinds[used.kind].pinned(ident, [live.body]) if used is not None else None
         search.hints[ref.address] = ident, version

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from reconciler.core.compare.same import covers, same
+from reconciler.core.compare.lens import Lens
+from reconciler.core.compare.same import same
 from reconciler.core.fingerprint import UNPROVEN
 from reconciler.core.kind import Kind, Kinds
 from reconciler.core.problems import ApiError, Problem, ReconcilerError
@@ -34,7 +35,7 @@ async def find(
     """
     if kind.search(pending.body) is None:
         return None
-    wanted = kind.canonical(_visible(pending.body))
+    lens = Lens(kind, _visible(pending.body))
     give_up = pending.at + round(settle * 1000)
     while True:
         candidates = await _candidates(api, kind, pending)
@@ -42,7 +43,7 @@ async def find(
         twins = [
             live
             for live in candidates
-            if kind.created_at(live) >= since and live.id not in taken and covers(kind.canonical(live.body), wanted)
+            if kind.created_at(live) >= since and live.id not in taken and lens.covers(live.body)
         ]
         if len(twins) == 1 or (twins and not pending.name):
             return twins[0]
@@ -119,15 +120,15 @@ async def _edited_since(
     """
     if not pending.name or not pending.client or kind.search(pending.body) is None:
         return None
-    wanted = kind.canonical(_visible(pending.body))
-    rules = kind.rules(wanted)
-    fixed = [(path, leaf) for path, leaf in leaves(wanted) if rules.forces_replace(path)]
+    lens = Lens(kind, _visible(pending.body))
+    rules = lens.rules
+    fixed = [(path, leaf) for path, leaf in leaves(lens.normalized(lens.declared)) if rules.forces_replace(path)]
     found = [
         live
         for live in await _candidates(api, kind, pending)
         if live.id not in taken
         and live.body.get("name") == pending.name
-        and all(same(_at(kind.canonical(live.body), path), leaf) for path, leaf in fixed)
+        and all(same(_at(lens.normalized(live.body), path), leaf) for path, leaf in fixed)
         and kind.created_at(live) >= _since(api, pending)
         and kind.edited_with(live) == pending.client
     ]

@@ -220,7 +220,8 @@ def _places(rule: AssociativeList, live: Sequence[Tree]) -> tuple[dict[str, int]
     return places, doubles
 
 
-def _never(_secret: Secret, _seen: Fingerprint | None) -> bool | None:
+def never(_secret: Secret, _seen: Fingerprint | None) -> bool | None:
+    """Answer for every secret that it cannot be told whether it changed."""
     return None
 
 
@@ -233,7 +234,7 @@ def compare(
     ignore: Sequence[str] = (),
     shared: Sequence[str] = (),
     sensitive: Sequence[str] = (),
-    secret_changed: SecretChanged = _never,
+    secret_changed: SecretChanged = never,
     only: Collection[Path] | None = None,
 ) -> Delta:
     """Return what must change in `live` so that it shows `desired`.

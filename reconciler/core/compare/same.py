@@ -94,7 +94,7 @@ def _same_types(left: Tree, right: Tree) -> bool:
 
 def exactly(left: Tree, right: Tree) -> bool:
     """Tell whether two values are equal and of the same types throughout: to Python 1, 1.0 and true are equal."""
-    return bool(left == right) and _same_types(left, right)
+    return left is right or (bool(left == right) and _same_types(left, right))
 
 
 def interned(value: Tree, model: Tree) -> Tree:

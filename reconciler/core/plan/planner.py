@@ -8,9 +8,10 @@ from itertools import chain
 from typing import Any
 
 from reconciler.core import graph
-from reconciler.core.compare.diff import Delta, compare
-from reconciler.core.compare.same import covers, identical
-from reconciler.core.compare.views import mask, project
+from reconciler.core.compare.diff import Delta
+from reconciler.core.compare.lens import Lens
+from reconciler.core.compare.same import covers, exactly
+from reconciler.core.compare.views import mask
 from reconciler.core.kind import Kind
 from reconciler.core.plan.deletions import deletions
 from reconciler.core.plan.drift import drift_of
@@ -21,10 +22,9 @@ from reconciler.core.plan.renames import renames
 from reconciler.core.plan.requests import with_requests
 from reconciler.core.problems import Problem
 from reconciler.core.resource import Live, Resource
-from reconciler.core.rules import FieldChange, Rules
+from reconciler.core.rules import FieldChange
 from reconciler.core.state.model import Entry
 from reconciler.core.values import (
-    MISSING,
     Fingerprint,
     Path,
     Ref,
@@ -45,7 +45,10 @@ _REASONS = {
 
 @dataclass(slots=True)
 class _Pass:
-    """One walk over the graph; `forced` are the replaces that an earlier walk found out about."""
+    """One walk over the graph; `forced` are the replaces that an earlier walk found out about.
+
+    `untouched` are the addresses of which manifest, state and platform say exactly the same.
+    """
 
     world: PlanInput
     forced: dict[str, str]
@@ -55,6 +58,7 @@ class _Pass:
     objections: list[Problem] = field(default_factory=list)
     cautions: list[str] = field(default_factory=list)
     objected: set[str] = field(default_factory=set)
+    untouched: set[str] = field(default_factory=set)
     needed: set[str] = field(default_factory=set)
 
 
@@ -79,7 +83,7 @@ def plan(world: PlanInput) -> Plan:
     made = [with_requests(world.kinds[item.kind], item, world.lives.get(item.address))
             for item in in_phases(world, walk.changes)]  # fmt: skip
     changes = [*made, *gone]
-    drift = [found for address in sorted(world.scope) if (found := drift_of(world, address))]
+    drift = [found for address in sorted(set(world.scope) - walk.untouched) if (found := drift_of(world, address))]
     state = world.state
     return Plan(
         environment=state.environment,
@@ -138,27 +142,27 @@ def _change(walk: _Pass, resource: Resource) -> Change:
     entry = world.state.resources.get(address)
     live = world.lives.get(address)
     desired = resolve(resource.body, walk.known) if resource.dependencies else resource.body
-    if entry is not None and live is not None:
-        there = (entry, desired, live)
-        if address not in walk.forced and _untouched(kind, resource, *there):
-            _note_known(walk, kind, address, live, changed=False)
-            return _still(resource, *there)
+    lens = Lens(kind, desired, resource, world.secret_changed)
+    if entry is not None and live is not None and _untouched(walk, lens, resource, entry, live):
+        walk.untouched.add(address)
+        _note_known(walk, kind, address, live, changed=False)
+        return _still(resource, entry, live)
     after = mask(without_nulls(desired), resource.sensitive)
     base = _of(resource, Action.CREATE, "new", desired, after=after)
     if entry is None or not entry.id or live is None:
         if entry is not None and entry.id:
             base = replace(base, reason=f"deleted outside (was {entry.id})")
         return _made_anew(walk, resource, kind, base)
-    rules = kind.rules(desired)
-    delta = _delta(world, resource, kind, rules, entry, desired, live)
+    delta = _delta(lens, resource, entry, live)
     if not delta and address not in walk.forced:
         _note_known(walk, kind, address, live, changed=False)
         return _noop(base, entry, live, delta)
-    breaking = kind.incompatible_changes(kind.canonical(live.body), delta.fields, world.now)
+    rules = lens.rules
+    breaking = kind.incompatible_changes(lens.normalized(live.body), delta.fields, world.now)
     forcing = tuple(sorted({
         pointer(item.path) for item in delta.fields if rules.forces_replace(item.path) or item.path in breaking
     }))  # fmt: skip
-    before = mask(project(rules, kind.canonical(live.body), kind.canonical(desired)), resource.sensitive)
+    before = mask(lens.project(live.body), resource.sensitive)
     base = replace(
         base,
         ident=live.id,
@@ -191,14 +195,19 @@ def _updated(walk: _Pass, kind: Kind, live: Live, base: Change, delta: Delta) ->
     )
 
 
-def _untouched(kind: Kind, resource: Resource, entry: Entry, desired: Tree, live: Live) -> bool:
-    """Tell at a glance that manifest, state and platform say the same; no is no proof of the contrary."""
-    if entry.kind != resource.kind or not entry.id or entry.applied != desired:
+def _untouched(walk: _Pass, lens: Lens, resource: Resource, entry: Entry, live: Live) -> bool:
+    """Tell at a glance that manifest, state and platform say the same; False is no proof of the contrary.
+
+    Then there is no drift either: what was applied is exactly what is desired.
+    """
+    if resource.address in walk.forced or entry.kind != resource.kind or not entry.id:
         return False
-    return live.body is entry.applied or identical(kind.canonical(live.body), kind.canonical(desired))
+    if not exactly(entry.applied, lens.declared):
+        return False
+    return live.body is entry.applied or lens.identical(live.body)
 
 
-def _still(resource: Resource, entry: Entry, desired: Tree, live: Live) -> Change:
+def _still(resource: Resource, entry: Entry, live: Live) -> Change:
     """Return the no-op of an object that is untouched."""
     stale = _stale(entry, resource, live)
     return _of(resource, Action.NOOP, "unchanged", entry.applied, ident=live.id, etag=live.etag, adopt=stale)
@@ -279,27 +288,10 @@ def _losses(
     return [Problem("breaking-change" if why else "data-loss", what, advice, address=resource.address)]
 
 
-def _delta(
-    world: PlanInput,
-    resource: Resource,
-    kind: Kind,
-    rules: Rules,
-    entry: Entry,
-    desired: Tree,
-    live: Live,
-) -> Delta:
+def _delta(lens: Lens, resource: Resource, entry: Entry, live: Live) -> Delta:
     if entry.kind != resource.kind:
         return Delta((FieldChange(("kind",), entry.kind, resource.kind),))
-    return compare(
-        rules,
-        kind.canonical(desired),
-        MISSING if entry.applied is None else kind.canonical(entry.applied),
-        kind.canonical(live.body),
-        ignore=resource.ignore,
-        shared=resource.shared,
-        sensitive=resource.sensitive,
-        secret_changed=world.secret_changed,
-    )
+    return lens.compare(entry.applied, live.body)
 
 
 def _noop(base: Change, entry: Entry, live: Live, delta: Delta) -> Change:
