@@ -10,7 +10,7 @@ from reconciler.cli.arguments import Files, project
 from reconciler.cli.options import common
 
 if TYPE_CHECKING:
-    from reconciler.cli.wiring import Session
+    from reconciler.app.session import Session
     from reconciler.core.problems import Problem
     from reconciler.documents.load import Project
 

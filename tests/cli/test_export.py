@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import yaml
 
+from reconciler.app.export import bound
 from reconciler.catalog import shipped
-from reconciler.cli.exporting import bound
 from reconciler.core.resource import Live, Resource
 from reconciler.core.state.model import State
 from reconciler.engine.inventory import Inventory

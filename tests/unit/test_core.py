@@ -209,12 +209,19 @@ ROOMS = {
     "engine": {"engine", "core"},
     "render": {"render", "core"},
     "secrets": {"secrets", "core"},
+    "app": {
+        "app", "api", "catalog", "config", "core", "documents", "emulator", "engine", "export", "kinds", "secrets",
+        "render", "stores", "yamltext",
+    },
+    "cli": {
+        "cli", "app", "catalog", "config", "core", "documents", "emulator", "engine", "export", "render", "secrets", "yamltext",
+    },
     "emulator": {"emulator"},
-}
+}  # fmt: skip
 HOMES = {
     "click": {"cli", "__main__.py"},
     "yaml": {"yamltext", "catalog", "emulator"},
-    "httpx": {"api", "stores", "cli"},
+    "httpx": {"api", "stores", "app", "cli"},
     "starlette": {"emulator"},
     "uvicorn": {"emulator"},
     "rich": {"cli"},
@@ -223,8 +230,8 @@ HOMES = {
     "deepdiff": {"render"},
     "jmespath": {"core"},
     "orjson": {"stores"},
-    "obstore": {"stores", "cli"},
-    "boto3": {"cli"},
+    "obstore": {"stores", "app"},
+    "boto3": {"app"},
     "psycopg": {"stores"},
     "ruamel": {"yamltext"},
     "jsonpatch": {"emulator"},

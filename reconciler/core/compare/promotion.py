@@ -28,6 +28,19 @@ class Difference:
     fields: tuple[tuple[Path, Tree, Tree], ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Promotion:
+    """How two environments differ.
+
+    `variables` are those in use, by name, each with the value of both sides; `differences` are all others.
+    """
+
+    source: str
+    target: str
+    variables: Mapping[str, tuple[Tree, Tree]]
+    differences: tuple[Difference, ...]
+
+
 def differences(
     kinds: Kinds, pairs: tuple[tuple[Resources, Resources], tuple[Resources, Resources]]
 ) -> list[Difference]:

@@ -17,10 +17,10 @@ PLAN_FORMAT = "reconciler-plan"
 PLAN_VERSION = 1
 
 _BODIES = ("desired", "before", "after", "initial")
+_MEMBERS = {"initial": "first", "waits_for": "waits", "suspends": "retires"}
+"""Fields whose member in version 1 of the file has another name."""
+_NAMES = {member: name for name, member in _MEMBERS.items()}
 _FIELDS = {item.name: item for item in dataclasses.fields(Change) if item.name != "provenance"}
-_WORDS = {"initial": "first", "waits_for": "waits", "suspends": "retires"}
-"""The members of a change that have another name in the file."""
-_NAMES = {word: name for name, word in _WORDS.items()}
 
 
 def plan_json(plan: Plan) -> Json:
@@ -105,7 +105,7 @@ def _change_json(change: Change) -> Json:
             value = [list(path) for path in value]
         elif isinstance(value, tuple):
             value = list(value)
-        data[_WORDS.get(name, name)] = value
+        data[_MEMBERS.get(name, name)] = value
     return data | provenance_json(change.provenance)
 
 
@@ -118,8 +118,8 @@ def _seen(field: FieldChange, value: Tree) -> Tree:
 
 def _change_of(data: Json) -> Change:
     values: dict[str, Any] = {"provenance": provenance_of(data)}
-    for word, value in data.items():
-        name = _NAMES.get(word, word)
+    for member, value in data.items():
+        name = _NAMES.get(member, member)
         if name in CARRIED:
             continue
         if name in _BODIES:

@@ -1,23 +1,24 @@
-"""What every command that plans shares: what an earlier run left, the plan, and what stands against it."""
+"""Makes a plan: settles what an earlier run left, reads, compares, checks, and collects what objects to it."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Collection, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from reconciler.cli.platform import SystemClock, Target
-from reconciler.cli.policing import policed
-from reconciler.cli.process import keeping_all
-from reconciler.cli.wiring import Session, in_memory
+from reconciler.app.options import PlanOptions
+from reconciler.app.platform import SystemClock
+from reconciler.app.policies import apply_policies
+from reconciler.app.runtime import no_garbage_collection
+from reconciler.app.session import Session, in_memory
 from reconciler.core.plan import guards, saved_plan
 from reconciler.core.plan.model import Action, Plan
-from reconciler.core.plan.selection import Selection, narrowed
+from reconciler.core.plan.selection import narrowed
 from reconciler.core.problems import ApiError, GuardError, SecretError
-from reconciler.core.resource import Resource
+from reconciler.core.resource import Call, Resource
 from reconciler.core.state.model import Record, State
 from reconciler.core.values import Secret, leaves, of_kind
 from reconciler.documents.load import Project
@@ -29,21 +30,8 @@ from reconciler.kinds import kinds
 from reconciler.kinds.lookups import FINDERS
 from reconciler.secrets.store import SecretStore
 
-
-@dataclass(frozen=True, slots=True)
-class PlanOptions:
-    """What one run is asked to do, besides the manifests."""
-
-    destroy: bool = False
-    selection: Selection = field(default_factory=Selection)
-    policies: tuple[Path, ...] = ()
-    read: bool = True
-    settle: float = 5.0
-    staged: bool = False
-    checks: bool = True
-    judged: bool = True
-    """Whether policies are asked: what changes nothing need not keep them."""
-    send_secrets: bool = False
+if TYPE_CHECKING:
+    from reconciler.api.client import Client
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,27 +57,25 @@ def parse_plan(path: Path) -> Plan | None:
     return saved_plan.plan_of(data, str(path))
 
 
-async def prepare(
-    session: Session, api: Any, place: Target, want: PlanOptions, state: State
-) -> tuple[list[Record], State]:
-    """Return what an earlier run and the project file still ask of the state, and the state after it."""
+async def prepare(session: Session, api: Client, options: PlanOptions, state: State) -> tuple[list[Record], State]:
+    """Return the records that an earlier run and the project file still owe the state, and the state after them."""
     moves = session.moves(state)
     moved = in_memory(state, moves)
-    settled = await settle_pending(api, kinds(), moved, SystemClock(), want.settle, set(moved.pending))
+    settled = await settle_pending(api, kinds(), moved, SystemClock(), options.settle, set(moved.pending))
     return [*moves, *settled], in_memory(moved, settled)
 
 
-async def make_plan(
-    session: Session, api: Any, project: Project, state: State, secrets: SecretStore, want: PlanOptions
+async def compute_plan(
+    session: Session, api: Client, project: Project, state: State, secrets: SecretStore, options: PlanOptions
 ) -> tuple[Plan, Lives]:
     """Return the plan for what PATH, `--target` and `--destroy` leave in scope."""
     resources, scope = session.scope(project, state)
-    if want.destroy:
+    if options.destroy:
         resources = {}
     left_out: tuple[str, ...] = ()
-    if want.selection:
+    if options.selection:
         everything = {*resources, *scope}
-        resources, scope = narrowed(want.selection, resources, scope, state)
+        resources, scope = narrowed(options.selection, resources, scope, state)
         left_out = tuple(sorted(everything.difference(resources, scope)))
     warnings = tuple(str(problem) for problem in project.warnings)
     # a plan needs values only of what was sent before: to see whether it changed
@@ -100,17 +86,17 @@ async def make_plan(
         warnings += (f"not checked whether they changed, {unchecked}",)
     plan, lives = await refresh(
         api, kinds(), FINDERS, state, resources, scope, secrets,
-        now=SystemClock().now() // 1000, destroy=want.destroy, read=want.read, staged=want.staged,
+        now=SystemClock().now() // 1000, destroy=options.destroy, read=options.read, staged=options.staged,
     )  # fmt: skip
-    if want.checks and want.read and not plan.objections:
+    if options.checks and options.read and not plan.objections:
         plan = await preflight(api, kinds(), plan)
         if not state.resources:
             warnings += tuple(await _there_already(api, resources))
     plan = replace(plan, warnings=(*warnings, *plan.warnings), left_out=left_out, manifests=project.digests())
-    return policed(session, plan, want.policies) if want.judged else plan, lives
+    return apply_policies(session, plan, options.policies) if options.judged else plan, lives
 
 
-async def _there_already(api: Any, resources: Mapping[str, Resource]) -> list[str]:
+async def _there_already(api: Client, resources: Mapping[str, Resource]) -> list[str]:
     """Return warnings about dataflows that a first apply would make once more; asking is no reason to fail."""
     try:
         return await possible_duplicates(api, kinds()["Flow"], resources)
@@ -149,28 +135,28 @@ def need_secrets(plan: Plan, secrets: SecretStore) -> None:
         raise SecretError(secrets.missing_problem(missing))
 
 
-def _sent(calls: Collection[Any], secret: Secret) -> bool:
+def _sent(calls: Collection[Call], secret: Secret) -> bool:
     return any(leaf == secret for call in calls for _, leaf in leaves(call.body))
 
 
-async def planned(
+async def make_plan(
     session: Session,
-    want: PlanOptions,
+    options: PlanOptions,
     project: Project | None = None,
     *,
-    more: Callable[[Any, State], Awaitable[None]] | None = None,
+    more: Callable[[Client, State], Awaitable[None]] | None = None,
 ) -> Prepared:
     """Return a plan without writing anything: a left-over journal and unsettled intents are followed in memory.
 
-    `more` is done with the platform and the state while the door is open.
+    `more` is called with the platform and the state while the connection is open.
     """
     project = project or session.manifests()
-    async with session.platform() as (api, place, _):
-        with keeping_all():  # in a thread: several environments are read at the same time
-            state = session.check(await asyncio.to_thread(session.store().read, project.resources), place)
+    async with session.platform() as (api, target, _):
+        with no_garbage_collection():  # in a thread: several environments are read at the same time
+            state = session.check(await asyncio.to_thread(session.store().read, project.resources), target)
         secrets = session.secret_store(state)
-        _, state = await prepare(session, api, place, want, state)
-        plan, lives = await make_plan(session, api, project, state, secrets, want)
+        _, state = await prepare(session, api, options, state)
+        plan, lives = await compute_plan(session, api, project, state, secrets, options)
         if more is not None:
             await more(api, state)
     return Prepared(plan, lives, state, secrets)

@@ -1,20 +1,19 @@
-"""What `export` does: read, write documents, see that they plan to nothing, and bind them if asked to."""
+"""Exports live dataflows: reads them, writes documents, checks that they plan to no change, and binds them."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-import click
-
+from reconciler.app.dialogue import Dialogue
+from reconciler.app.options import ProjectOptions
+from reconciler.app.platform import SystemClock
+from reconciler.app.session import open_session
+from reconciler.app.transaction import under_lock
 from reconciler.catalog import shipped
-from reconciler.cli.output import say
-from reconciler.cli.platform import SystemClock
-from reconciler.cli.surgery import write
-from reconciler.cli.wiring import open_session
 from reconciler.core.plan.input import PlanInput
 from reconciler.core.plan.model import Action
 from reconciler.core.plan.planner import plan
@@ -45,15 +44,39 @@ class Choice:
         return not self.names or any(fnmatchcase(name, pattern) for pattern in self.names)
 
 
-async def exported(choice: Choice, out: Path | None, *, adopt: bool) -> int:
-    """Export what is chosen; return the exit code."""
-    here = next(
-        folder for folder in ((out or Path()).absolute(), *(out or Path()).absolute().parents) if folder.exists()
-    )
-    session = open_session(here)
+@dataclass(slots=True)
+class Exported:
+    """How an export ended.
+
+    `texts` are the documents by name, empty where they were written to files; `documents` is their number. `managed`
+    counts the flows that were left out because they are managed already. `skipped` says what no manifest can express,
+    `secrets` names the values to provide, and `differing` the fields that a plan over the documents would still change,
+    by address. `bound` counts the objects that were bound in the state at `state`, None where that was not asked for.
+    """
+
+    texts: dict[str, str] = field(default_factory=dict)
+    documents: int = 0
+    managed: int = 0
+    skipped: Sequence[str] = ()
+    secrets: Sequence[str] = ()
+    differing: Mapping[str, list[str]] = field(default_factory=dict)
+    bound: int | None = None
+    state: str = ""
+
+
+async def export_dataflows(
+    options: ProjectOptions, dialogue: Dialogue, choice: Choice, out: Path | None, *, adopt: bool
+) -> Exported:
+    """Export the flows of `choice`, into files below `out` where it is given, and bind them where `adopt` is set.
+
+    Raises `ManifestError` for a flow that does not exist and for files that are there already; nothing is written then.
+    """
+    folder = (out or Path()).absolute()
+    base = next(path for path in (folder, *folder.parents) if path.exists())
+    session = open_session(replace(options, path=base), dialogue)
     table = kinds()
-    async with session.platform() as (api, place, _):
-        state = session.check(session.store().read(), place)
+    async with session.platform() as (api, target, _):
+        state = session.check(session.store().read(), target)
         managed = {entry.id for entry in state.resources.values()}
         found, flows = await inventory(api, table, lambda live: choice.wants(live) and live.id not in managed)
         missing = set(choice.flows) - {live.id for live in flows} - managed
@@ -63,26 +86,29 @@ async def exported(choice: Choice, out: Path | None, *, adopt: bool) -> int:
         unmanaged = _sandbox(found, managed)
         made = export(unmanaged, shipped(), [live.body for live in flows], whole=choice == Choice((), (), ()))
         _keep_kinds(made, choice.kinds)
-        if out is None:
-            click.echo("---\n".join(document.text for document in made.documents.values()), nl=False)
-        else:
+        if out is not None:
             _write(out, made)
-    _tell(made, out, sum(1 for live in found.lives["Flow"].values() if choice.wants(live) and live.id in managed))
+    left_out = sum(1 for live in found.lives["Flow"].values() if choice.wants(live) and live.id in managed)
+    result = Exported({}, len(made.documents), left_out, tuple(made.skipped), tuple(made.secrets))
+    if out is None:
+        result.texts = {name: document.text for name, document in made.documents.items()}
     if out is None or not made.documents:
-        return 0
+        return result
     written = set(made.documents)
     made.documents.clear()  # they are in files now, and are about to be read from there
     del unmanaged, flows
-    inside = open_session(out)
+    inside = open_session(replace(options, path=out), dialogue)
     resources = {name: item for name, item in inside.manifests().resources.items() if item.document in written}
-    base = inside.check(inside.store().read(), place)
-    entries = bound(resources, made.bindings, found, base)
-    differing = _differing(resources, entries, found, base)
-    for name, fields in differing.items():
-        say(f"{name} would still change: {', '.join(fields)}")
+    present = inside.check(inside.store().read(), target)
+    entries = bound(resources, made.bindings, found, present)
+    result.differing = _differing(resources, entries, found, present)
     if adopt:
-        await _adopt(inside, place, entries)
-    return 1 if differing else 0
+        with under_lock(inside, target, "export --adopt") as transaction:
+            transaction.begin()
+            await transaction.record([Record("bound", address, entry=entry) for address, entry in entries.items()])
+            transaction.commit()
+            result.bound, result.state = len(entries), transaction.store.where
+    return result
 
 
 def _sandbox(found: Inventory, managed: Collection[str]) -> Sandbox:
@@ -118,19 +144,6 @@ def _write(out: Path, made: ExportResult) -> None:
         raise ManifestError(Problem("unwritable", f"{out} cannot be written: {error.strerror}")) from None
 
 
-def _tell(made: ExportResult, out: Path | None, managed: int) -> None:
-    where = f" in {out}" if out is not None else ""
-    say(f"{len(made.documents)} documents{where}.")
-    if managed:
-        say(f"Left out: {managed} flows that are managed already.")
-    for line in made.skipped:
-        say(f"Not exported: {line}")
-    if made.secrets:
-        say("Secrets to provide, which the platform never shows:")
-        for name in made.secrets:
-            say(f"  {name}")
-
-
 def bound(
     resources: Mapping[str, Resource], bindings: Mapping[str, str], found: Inventory, state: State
 ) -> dict[str, Entry]:
@@ -164,8 +177,6 @@ def _differing(
     resources: Mapping[str, Resource], entries: Mapping[str, Entry], found: Inventory, state: State
 ) -> dict[str, list[str]]:
     """Return what a plan would still change of what was just read: nothing, or there is something we cannot say."""
-    from dataclasses import replace
-
     from reconciler.core.values import pointer
 
     lives: dict[str, Live | None] = {}
@@ -181,15 +192,3 @@ def _differing(
         for change in plan(world).changes
         if change.action is not Action.NOOP
     }
-
-
-async def _adopt(session: Any, place: Any, entries: Mapping[str, Entry]) -> None:
-    store = session.store()
-    store.lock("reconciler export --adopt", 0)
-    try:
-        state = store.begin(session.check(store.read(), place))
-        if entries:
-            write(store, state, [Record("bound", address, entry=entry) for address, entry in entries.items()])
-    finally:
-        store.unlock()
-    say(f"{len(entries)} objects are bound in {store.where}.")

@@ -1,4 +1,4 @@
-"""Puts the rooms together for one command: project, environment, platform, store, secrets, client."""
+"""One run's view of a project: manifests, environment, platform, store, secrets."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from reconciler.app.dialogue import Dialogue
+from reconciler.app.environment import EVERY, choose_environment, collect_variables, unused_variables
+from reconciler.app.options import ProjectOptions
+from reconciler.app.platform import EMULATOR, Platform, Target, chosen_url
+from reconciler.app.runtime import keep_until_exit, no_garbage_collection
 from reconciler.catalog import shipped
-from reconciler.cli.options import given
-from reconciler.cli.platform import EMULATOR, Platform, Target, chosen_url
-from reconciler.cli.process import hold, keeping_all
-from reconciler.cli.settings import EVERY, choose_environment, collect_variables, unused_variables
 from reconciler.config.project import Environment, ProjectSpec, find_root, load_project
 from reconciler.config.state_settings import StateSettings
 from reconciler.core.fingerprint import Fingerprinter
@@ -36,8 +37,14 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Session:
-    """One command's view of a project and an environment."""
+    """One run's view of a project and an environment.
 
+    `path` is what the run is limited to, `root` the project root and `shown` how messages call it. `state_dir` is the
+    folder of a local state and of the emulator's data.
+    """
+
+    options: ProjectOptions
+    dialogue: Dialogue
     path: Path
     root: Path
     shown: str
@@ -47,11 +54,7 @@ class Session:
     settings: Environment
     state_dir: Path
     emulated: bool
-    literal_secrets: bool = False
     variables: dict[str, Tree] = field(default_factory=dict)
-    told: tuple[str, ...] = ()
-    told_in: tuple[Path, ...] = ()
-    notices: list[str] = field(default_factory=list)
 
     # -- manifests -------------------------------------------------------------------------------------------
     def manifests(self) -> Project:
@@ -64,7 +67,7 @@ class Session:
 
     def examine(self) -> Project:
         """Return the project's resources and findings."""
-        with keeping_all():
+        with no_garbage_collection():
             found = load(
                 self.root,
                 self.path,
@@ -72,15 +75,15 @@ class Session:
                 shipped(),
                 self.variables,
                 os.environ,
-                literal_secrets=self.literal_secrets,
+                literal_secrets=self.options.allow_literal_secrets or self.emulated,
                 environment=self.environment,
                 environments=self.project.environments,
                 skip=[self.state_dir],
             )
-        hold(found)
+        keep_until_exit(found)
         found.problems += unused_variables(
-            self.project, self.project_document, self.environment, self.settings, self.told, self.told_in,
-            found.used_variables,
+            self.project, self.project_document, self.environment, self.settings,
+            self.options.variables, self.options.var_files, found.used_variables,
             lambda: speak_of(self.root, found.documents.values()),
         )  # fmt: skip
         return found
@@ -129,9 +132,11 @@ class Session:
 
     def store_in(self, settings: StateSettings) -> Store:
         """Return the store of this environment's state in another place. Raises `ManifestError`, `SecretError`."""
-        from reconciler.cli.stores import store_of
+        from reconciler.app.stores import store_of
 
-        if given("state_dir") or given("emulator"):  # trying something out leaves no trace in what teams share
+        if (
+            self.options.state_dir is not None or self.options.emulator
+        ):  # trying something out leaves no trace in what teams share
             return store_of(StateSettings(), self.environment, self.state_dir, self._revealed)
         return store_of(settings, self.environment, self.root / settings.path, self._revealed)
 
@@ -142,14 +147,14 @@ class Session:
         own = SecretStore(self._providers(), Fingerprinter(None, "unused"))
         return own.reveal(Secret(text)).plain()
 
-    def check(self, state: State | None, place: Target) -> State:
+    def check(self, state: State | None, target: Target) -> State:
         """Return `state`, or an empty one; refuse one of another platform, organization or sandbox."""
         if state is None:
-            return State(str(uuid.uuid4()), self.environment, place.identity, place.organization, place.sandbox)
+            return State(str(uuid.uuid4()), self.environment, target.identity, target.organization, target.sandbox)
         for word, theirs, ours in (
-            ("platform", state.platform, place.identity),
-            ("organization", state.organization, place.organization),
-            ("sandbox", state.sandbox, place.sandbox),
+            ("platform", state.platform, target.identity),
+            ("organization", state.organization, target.organization),
+            ("sandbox", state.sandbox, target.sandbox),
         ):
             if theirs != ours:
                 raise StateError(
@@ -195,36 +200,26 @@ class Session:
     # -- platform --------------------------------------------------------------------------------------------
     def platform(self, parallelism: int = 10) -> AbstractAsyncContextManager[tuple[Client, Target, SecretStore]]:
         """Open the door to the platform, real or emulated, for as long as the command runs."""
-        place = Platform(
+        platform = Platform(
             self.project, self.project_document, self.settings, self.state_dir, self.emulated, self._providers()
         )
-        return place.open(parallelism)
+        return platform.open(parallelism, self.dialogue)
 
 
-def open_session(
-    path: Path,
-    variables: tuple[str, ...] = (),
-    var_file: tuple[Path, ...] = (),
-    *,
-    allow_literal_secrets: bool = False,
-    env: str | None = None,
-) -> Session:
-    """Return the session for PATH and the options given; `env` is taken instead of `--env`.
+def open_session(options: ProjectOptions, dialogue: Dialogue) -> Session:
+    """Return the session for the project and the environment that `options` name.
 
     Raises `ManifestError`; nothing is sent or written.
     """
-    absolute, root, shown = _located(path)
+    absolute, root, shown = _located(options.path)
     project, document = load_project(root, shown, os.environ)
-    name, settings = choose_environment(project, document, env or given("env"))
-    state_dir = given("state_dir")
-    folder = Path(os.path.abspath(state_dir)) if state_dir else root / project.state.path  # noqa: PTH100
-    emulated = bool(given("emulator")) or chosen_url(project, settings) == EMULATOR
-    session = Session(
-        absolute, root, shown, name, project, document, settings, folder, emulated, allow_literal_secrets or emulated
+    name, settings = choose_environment(project, document, options.environment)
+    folder = Path(os.path.abspath(options.state_dir)) if options.state_dir else root / project.state.path  # noqa: PTH100
+    emulated = options.emulator or chosen_url(project, settings) == EMULATOR
+    variables = collect_variables(project, document, name, settings, options)
+    return Session(
+        options, dialogue, absolute, root, shown, name, project, document, settings, folder, emulated, variables
     )
-    session.variables = collect_variables(project, document, name, settings, variables, var_file)
-    session.told, session.told_in = variables, var_file
-    return session
 
 
 def _located(path: Path) -> tuple[Path, Path, str]:
@@ -239,15 +234,15 @@ def _located(path: Path) -> tuple[Path, Path, str]:
     return absolute, root, "" if relative == "." else relative
 
 
-def several(path: Path, *, by_name: bool = False) -> list[str]:
-    """Return the environments that `--env all`, or a list as `dev,prod`, means; empty where it means one.
+def several(options: ProjectOptions, *, by_name: bool = False) -> list[str]:
+    """Return the environments that `all`, or a list as `dev,prod`, means; empty where one is meant.
 
     With `by_name` they must be named. Raises `ManifestError` for all of a project that declares none.
     """
-    name = str(given("env") or "")
+    name = options.environment or ""
     if name != EVERY or by_name:
         return list(dict.fromkeys(filter(None, map(str.strip, name.split(","))))) if "," in name else []
-    _, root, shown = _located(path)
+    _, root, shown = _located(options.path)
     project, _ = load_project(root, shown, os.environ)
     if not project.environments:
         advice = "declare them under environments: in reconciler.yaml"

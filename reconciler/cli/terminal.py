@@ -1,4 +1,4 @@
-"""What a person sees: colours on a terminal, progress while it runs, a question before it starts."""
+"""The terminal: colours, messages on stderr, progress while a run lasts, a question before it starts."""
 
 from __future__ import annotations
 
@@ -6,17 +6,20 @@ import itertools
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli.options import given
+from reconciler.cli.options import option
 from reconciler.secrets.redaction import redact
 
 if TYPE_CHECKING:
+    from reconciler.core.plan.model import Plan
+    from reconciler.core.problems import Problem
+    from reconciler.core.state.model import Entry
     from reconciler.engine.ports import Event
-    from reconciler.stores.store import Store
 
 _STYLES = {"bold": {"bold": True}, "dim": {"dim": True}}
 _PAST = {
@@ -32,7 +35,7 @@ _PAST = {
 
 def coloured(stream: object) -> bool:
     """Tell whether colours are wanted on `stream`: a terminal, and nobody said no."""
-    if given("no_color") or os.environ.get("NO_COLOR"):
+    if option("no_color") or os.environ.get("NO_COLOR"):
         return False
     return bool(getattr(stream, "isatty", lambda: False)())
 
@@ -53,7 +56,7 @@ def width(stream: object) -> int | None:
     return shutil.get_terminal_size().columns
 
 
-def say(text: str) -> None:
+def message(text: str) -> None:
     """Print a message on stderr; secrets are taken out before a moving line wraps it, for no pattern spans lines."""
     click.echo(redact(text), err=True)
 
@@ -74,7 +77,7 @@ class Progress:
         self._clock = clock
         self._start = self._told = clock()
         self._done = self._skipped = 0
-        self._each = total <= _EACH or bool(given("verbose"))
+        self._each = total <= _EACH or bool(option("verbose"))
         self._waiting: dict[str, str] = {}
         self._began: dict[tuple[str, str], float] = {}
         self._paint = painter(sys.stderr)
@@ -137,7 +140,7 @@ class Progress:
         return f"{text}, {rate:,.0f} a second{ahead}" if rate >= 10 else f"{text}, {rate:.1f} a second{ahead}"
 
     def _line(self, style: str, text: str) -> None:
-        say(self._paint(style, text))
+        message(self._paint(style, text))
 
     def _redraw(self) -> None:
         if self._status is not None:
@@ -154,26 +157,53 @@ def _span(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
-def lock(store: Store, command: str, wait: float) -> None:
-    """Take the lock of a state, and say so where that takes a while. Raises `StateError` naming who has it."""
-    from reconciler.core.problems import StateError
+class Terminal:
+    """The dialogue of a command: messages on stderr, questions on the terminal, results on stdout."""
 
-    try:
-        store.lock(command)
-    except StateError as error:
-        first = error.problems[0]
-        if first.code != "locked" or wait <= 0:
-            raise
-        say(f"Waiting up to {wait:g} s: {first.what}")
-        store.lock(command, wait)
+    def __init__(self, *, approved: bool = False) -> None:
+        self._approved = approved
 
+    @property
+    def trace(self) -> Callable[[str], None] | None:
+        """The function that shows one line for each request, with --verbose."""
+        return message if option("verbose") else None
 
-def confirm(question: str, approved: bool) -> bool:
-    """Ask, unless it was approved already. Raises a usage error where nobody can answer."""
-    if approved:
-        return True
-    if not sys.stdin.isatty():
-        raise click.UsageError("There is no terminal to ask on: pass --auto-approve to go on without asking.")
-    say("")
-    answer = click.prompt(f"{question}\nOnly 'yes' goes on", default="", show_default=False, err=True)
-    return str(answer).strip() == "yes"
+    def require_answer(self) -> None:
+        """Raise a usage error where a question could not be answered: before anything is done."""
+        if not self._approved and not sys.stdin.isatty():
+            raise click.UsageError("There is no terminal to ask on: pass --auto-approve to go on without asking.")
+
+    def notice(self, text: str) -> None:
+        """Show a message on stderr."""
+        message(text)
+
+    def review(self, plan: Plan) -> None:
+        """Print the plan on stdout."""
+        from reconciler.cli.formats import shown_as
+
+        click.echo(shown_as(plan, "text"), nl=False)
+
+    def bindings(self, entries: Mapping[str, Entry], doubts: list[Problem]) -> None:
+        """Print the bindings on stdout and the doubts on stderr."""
+        for address, entry in entries.items():
+            click.echo(f"{address}  {entry.kind}  {entry.id}")
+        for problem in doubts:
+            message(str(problem))
+
+    def confirm(self, question: str) -> bool:
+        """Ask on the terminal, unless it was approved already. Raises a usage error where nobody can answer."""
+        self.require_answer()
+        if self._approved:
+            return True
+        message("")
+        answer = click.prompt(f"{question}\nOnly 'yes' goes on", default="", show_default=False, err=True)
+        return str(answer).strip() == "yes"
+
+    @contextmanager
+    def progress(self, total: int) -> Iterator[Progress]:
+        """Show how a run of `total` steps goes, for as long as it lasts."""
+        progress = Progress(total)
+        try:
+            yield progress
+        finally:
+            progress.close()

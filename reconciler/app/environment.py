@@ -1,4 +1,4 @@
-"""What one run is told besides the manifests: which environment, which variables."""
+"""Chooses the environment of a run and collects its variables."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 
+from reconciler.app.options import ProjectOptions
 from reconciler.config.project import Environment, ProjectSpec
 from reconciler.config.variables import Given, resolve
 from reconciler.core.problems import ManifestError, Problem
@@ -55,8 +56,7 @@ def collect_variables(
     document: Document | None,
     environment: str,
     settings: Environment,
-    given_vars: tuple[str, ...],
-    files_given: tuple[Path, ...],
+    options: ProjectOptions,
 ) -> dict[str, Tree]:
     """Return the variables; `--var` wins, then `--var-file`, RECONCILER_VAR_*, the environment's, the project's."""
     declared = project.variables.keys() | settings.variables.keys()
@@ -68,9 +68,10 @@ def collect_variables(
             known = [item for item in declared if name in (item, item.upper().replace("-", "_"))]
             guesses = known or dict.fromkeys((name, name.lower(), name.lower().replace("_", "-")))
             told += [Given(guess, key, text=value) for guess in guesses]
-    for file in files_given:
+    for file in options.var_files:
         told += [Given(name, f"--var-file {file}", value=value) for name, value in _var_file(file).items()]
-    for item in given_vars:
+    told += [Given(name, f"the variable {name}", value=value) for name, value in options.values.items()]
+    for item in options.variables:
         name, sign, value = item.partition("=")
         if not sign or not name:
             raise ManifestError(Problem("bad-var", f"--var {item!r} is not NAME=VALUE", "as in --var region=us-east-1"))

@@ -1,42 +1,44 @@
-"""How a command that talks to the platform is run to its end."""
+"""Runs an async use case to its end from synchronous code."""
 
 from __future__ import annotations
 
 import asyncio
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, nullcontext
-from typing import Any
+from typing import Any, TypeVar
 
-import click
-
-from reconciler.cli.process import hold
+from reconciler.app.runtime import keep_until_exit
 from reconciler.core.problems import ReconcilerError
+
+T = TypeVar("T")
 
 _GRACE = 0.25
 """Seconds that what runs has to notice that it is cancelled, before it is cut off where it stands."""
 
 
-def run(coroutine: Any) -> Any:
-    """Run an async command to its end; an error inside a task group is raised as itself. SIGTERM is as Ctrl-C."""
-    results: list[Any] = []
-    in_main = threading.current_thread() is threading.main_thread()
+def run(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run an async use case to its end and return its result.
+
+    An error inside a task group is raised as itself. SIGTERM is handled as Ctrl-C: both raise `KeyboardInterrupt`.
+    """
+    results: list[T] = []
 
     async def kept() -> None:
         # asyncio writes what its task returned into a text at the end, a whole plan too: so it returns nothing
-        with _interruptible() if in_main else nullcontext():
+        with _interruptible() if _in_main_thread() else nullcontext():
             try:
                 results.append(await coroutine)
             except KeyboardInterrupt:
                 raise asyncio.CancelledError from None
-        hold(results)
+        keep_until_exit(results)
 
     try:
         asyncio.run(kept())
         return results[0]
     except asyncio.CancelledError:
-        raise click.Abort from None
+        raise KeyboardInterrupt from None
     except BaseExceptionGroup as group:
         found = [error for error in group.exceptions if isinstance(error, ReconcilerError)]
         if found:
@@ -76,3 +78,25 @@ def _interruptible() -> Iterator[None]:
             loop.remove_signal_handler(number)
         for number, old in before.items():
             signal.signal(number, old)
+
+
+@contextmanager
+def on_interrupt(handle: Callable[[], None]) -> Iterator[None]:
+    """Call `handle` at Ctrl-C and SIGTERM instead of ending the task. Only the main thread can handle signals."""
+    if not _in_main_thread():
+        yield
+        return
+    loop = asyncio.get_running_loop()
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number in before:
+        loop.add_signal_handler(number, handle)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            loop.remove_signal_handler(number)
+            signal.signal(number, handler)
+
+
+def _in_main_thread() -> bool:
+    return threading.current_thread() is threading.main_thread()

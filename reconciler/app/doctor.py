@@ -5,14 +5,19 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal
 
+from reconciler.app.session import Session
 from reconciler.catalog import shipped
-from reconciler.cli.wiring import Session
 from reconciler.core.problems import ApiError, ReconcilerError
 from reconciler.core.resource import Call
 from reconciler.engine.gather import gather
 from reconciler.kinds import kinds
+
+if TYPE_CHECKING:
+    from reconciler.api.client import Client
+    from reconciler.app.platform import Target
+    from reconciler.stores.store import Store
 
 _SKEW = 60_000
 """Milliseconds by which the clocks may differ before people should care; the tool itself tolerates any difference."""
@@ -49,10 +54,10 @@ async def diagnose(session: Session) -> list[Finding]:
     """Return what every check found, in the order in which one depends on another."""
     found = [_manifests(session)]
     try:
-        async with session.platform() as (api, place, _):
-            found.append(Finding("platform", "ok", f"{place.url}, organization {place.organization}"))
-            found += await _online(api, place.sandbox)
-            found += _state(session, place)
+        async with session.platform() as (api, target, _):
+            found.append(Finding("platform", "ok", f"{target.url}, organization {target.organization}"))
+            found += await _online(api, target.sandbox)
+            found += _state(session, target)
     except ReconcilerError as error:
         found += [Finding("platform", "wrong", item.what, item.next) for item in error.problems]
     return [*found, _catalog()]
@@ -66,7 +71,7 @@ def _manifests(session: Session) -> Finding:
     return Finding("manifests", "ok", f"{len(found.documents)} documents, {len(found.resources)} resources")
 
 
-async def _online(api: Any, sandbox: str) -> list[Finding]:
+async def _online(api: Client, sandbox: str) -> list[Finding]:
     try:
         await api.login()
     except ReconcilerError as error:
@@ -76,7 +81,7 @@ async def _online(api: Any, sandbox: str) -> list[Finding]:
     return [*found, *rest, _clock(api.offset)]
 
 
-async def _service(api: Any, name: str, call: Call) -> Finding:
+async def _service(api: Client, name: str, call: Call) -> Finding:
     try:
         await api.send(call)
     except ApiError as error:
@@ -85,7 +90,7 @@ async def _service(api: Any, name: str, call: Call) -> Finding:
     return Finding(name, "ok", "may be read")
 
 
-async def _sandbox(api: Any, name: str) -> Finding:
+async def _sandbox(api: Client, name: str) -> Finding:
     check = "sandbox"
     try:
         reply = await api.send(SANDBOXES)
@@ -112,12 +117,12 @@ def _clock(offset: int | None) -> Finding:
     return Finding("clock", "ok", f"{abs(offset) / 1000:.0f} s from the platform's")
 
 
-def _state(session: Session, place: Any) -> list[Finding]:
+def _state(session: Session, target: Target) -> list[Finding]:
     """The state as a writer would find it: readable, of this sandbox, unlocked, and with room to write."""
     store = session.store()
     try:
         state = store.read()
-        session.check(state, place)
+        session.check(state, target)
     except ReconcilerError as error:
         return [Finding("state", "wrong", item.what, item.next) for item in error.problems]
     if state is None:
@@ -138,7 +143,7 @@ def _state(session: Session, place: Any) -> list[Finding]:
     return [*found, _lock(store)]
 
 
-def _lock(store: Any) -> Finding:
+def _lock(store: Store) -> Finding:
     """Taking the lock proves that nobody holds it and that the state can be written; it is let go at once."""
     if not store.medium.prepared():
         return Finding("lock", "ok", "there is nothing to lock yet")

@@ -8,12 +8,12 @@ from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from reconciler.cli.wiring import Session
+from reconciler.app.session import Session
 from reconciler.core.plan.model import Plan
 from reconciler.documents.document import Document
 
 
-def policed(session: Session, plan: Plan, files: Collection[Path]) -> Plan:
+def apply_policies(session: Session, plan: Plan, files: Collection[Path]) -> Plan:
     """Return `plan` with what its policies find: objections of those that deny, warnings of those that warn.
 
     Raises `ManifestError` where a file of rules cannot be used.

@@ -1,4 +1,4 @@
-"""What holds for a process that runs one command and ends, and not where commands run inside another program."""
+"""Tuning of a process that runs one command and ends. A program that embeds commands is left as it is."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _own = False
 _held: list[object] = []
 
 
-def claim() -> None:
+def own_process() -> None:
     """Say that this process is the command's own."""
     global _own
     _own = True
@@ -24,13 +24,13 @@ def claim() -> None:
     gc.set_threshold(50_000, 20, 20)  # a plan is made of objects that stay: the default looks for garbage all the time
 
 
-def hold(value: object) -> None:
-    """Keep a large value to the end of an own process: to take it apart takes time, and `leave` need not."""
+def keep_until_exit(value: object) -> None:
+    """Keep a large value to the end of an own process: to take it apart takes time, and `exit_process` need not."""
     if _own:
         _held.append(value)
 
 
-def leave(code: int) -> NoReturn:
+def exit_process(code: int) -> NoReturn:
     """End the own process at once: what is written is flushed, what is in memory goes as a whole."""
     if "coverage" in sys.modules or not _held:
         sys.exit(code)
@@ -41,7 +41,7 @@ def leave(code: int) -> NoReturn:
 
 
 @contextmanager
-def keeping_all() -> Iterator[None]:
+def no_garbage_collection() -> Iterator[None]:
     """Look for no garbage meanwhile, and in an own process never in what was made: ten thousand manifests are millions
     of objects, and all of them stay."""
     looking = gc.isenabled()

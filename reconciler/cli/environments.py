@@ -1,16 +1,17 @@
-"""Every environment of a project side by side: planned at the same time, shown as one table."""
+"""Several environments in one command: planned side by side, or applied one after the other."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import click
 
+from reconciler.app.multi_environment import side_by_side
+from reconciler.app.options import PlanOptions
+from reconciler.app.planning import make_plan
+from reconciler.app.running import run
 from reconciler.cli.arguments import Files
-from reconciler.cli.planning import PlanOptions, planned
-from reconciler.cli.running import run
 from reconciler.core.plan.model import Plan
 from reconciler.core.problems import ReconcilerError
 from reconciler.render import json as as_json
@@ -20,9 +21,13 @@ T = TypeVar("T")
 _COUNTS = ("create", "update", "replace", "delete", "forget", "noop")
 
 
-def show_all(files: Files, names: Sequence[str], want: PlanOptions, form: str, *, detailed_exitcode: bool) -> int:
+def show_plans(files: Files, names: Sequence[str], options: PlanOptions, form: str, *, detailed_exitcode: bool) -> int:
     """Plan environments and show them; one that cannot be planned does not keep the others from it."""
-    found = run(side_by_side(names, lambda name: _plan(files, name, want)))
+
+    async def plan_one(name: str) -> Plan:
+        return (await make_plan(files.open(env=name), options)).plan
+
+    found = run(side_by_side(names, plan_one))
     plans = {name: item for name, item in found.items() if isinstance(item, Plan)}
     errors = {name: item for name, item in found.items() if isinstance(item, ReconcilerError)}
     if form == "json":
@@ -36,22 +41,6 @@ def show_all(files: Files, names: Sequence[str], want: PlanOptions, form: str, *
     if errors or any(plan.objections for plan in plans.values()):
         return 1
     return 2 if detailed_exitcode and any(plan.effective for plan in plans.values()) else 0
-
-
-async def _plan(files: Files, name: str, want: PlanOptions) -> Plan:
-    return (await planned(files.open(env=name), want)).plan
-
-
-async def side_by_side(names: Sequence[str], work: Callable[[str], Awaitable[T]]) -> dict[str, T | ReconcilerError]:
-    """Return what comes of `work` in each environment, or the error that it ends with, all at the same time."""
-
-    async def one(name: str) -> T | ReconcilerError:
-        try:
-            return await work(name)
-        except ReconcilerError as error:
-            return error
-
-    return dict(zip(names, await asyncio.gather(*(one(name) for name in names)), strict=True))
 
 
 def in_turn(names: Sequence[str], work: Callable[[str], int]) -> int:

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reconciler.cli.options import given
-from reconciler.cli.output import say
+from reconciler.app.dialogue import Dialogue
 from reconciler.config.project import Environment, ProjectSpec
 from reconciler.core.fingerprint import Fingerprinter
 from reconciler.core.problems import ManifestError, Problem, StateError
@@ -67,7 +66,7 @@ class Platform:
     providers: Sequence[Any]
 
     @contextlib.asynccontextmanager
-    async def open(self, parallelism: int) -> AsyncIterator[tuple[Client, Target, SecretStore]]:
+    async def open(self, parallelism: int, dialogue: Dialogue) -> AsyncIterator[tuple[Client, Target, SecretStore]]:
         """Open the door to the platform, real or emulated, for as long as the command runs."""
         import httpx
 
@@ -96,8 +95,8 @@ class Platform:
                 sandbox=sandbox,
                 api_key=api_key,
                 pace=Pace(parallelism),
-                trace=say if given("verbose") else None,
-                notice=say,
+                trace=dialogue.trace,
+                notice=dialogue.notice,
             )
             try:
                 yield client, Target(url, identity, organization, sandbox), own
