@@ -211,7 +211,7 @@ ROOMS = {
     "secrets": {"secrets", "core"},
     "app": {
         "app", "api", "catalog", "config", "core", "documents", "emulator", "engine", "export", "kinds", "secrets",
-        "render", "stores", "yamltext",
+        "stores", "yamltext",
     },
     "cli": {
         "cli", "app", "catalog", "config", "core", "documents", "emulator", "engine", "export", "render", "secrets", "yamltext",
