@@ -133,7 +133,7 @@ class Expansion:
     def flow_spec(self, given: Versioned | None, connector: Connector | None, export: str = "audiences") -> Tree:
         """Return the `flowSpec` of the document's flow; note when it is neither given nor known."""
         if given is not None and connector is not None:
-            checks.flow_spec(self, given.id, connector, export)
+            checks.flow_spec(self.report, self.setting.catalog, given.id, connector, export)
         spec: Tree = spec_of(given, connector.flow_spec(export) if connector else None)
         if spec is None and connector is not None and (name := connector.flow_spec_name(export)):
             return {"id": Lookup("FlowSpec", name), "version": "1.0"}
@@ -147,7 +147,7 @@ class Expansion:
         """Check the parameters of a source or target block against the catalog."""
         if connector is not None:
             place = (end, "params") if params else (end,)
-            checks.parameters(self, params or {}, connector.parameters(export), connector.name, place)
+            checks.parameters(self.report, params or {}, connector.parameters(export), connector.name, place)
 
     # -- resources -------------------------------------------------------------------------------------------
     def add(
@@ -230,7 +230,14 @@ class Expansion:
                     f"add auth: {{specName: …, params: …}}; {connector.name} knows {specs}",
                 )
             return []
-        params, secret = checks.auth(self, auth, connector, (*block, "auth"))
+        params, secret = checks.auth(
+            self.report,
+            auth,
+            connector,
+            (*block, "auth"),
+            document=self.document.name,
+            literal_secrets=self.setting.literal_secrets,
+        )
         body["auth"] = {"specName": auth.spec_name, "params": params}
         return [pointer(("auth", "params", name)) for name in secret]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from reconciler.core.resource import Call, Reply
-from reconciler.core.state.model import Record, State
+from reconciler.core.state.model import Record
 from reconciler.core.values import Clear, Fingerprint, Secret
 
 
@@ -27,30 +27,6 @@ class Journal(Protocol):
 
     async def append(self, records: Sequence[Record]) -> None:
         """Make `records` durable before returning."""
-        ...
-
-
-class Store(Journal, Protocol):
-    """Where state sleeps."""
-
-    def read(self) -> State | None:
-        """Return the state, a left-over journal folded in; writes nothing."""
-        ...
-
-    def lock(self, command: str, timeout: float = 0) -> None:
-        """Take the writer's lock."""
-        ...
-
-    def unlock(self) -> None:
-        """Release it."""
-        ...
-
-    def begin(self, fresh: State) -> State:
-        """Return the state a writer starts from, `fresh` where there is none."""
-        ...
-
-    def commit(self) -> State:
-        """Fold the journal into the state."""
         ...
 
 

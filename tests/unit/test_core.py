@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -260,3 +261,31 @@ def test_arrows_go_one_way(path: Path) -> None:
                 assert room in HOMES[parts[0]], f"{room} may not import {name}"
             if parts[:2] == ["reconciler", "emulator"] and room != "emulator":
                 assert path.name in ("platform.py", "emulator.py"), "only where the command line chooses the transport"
+
+
+def _imports(path: Path, modules: Collection[str]) -> set[str]:
+    """Return the modules that a file imports when it is loaded, or for its types alone."""
+    found = set()
+    waiting: list[ast.AST] = [ast.parse(path.read_text(encoding="utf-8"))]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            continue  # imported when it runs
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            inner = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= inner | ({str(node.module)} if not inner <= set(modules) else set())
+        waiting += ast.iter_child_nodes(node)
+    return found & set(modules)
+
+
+def test_no_modules_import_each_other() -> None:
+    """Not even for their types: what needs each other is one module, or has a third below both."""
+    modules = {}
+    for path in (ROOT / "reconciler").rglob("*.py"):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        modules[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    edges = {name: sorted(_imports(path, modules) - {name}) for name, path in modules.items()}
+    assert sum(map(len, edges.values())) > 500
+    assert graph.cycle(edges) is None
