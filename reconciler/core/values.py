@@ -8,7 +8,6 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from sys import intern
 from typing import Any, Final
 
 Tree = Any
@@ -179,36 +178,6 @@ def refs(tree: Tree) -> set[Ref]:
 def secrets(tree: Tree) -> set[Secret]:
     """Return every `Secret` in `tree`."""
     return set(of_kind(tree, Secret))
-
-
-class Sharing:
-    """Makes equal parts of many fresh JSON values the same object, in place: texts, and mappings of nothing but texts.
-
-    Ten thousand objects of a sandbox are read whole, and say much the same.
-    """
-
-    def __init__(self) -> None:
-        self._known: dict[tuple[tuple[str, Tree], ...], dict[str, Tree]] = {}
-
-    def __call__(self, tree: Tree) -> Tree:
-        """Return `tree`, or one like it that was there before."""
-        here = type(tree)
-        if here is str:
-            return intern(tree)
-        if here is list:
-            tree[:] = map(self, tree)
-        elif here is dict:
-            for key, value in tree.items():
-                tree[key] = self(value)
-            return self.texts(tree)
-        return tree
-
-    def texts(self, value: dict[str, Tree]) -> dict[str, Tree]:
-        """Return the one object for all equal mappings of texts; any other mapping as it is."""
-        for item in value.values():
-            if type(item) is not str:
-                return value
-        return self._known.setdefault(tuple(value.items()), value)
 
 
 def of_kind(tree: Tree, *kinds: type) -> list[Tree]:

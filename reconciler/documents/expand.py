@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from reconciler.catalog import Catalog, Connector, Direction
+from reconciler.core.interning import Interner
 from reconciler.core.problems import Problem
 from reconciler.core.provenance import Provenance
 from reconciler.core.resource import Resource
@@ -18,7 +19,6 @@ from reconciler.core.values import (
     Path,
     Ref,
     Secret,
-    Sharing,
     Tree,
     leaves,
     merge_patch,
@@ -40,7 +40,7 @@ class ProjectContext:
     catalog: Catalog
     documents: Mapping[str, Document]
     literal_secrets: bool = False
-    sharing: Sharing = field(default_factory=Sharing)
+    interner: Interner = field(default_factory=Interner)
     """Many documents name the same schema, or map alike."""
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from reconciler.core.compare.lens import Lens
-from reconciler.core.compare.same import interned
 from reconciler.core.fingerprint import TRUSTED
+from reconciler.core.interning import like
 from reconciler.core.kind import Kind, Kinds
 from reconciler.core.problems import Problem, StateError
 from reconciler.core.resource import Live, Resource
@@ -55,7 +55,7 @@ def entry_of(kind: Kind, entries: Mapping[str, Entry], resource: Resource, live:
         id=live.id,
         etag=live.etag,
         provenance=resource.provenance,
-        applied=interned(_trusted(shown, lens.normalized(lens.declared)), resource.body),
+        applied=like(_trusted(shown, lens.normalized(lens.declared)), resource.body),
         dependencies=resource.dependencies,
         outputs=live.outputs,
         deposed=before.deposed if before is not None else (),

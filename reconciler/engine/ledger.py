@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from reconciler.core.fingerprint import UNPROVEN
+from reconciler.core.interning import Interner
 from reconciler.core.plan.model import Change
 from reconciler.core.problems import Problem, ReconcilerError
 from reconciler.core.resource import Call, Live
 from reconciler.core.state.codec import encode
-from reconciler.core.state.model import Entry, Pending, Record, fold_into, shared_outputs
+from reconciler.core.state.model import Entry, Pending, Record, fold_into
 from reconciler.core.values import (
     Fingerprint,
     Secret,
@@ -36,6 +37,7 @@ class Ledger:
     entries: dict[str, Entry]
     pending: dict[str, Pending]
     lives: dict[str, Live | None]
+    interner: Interner = field(default_factory=Interner)
 
     async def note(self, *records: Record) -> None:
         """Make `records` durable, then believe them."""
@@ -99,7 +101,7 @@ class Ledger:
             provenance=change.provenance,
             applied=applied,
             dependencies=change.dependencies,
-            outputs=shared_outputs(live.outputs),
+            outputs=self.interner.outputs(live.outputs),
             deposed=before.deposed if before else (),
         )
 

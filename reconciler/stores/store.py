@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
+from reconciler.core.interning import Interner
 from reconciler.core.problems import Problem, StateError
+from reconciler.core.resource import Resource
 from reconciler.core.state.model import Entry, Pending, Record, State, fold, fold_into
 from reconciler.stores.medium import Medium
-from reconciler.stores.text import Like, line_of, records_in, state_in
+from reconciler.stores.text import line_of, records_in, state_in
 
 _Batch = list[tuple[Sequence[Record], "asyncio.Future[None]"]]
 
@@ -50,22 +52,22 @@ class Store:
         if not self.medium.held:
             self.medium.unlock()
 
-    def read(self, like: Like | None = None) -> State | None:
+    def read(self, like: Mapping[str, Resource] | None = None) -> State | None:
         """Return the state with a left-over journal folded in, or None where there is none yet. Writes nothing.
 
         What it says in the words of the resources in `like` is held only once. Raises `StateError` when the state or
         its journal is broken, of a newer version, or belongs elsewhere.
         """
         try:
-            return self._read(like)
+            return self._read(Interner(like))
         finally:
             self._close()
 
-    def _read(self, like: Like | None) -> State | None:
+    def _read(self, interner: Interner) -> State | None:
         for _ in range(_READS):
             try:
                 blocks = self.medium.text()
-                kept = None if blocks is None else state_in(blocks, self.where, like)
+                kept = None if blocks is None else state_in(blocks, self.where, interner)
                 folded = kept if kept is None else fold(kept, self._leftover(kept))
             except StateError:
                 if self.medium.held or self.medium.current():

@@ -42,6 +42,12 @@ def test_an_entry_is_written_as_ever() -> None:
     assert codec.entry_of(bare) == Entry("Flow", "f1")
 
 
+@pytest.mark.parametrize("part", [{"labels": 5}, {"protect": "yes"}, {"file": 1}, {"kind": None}, {"id": 5}])
+def test_a_member_of_another_type_is_refused(part: dict[str, Any]) -> None:
+    with pytest.raises(TypeError):
+        codec.entry_of({"kind": "Flow", "id": "f", "applied": {}, **part})
+
+
 def test_an_intent_is_written_as_ever() -> None:
     intent = Pending(
         "create", "Flow", 5, name="n", body={"name": "n"}, provenance=FULL, dependencies=("a",), client="c"

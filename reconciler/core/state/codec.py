@@ -8,20 +8,18 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from sys import intern
 from typing import Any
 
-from reconciler.core.compare.same import exactly, interned
 from reconciler.core.problems import Problem, ReconcilerError, StateError
 from reconciler.core.provenance import Provenance
-from reconciler.core.resource import Resource
 from reconciler.core.state.migrations import migrate
-from reconciler.core.state.model import VERSION, Deposed, Entry, Pending, Record, State, shared_outputs
+from reconciler.core.state.model import VERSION, Deposed, Entry, Pending, Record, State
 from reconciler.core.values import MISSING, Fingerprint, Ref, Secret, Tree, transform
 
 Json = dict[str, Any]
 
-_MARK = "$reconciler/"
+MARK = "$reconciler/"
+"""Begins the one key of a mapping that stands for a leaf."""
 _REF, _SECRET, _PRINT, _MISSING = (
     "$reconciler/ref",
     "$reconciler/secret",
@@ -65,7 +63,7 @@ def decode(tree: Tree) -> Tree:
     if type(tree) is dict:
         if len(tree) == 1:
             ((key, value),) = tree.items()
-            if key.startswith(_MARK):
+            if key.startswith(MARK):
                 return _marked(key, value)
         for key, value in tree.items():
             if type(value) is dict or type(value) is list:
@@ -93,27 +91,44 @@ def _camel(name: str) -> str:
     return first + "".join(map(str.capitalize, rest))
 
 
-Names = Sequence[tuple[str, str]]
-"""The members of a provenance: each name in Python with its name in JSON."""
-SNAKE: Names = tuple((item.name, item.name) for item in dataclasses.fields(Provenance))
-"""The names in an intent and in a saved plan."""
-CARRIED = frozenset(name for name, _ in SNAKE)
-_CAMEL: Names = tuple((name, _camel(name)) for name, _ in SNAKE)
-"""The names in an entry of the state."""
+Members = Sequence[tuple[str, str, type]]
+"""The members of a provenance: the name in Python, the name in JSON, and the type."""
 
 
-def provenance_json(value: Provenance, names: Names = SNAKE) -> Json:
+def _members(word: Callable[[str], str]) -> Members:
+    sorts = {item.name: type(getattr(Provenance(), item.name)) for item in dataclasses.fields(Provenance)}
+    return tuple((name, word(name), sort) for name, sort in sorts.items())
+
+
+SNAKE = _members(str)
+"""As an intent and a saved plan name them."""
+_CAMEL = _members(_camel)
+"""As an entry of the state names them."""
+CARRIED = frozenset(name for name, _, _ in SNAKE)
+
+
+def provenance_json(value: Provenance, members: Members = SNAKE) -> Json:
     """Return the members of a provenance that say something, to be put beside the others of what holds it."""
-    said = ((word, getattr(value, name)) for name, word in names)
+    said = ((word, getattr(value, name)) for name, word, _ in members)
     return {word: dict(part) if isinstance(part, Mapping) else part for word, part in said if part}
 
 
-def provenance_of(data: Mapping[str, Any], names: Names = SNAKE) -> Provenance:
-    """Return the provenance whose members `provenance_json` put into `data`."""
-    values: dict[str, Any] = {name: part for name, word in names if (part := data.get(word))}
-    if type(file := values.get("file")) is str:
-        values["file"] = intern(file)
+def provenance_of(data: Mapping[str, Any], members: Members = SNAKE) -> Provenance:
+    """Return the provenance whose members `provenance_json` put into `data`. Raises `TypeError` for other types."""
+    values: dict[str, Any] = {}
+    for name, word, sort in members:
+        if part := data.get(word):
+            if type(part) is not sort:
+                raise TypeError(f"{word} is {part!r}")
+            values[name] = part
     return Provenance(**values)
+
+
+def _text(value: Tree) -> str:
+    """Return a member that is always text. Raises `TypeError` where it is none."""
+    if type(value) is not str:
+        raise TypeError(f"{value!r} is not text")
+    return value
 
 
 # -- state -------------------------------------------------------------------------------------------------------
@@ -140,28 +155,19 @@ def entry_json(entry: Entry, encode: Callable[[Tree], Tree] = encode) -> Json:
     return data
 
 
-def entry_of(data: Json, like: Resource | None = None) -> Entry:
-    """Return the entry that `entry_json` wrote; where it says the same as the resource `like`, in that one's objects.
+def entry_of(data: Json, decode: Callable[[Tree], Tree] = decode) -> Entry:
+    """Return the entry that `entry_json` wrote; `data` is used up.
 
-    Ten thousand dataflows need not be held twice.
+    A reader that knows that there is no marked leaf passes another `decode`.
     """
-    dependencies: tuple[str, ...] = tuple(data.get("dependencies", ()))
-    applied, provenance = data.get("applied"), provenance_of(data, _CAMEL)
-    if like is not None and exactly(applied, like.body):  # as most are; a body as it stands in a manifest has no marks
-        applied = like.body
-    else:
-        applied = decode(applied) if like is None else interned(decode(applied), like.body)
-    if like is not None:
-        dependencies = like.dependencies if dependencies == like.dependencies else dependencies
-        provenance = like.provenance if provenance == like.provenance else provenance
     return Entry(
-        kind=intern(data["kind"]),
-        id=intern(data["id"]),
+        kind=_text(data["kind"]),
+        id=_text(data["id"]),
         etag=data.get("etag"),
-        provenance=provenance,
-        applied=applied,
-        dependencies=dependencies,
-        outputs=shared_outputs(data.get("outputs")),
+        provenance=provenance_of(data, _CAMEL),
+        applied=decode(data.get("applied")),
+        dependencies=tuple(data.get("dependencies", ())),
+        outputs=data.get("outputs") or {},
         deposed=tuple(
             Deposed(old["id"], old.get("kind", data["kind"]), tuple(old.get("dependencies", ())))
             for old in data.get("deposed", ())

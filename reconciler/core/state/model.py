@@ -90,17 +90,6 @@ class Record:
     to: str | None = None
 
 
-_NO_OUTPUTS: Mapping[str, Tree] = {}
-_VERSIONS: dict[int, Mapping[str, Tree]] = {}
-
-
-def shared_outputs(outputs: Mapping[str, Tree] | None) -> Mapping[str, Tree]:
-    """Return `outputs`; none at all, or a version and no more, as one object for all that have the same."""
-    if outputs and outputs.keys() == {"version"} and type(version := outputs["version"]) is int:
-        return _VERSIONS.setdefault(version, outputs)
-    return outputs or _NO_OUTPUTS
-
-
 def fold(state: State, records: Iterable[Record]) -> State:
     """Return `state` one serial later, as it stands after `records`; `state` itself when there are none.
 
