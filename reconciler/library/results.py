@@ -62,7 +62,7 @@ class DriftEntry:
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """The drift of one environment. `drifted` tells whether an object changed or is missing and nobody acknowledged it."""
+    """The drift of one environment."""
 
     environment: str
     entries: tuple[DriftEntry, ...]
