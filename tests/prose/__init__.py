@@ -1,1 +1,1 @@
-"""The prose linter: rules for the language of documents, messages and comments, and the findings that are still open."""
+"""The prose linter: rules for documents, messages and comments, and a baseline of open findings."""

@@ -30,7 +30,7 @@ Key = tuple[str, str]
 
 @dataclass(frozen=True)
 class Finding:
-    """A phrase that breaks a rule. `line` and `column` count from 1, `context` is the phrase with the words around it."""
+    """A phrase that breaks a rule. `line` and `column` count from 1, `context` holds the words around it."""
 
     path: str
     line: int
@@ -45,7 +45,8 @@ class Finding:
         return self.rule.name, self.context
 
     def __str__(self) -> str:
-        return f"{self.path}:{self.line}:{self.column}: {self.rule.name}: '{self.phrase}': {self.rule.advice} (in: {self.context})"
+        place = f"{self.path}:{self.line}:{self.column}"
+        return f"{place}: {self.rule.name}: '{self.phrase}': {self.rule.advice} (in: {self.context})"
 
 
 def check(path: str, source: str) -> list[Finding]:

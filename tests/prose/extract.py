@@ -165,11 +165,7 @@ def _inline(text: str) -> str:
 # --- YAML, shell, TOML, Docker: comments; in YAML descriptions too
 
 _HASH = re.compile(r"(?:(?<=\s)|\A)#[^\n]*")
-_DESCRIPTION = re.compile(
-    r"^(?P<indent>[ -]*)(?:description|summary|message): +"
-    r"(?:[|>][+-]?\n(?P<block>(?:(?P=indent) +[^\n]*\n|\s*\n)+)|(?P<line>[^\n|>][^\n]*))",
-    re.MULTILINE,
-)
+_DESCRIPTION = re.compile(r"^(?P<indent>[ -]*)(?:description|summary|message): +(?P<line>[^\n]*)", re.MULTILINE)
 
 
 def _hash_comments(source: str) -> Iterator[Block]:
@@ -186,8 +182,10 @@ def _hash_comments(source: str) -> Iterator[Block]:
 def _yaml(source: str) -> Iterator[Block]:
     yield from _hash_comments(source)
     for match in _DESCRIPTION.finditer(source):
-        group = "block" if match["block"] is not None else "line"
-        yield Block("message", match.start(group), _inline(match[group].replace("\n", " ")))
+        if not re.fullmatch(r"[|>][+-]?\s*", match["line"]):
+            yield Block("message", match.start("line"), _inline(match["line"]))
+        elif block := re.compile(rf"(?:\n {{{len(match['indent']) + 1},}}[^\n]*|\n(?=\s))*").match(source, match.end()):
+            yield Block("message", block.start(), _inline(block[0].replace("\n", " ")))
 
 
 def _slash_comments(source: str) -> Iterator[Block]:
