@@ -57,6 +57,7 @@ _NOT_PROSE = re.compile(
     r"|^(?: {4}|\t)(?! *(?:[-*]|\d+\.) )[^\n]*$",
     re.DOTALL | re.MULTILINE,
 )
+_GENERATED = re.compile(r"<!-- [^>\n]*written by (?:docs|benchmarks)/", re.IGNORECASE)
 _LINK_TARGET = re.compile(r"\]\([^)\s]*\)|https?://\S+|<[^<>\n]+>")
 _MARKDOWN_BREAK = re.compile(r"\n(?=\s*\n)|\n(?=\s*(?:[-*+]|\d+\.|[#>|!]) ?)|\|")
 _BULLET = re.compile(r"(?<=\n)\s*(?:[-*+>]|\d+\.|#+) ")
@@ -64,8 +65,7 @@ _HEADING = re.compile(r"^(#[^\n]*)\n", re.MULTILINE)
 
 
 def _markdown(source: str) -> Iterator[Block]:
-    if source.startswith("<!-- Written by"):
-        return  # a generated page: its sources are read instead
+    source = _GENERATED.split(source, maxsplit=1)[0]  # the sources of generated text are read instead
     text = _NOT_PROSE.sub(lambda match: "\n" * len(match[0]), source)
     text = _INLINE_CODE.sub(_hide, text)
     text = _LINK_TARGET.sub(_blank, text)

@@ -48,6 +48,7 @@ READ = [
     ("a.md", "| key | what |\n| --- | --- |\n| `a` | what it is called |\n", [("what-start", 3, 9)]),
     ("a.md", "- first\n- Nobody comes.\n\n# What\n\n# What is it?\n", [("nobody", 2, 3)]),
     ("a.md", "<!-- Written by docs/generate.py -->\nIt is no name.\n", []),
+    ("a.md", "It stands.\n<!-- Tables written by docs/generate.py -->\nIt is no name.\n", [("stand", 1, 4)]),
     ("a.md", "See [it](a.md#is-no) or <is no name>.\n", []),
     ("a.py", '"""What it does."""\n', [("what-start", 1, 4)]),
     ("a.py", 'def f():\n    """Return it.\n\n    What is left\n    is no name.\n    """\n', [("what-start", 4, 5), ("is-no", 5, 5)]),
