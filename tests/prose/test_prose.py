@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -87,7 +89,7 @@ def test_the_baseline_allows_as_many_as_it_lists() -> None:
 
 
 @pytest.fixture
-def tree(tmp_path, monkeypatch):  # type: ignore[no-untyped-def]
+def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], int]:
     """Give the command a repository of one file and an empty baseline; return the function that writes the file."""
     for module, name, value in (
         (checker, "BASELINE", tmp_path / "baseline.txt"),
@@ -99,7 +101,9 @@ def tree(tmp_path, monkeypatch):  # type: ignore[no-untyped-def]
     return (tmp_path / "a.md").write_text
 
 
-def test_update_only_shrinks_the_baseline_unless_forced(tree, capsys) -> None:  # type: ignore[no-untyped-def]
+def test_update_only_shrinks_the_baseline_unless_forced(
+    tree: Callable[[str], int], capsys: pytest.CaptureFixture[str]
+) -> None:
     tree("It is no name.\n\nIt stands.\n")
     assert command.main(["--update"]) == 1  # nothing may be added
     assert checker.read_baseline().total() == 0
@@ -114,6 +118,16 @@ def test_update_only_shrinks_the_baseline_unless_forced(tree, capsys) -> None:  
     assert "is-no" not in output
     assert command.main(["--update"]) == 1
     assert checker.read_baseline() == Counter([("is-no", "It is no name.")])
+
+
+@pytest.mark.parametrize("arguments", [["nosuch.md"], ["/dev/null"], ["--force"]])
+def test_wrong_arguments_are_errors_without_a_traceback(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as error:
+        command.main(arguments)
+    assert error.value.code == 2
+    assert "./run prose: error:" in capsys.readouterr().err
 
 
 def test_the_prose_of_the_repository_is_clean_but_for_the_baseline() -> None:
