@@ -22,9 +22,9 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--update", action="store_true", help="remove findings from the baseline that are gone")
     parser.add_argument("--force", action="store_true", help="with --update: also add new findings to the baseline")
     options = parser.parse_args(arguments)
-    for file in map(Path, options.files):
-        if not file.is_file() or not file.resolve().is_relative_to(ROOT):
-            parser.error(f"{file}: expected a file of the repository")
+    for path in map(Path, options.files):
+        if not path.is_file() or not path.resolve().is_relative_to(ROOT):
+            parser.error(f"{path}: expected a file of the repository")
     if options.force and not options.update:
         parser.error("--force needs --update")
     files = [Path(file).resolve().relative_to(ROOT).as_posix() for file in options.files]
