@@ -84,13 +84,14 @@ RULES = (
     ),
     Rule(
         "what-subject",
-        rf"; (?:what|who) {_CLAUSE}|(?:: |, (?:and |but )?)(?:what|who) {_CLAUSE}(?! \w+(?: by| for| to)?[,.;:)])",
+        rf"; (?:what|who) {_CLAUSE}|(?:: |, (?:and |but )?)(?:what|who) {_CLAUSE}(?! \w+(?: by| for| to| of \w+)?[,.;:)])",
         "use a noun as the subject: 'a field that differs is …'",
         ("Leases are counted: who was overtaken is refused", "tokens are kept, and what is too old is dropped"),
         (
             "a run that lost its lock cannot write",
             "it prints what is missing",
             "three parts: what changed, why and where",
+            "equal values, what a user is shown of them.",
         ),
     ),
     Rule(
