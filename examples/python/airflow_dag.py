@@ -19,7 +19,7 @@ EMULATOR = os.environ.get("MARTECH_EMULATOR") == "1"
 
 @dag(schedule="0 6 * * *", start_date=datetime(2026, 1, 1), catchup=False, max_active_runs=1, tags=["martech"])
 def martech_dataflows():
-    """Drift fails the run, so that somebody decides; otherwise the merged manifests are applied."""
+    """Fail on drift, so that a person decides; otherwise apply the merged manifests."""
 
     @task
     def check_drift() -> int:

@@ -109,7 +109,7 @@ class Project:
         """Apply `plan` exactly as it is, or a fresh plan without one. Nothing is asked.
 
         Raises `StaleError` when the plan no longer fits the state or the live objects and `GuardError` when it is
-        refused: then nothing was sent. Raises `ApplyError` when a step failed; its `result` says what was done.
+        refused: then nothing was sent. Raises `ApplyError` when a step failed; its `result` lists every step.
         Timeouts are in seconds.
         """
         writing = WriteOptions(parallelism, lock_timeout, wait_timeout, time_limit, allow_delete)

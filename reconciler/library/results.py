@@ -99,7 +99,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class AppliedStep:
-    """One step of an apply: `verb` says what was done, `result` is `done`, `failed` or `skipped`."""
+    """One step of an apply: `verb` is its operation, `result` is `done`, `failed` or `skipped`."""
 
     address: str
     verb: str
