@@ -22,7 +22,8 @@ from reconciler.core.plan.selection import narrowed
 from reconciler.core.problems import ApiError, GuardError, SecretError
 from reconciler.core.resource import Call, Resource
 from reconciler.core.state.model import Record, State
-from reconciler.core.values import Secret, leaves, of_kind
+from reconciler.core.trees import leaves, of_kind
+from reconciler.core.values import Secret
 from reconciler.documents.load import Project
 from reconciler.engine.preflight import preflight
 from reconciler.engine.rebuild import possible_duplicates

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from reconciler.core.provenance import UNKNOWN, HasProvenance, Provenance
-from reconciler.core.values import Lookup, Ref, Tree, of_kind
+from reconciler.core.trees import of_kind
+from reconciler.core.values import Lookup, Ref, Tree
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,20 +11,12 @@ from pydantic import BaseModel, ValidationError
 
 from reconciler.catalog import Catalog, Connector, Direction
 from reconciler.core.interning import Interner
+from reconciler.core.pointers import parse_pointer, pointer
 from reconciler.core.problems import Problem
 from reconciler.core.provenance import Provenance
 from reconciler.core.resource import Resource
-from reconciler.core.values import (
-    Lookup,
-    Path,
-    Ref,
-    Secret,
-    Tree,
-    leaves,
-    merge_patch,
-    parse_pointer,
-    pointer,
-)
+from reconciler.core.trees import leaves, merge_patch
+from reconciler.core.values import Lookup, Path, Ref, Secret, Tree
 from reconciler.documents import checks
 from reconciler.documents.blocks import Account, Auth, Block, ExternalRef, Versioned
 from reconciler.documents.document import Document, nearest

@@ -14,10 +14,11 @@ from typing import Any, Protocol
 import reconciler.documents
 from reconciler.catalog import Catalog
 from reconciler.core import graph
+from reconciler.core.pointers import parse_pointer
 from reconciler.core.problems import ManifestError, Problem
 from reconciler.core.resource import Resource
 from reconciler.core.values import Path as Steps
-from reconciler.core.values import Tree, parse_pointer
+from reconciler.core.values import Tree
 from reconciler.documents.document import API_VERSION, PROJECT_FILE, Document, envelope
 from reconciler.documents.expand import Expansion, ProjectContext
 from reconciler.documents.interpolate import Scope, interpolate

@@ -11,7 +11,8 @@ from reconciler.core.kind import Kind, Kinds
 from reconciler.core.problems import Problem, StateError
 from reconciler.core.resource import Live, Resource
 from reconciler.core.state.model import Entry, State
-from reconciler.core.values import Secret, Tree, refs, resolve
+from reconciler.core.trees import refs, resolve
+from reconciler.core.values import Secret, Tree
 from reconciler.engine.gather import gather
 from reconciler.engine.observe import has_versions, read
 from reconciler.engine.ports import Api

@@ -12,17 +12,8 @@ from reconciler.core.problems import Problem, ReconcilerError
 from reconciler.core.resource import Call, Live
 from reconciler.core.state.codec import encode
 from reconciler.core.state.model import Entry, Pending, Record, fold_into
-from reconciler.core.values import (
-    Fingerprint,
-    Secret,
-    Tree,
-    canonical_json,
-    of_kind,
-    refs,
-    resolve,
-    transform,
-    without_nulls,
-)
+from reconciler.core.trees import canonical_json, of_kind, refs, resolve, transform, without_nulls
+from reconciler.core.values import Fingerprint, Secret, Tree
 from reconciler.engine.ports import Api, Clock, Journal, Secrets
 
 

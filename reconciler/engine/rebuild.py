@@ -15,7 +15,8 @@ from reconciler.core.problems import Problem
 from reconciler.core.resource import Call, Live, Resource
 from reconciler.core.rules import Rules
 from reconciler.core.state.model import Entry, Record, State
-from reconciler.core.values import MISSING, Path, Ref, Secret, Tree, resolve
+from reconciler.core.trees import resolve
+from reconciler.core.values import MISSING, Path, Ref, Secret, Tree
 from reconciler.engine.binding import entry_of
 from reconciler.engine.gather import gather
 from reconciler.engine.listing import MANY

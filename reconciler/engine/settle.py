@@ -11,7 +11,8 @@ from reconciler.core.kind import Kind, Kinds
 from reconciler.core.problems import ApiError, Problem, ReconcilerError
 from reconciler.core.resource import Live
 from reconciler.core.state.model import Deposed, Entry, Pending, Record, State
-from reconciler.core.values import MISSING, Fingerprint, Path, Tree, leaves, transform
+from reconciler.core.trees import leaves, transform
+from reconciler.core.values import MISSING, Fingerprint, Path, Tree
 from reconciler.engine.ports import Api, Clock
 
 SKEW = 2000

@@ -10,10 +10,11 @@ from reconciler.core.compare.lens import Lens
 from reconciler.core.compare.overlap import Overlap
 from reconciler.core.kind import Kind
 from reconciler.core.plan.model import Action, Change
+from reconciler.core.pointers import matches, pointer
 from reconciler.core.problems import AmbiguousError, ConflictError, Problem, ReconcilerError
 from reconciler.core.resource import Call, Live
 from reconciler.core.rules import FieldChange
-from reconciler.core.values import MISSING, SENSITIVE, Path, Tree, matches, pointer
+from reconciler.core.values import MISSING, SENSITIVE, Path, Tree
 from reconciler.engine.ledger import Ledger
 from reconciler.engine.poller import Poller
 from reconciler.engine.ports import Api

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from reconciler.core.kind import Kind
 from reconciler.core.resource import Call, Live, Reply
 from reconciler.core.rules import Rules
-from reconciler.core.values import Tree, without_nulls
+from reconciler.core.trees import without_nulls
+from reconciler.core.values import Tree
 
 BASE = "/data/foundation/catalog"
 _PATCH = (("Content-Type", "application/json-patch+json"),)

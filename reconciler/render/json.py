@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from reconciler.core.display import shown
 from reconciler.core.plan.document import FORMAT_VERSION, drift_item, plan_document
 from reconciler.core.plan.drift_report import STATUSES, Report
 from reconciler.core.state.codec import entry_json
 from reconciler.core.state.model import Entry
-from reconciler.core.values import shown
 
 __all__ = ["FORMAT_VERSION", "drift_document", "entry_document", "plan_document", "text"]
 

@@ -17,11 +17,12 @@ from reconciler.core.compare.views import project as project_before
 from reconciler.core.plan.guards import Guardrails, objections
 from reconciler.core.plan.model import Action, Change, Plan
 from reconciler.core.plan.steps import steps
+from reconciler.core.pointers import matches, parse_pointer, pointer
 from reconciler.core.problems import ManifestError, Problem, ReconcilerError
 from reconciler.core.provenance import Provenance
 from reconciler.core.resource import Resource
 from reconciler.core.state.model import Entry, State
-from reconciler.core.values import Ref, Secret, Span, matches, parse_pointer, pointer
+from reconciler.core.values import Ref, Secret, Span
 from reconciler.documents.document import Document
 from reconciler.documents.interpolate import Scope, interpolate
 from reconciler.documents.load import Project, _cross_check

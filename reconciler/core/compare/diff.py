@@ -10,20 +10,10 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from reconciler.core.compare.same import is_empty, same, same_scalar
+from reconciler.core.pointers import matches, parse_pointer, pointer
 from reconciler.core.rules import AssociativeList, Cause, FieldChange, Rules
-from reconciler.core.values import (
-    MISSING,
-    Fingerprint,
-    Path,
-    Ref,
-    Secret,
-    Tree,
-    leaves,
-    matches,
-    parse_pointer,
-    pointer,
-    without_nulls,
-)
+from reconciler.core.trees import leaves, without_nulls
+from reconciler.core.values import MISSING, Fingerprint, Path, Ref, Secret, Tree
 
 SecretChanged = Callable[[Secret, Fingerprint | None], bool | None]
 """Tells whether a secret differs from the fingerprint last applied; None when it cannot be told."""

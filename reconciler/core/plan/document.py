@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from reconciler.core.display import shown
 from reconciler.core.plan.model import Change, Drift, DriftField, Plan
-from reconciler.core.values import MISSING, SENSITIVE, Tree, pointer, shown
+from reconciler.core.pointers import pointer
+from reconciler.core.values import MISSING, SENSITIVE, Tree
 
 FORMAT_VERSION = 1
 _KINDS = {"AdHocSchema": "Schema"}  # to the reader of a plan both are schemas

@@ -9,8 +9,9 @@ from reconciler.core.compare.lens import PLAIN, Lens
 from reconciler.core.compare.same import covers
 from reconciler.core.plan.input import PlanInput
 from reconciler.core.plan.model import Drift, DriftField
+from reconciler.core.pointers import matches
 from reconciler.core.rules import FieldChange
-from reconciler.core.values import MISSING, Fingerprint, Path, Ref, Tree, matches
+from reconciler.core.values import MISSING, Fingerprint, Path, Ref, Tree
 
 
 def drift_of(world: PlanInput, address: str) -> Drift | None:

@@ -7,9 +7,9 @@ from datetime import datetime
 from typing import Any
 
 from reconciler.core.compare.views import mask
+from reconciler.core.display import shown
 from reconciler.core.plan.document import plan_document
 from reconciler.core.plan.model import Action, Plan
-from reconciler.core.values import shown
 
 _GONE = (Action.DELETE, Action.FORGET)
 

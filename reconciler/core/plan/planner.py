@@ -20,20 +20,13 @@ from reconciler.core.plan.model import Action, Change, Plan
 from reconciler.core.plan.phases import in_phases
 from reconciler.core.plan.renames import renames
 from reconciler.core.plan.requests import with_requests
+from reconciler.core.pointers import pointer
 from reconciler.core.problems import Problem
 from reconciler.core.resource import Live, Resource
 from reconciler.core.rules import FieldChange
 from reconciler.core.state.model import Entry
-from reconciler.core.values import (
-    Fingerprint,
-    Path,
-    Ref,
-    Secret,
-    Tree,
-    pointer,
-    resolve,
-    without_nulls,
-)
+from reconciler.core.trees import resolve, without_nulls
+from reconciler.core.values import Fingerprint, Path, Ref, Secret, Tree
 
 _REASONS = {
     "manifest": "changed in the manifest",

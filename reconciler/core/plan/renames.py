@@ -7,19 +7,10 @@ from collections.abc import Mapping, Sequence
 from reconciler.core.compare.lens import normalized
 from reconciler.core.kind import Kind, Kinds
 from reconciler.core.plan.model import Action, Change
+from reconciler.core.pointers import pointer
 from reconciler.core.state.model import State
-from reconciler.core.values import (
-    Fingerprint,
-    Lookup,
-    Path,
-    Ref,
-    Secret,
-    Tree,
-    canonical_json,
-    leaves,
-    pointer,
-    without_nulls,
-)
+from reconciler.core.trees import canonical_json, leaves, without_nulls
+from reconciler.core.values import Fingerprint, Lookup, Path, Ref, Secret, Tree
 
 _NAMES = ("name", "title")
 """Often made from the document's own name, so a rename changes them, too."""

@@ -8,7 +8,8 @@ from reconciler.core.compare.lens import Lens
 from reconciler.core.kind import Kind
 from reconciler.core.plan.model import Action, Change
 from reconciler.core.resource import Call, Live
-from reconciler.core.values import Ref, Secret, Tree, transform
+from reconciler.core.trees import transform
+from reconciler.core.values import Ref, Secret, Tree
 
 NEW = "{id}"
 """Stands in a path for the id that the platform will give."""

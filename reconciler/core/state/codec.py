@@ -14,7 +14,8 @@ from reconciler.core.problems import Problem, ReconcilerError, StateError
 from reconciler.core.provenance import Provenance
 from reconciler.core.state.migrations import migrate
 from reconciler.core.state.model import VERSION, Deposed, Entry, Pending, Record, State
-from reconciler.core.values import MISSING, Fingerprint, Ref, Secret, Tree, transform
+from reconciler.core.trees import transform
+from reconciler.core.values import MISSING, Fingerprint, Ref, Secret, Tree
 
 Json = dict[str, Any]
 
