@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from reconciler.core.fingerprint import UNPROVEN
@@ -11,7 +12,7 @@ from reconciler.core.plan.model import Change
 from reconciler.core.problems import Problem, ReconcilerError
 from reconciler.core.resource import Call, Live
 from reconciler.core.state.codec import encode
-from reconciler.core.state.model import Entry, Pending, Record, fold_into
+from reconciler.core.state.model import Entry, Pending, Record
 from reconciler.core.trees import canonical_json, of_kind, refs, resolve, transform, without_nulls
 from reconciler.core.values import Fingerprint, Secret, Tree
 from reconciler.engine.ports import Api, Clock, Journal, Secrets
@@ -25,16 +26,22 @@ class Ledger:
     journal: Journal
     secrets: Secrets
     clock: Clock
-    entries: dict[str, Entry]
-    pending: dict[str, Pending]
     lives: dict[str, Live | None]
     interner: Interner = field(default_factory=Interner)
 
+    @property
+    def entries(self) -> Mapping[str, Entry]:
+        """The entries by address, as the journal has made them durable."""
+        return self.journal.books.entries
+
+    @property
+    def pending(self) -> Mapping[str, Pending]:
+        """The intents by address whose outcome is unknown."""
+        return self.journal.books.pending
+
     async def note(self, *records: Record) -> None:
-        """Make `records` durable, then believe them."""
+        """Make `records` durable; the books believe them then."""
         await self.journal.append(records)
-        for record in records:
-            fold_into(self.entries, self.pending, record)
 
     def known(self, tree: Tree) -> Tree:
         """Return `tree` with references filled in from what exists by now."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from reconciler.core.resource import Call, Reply
-from reconciler.core.state.model import Record
+from reconciler.core.state.model import Books, Record
 from reconciler.core.values import Clear, Fingerprint, Secret
 
 
@@ -23,7 +23,12 @@ class Api(Protocol):
 
 
 class Journal(Protocol):
-    """Where outcomes become durable."""
+    """Where outcomes become durable. `books` are the entries and intents with every record that is."""
+
+    @property
+    def books(self) -> Books:
+        """The entries and intents; an append folds its records into them once they are durable."""
+        ...
 
     async def append(self, records: Sequence[Record]) -> None:
         """Make `records` durable before returning."""

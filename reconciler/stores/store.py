@@ -10,7 +10,7 @@ from functools import partial
 from reconciler.core.interning import Interner
 from reconciler.core.problems import Problem, StateError
 from reconciler.core.resource import Resource
-from reconciler.core.state.model import Entry, Pending, Record, State, fold, fold_into
+from reconciler.core.state.model import Books, Record, State, fold
 from reconciler.stores.medium import Medium
 from reconciler.stores.text import line_of, records_in, state_in
 
@@ -30,7 +30,8 @@ class Store:
         self._base: State | None = None
         self._wrote = False
         self._failed: StateError | None = None
-        self._now: tuple[dict[str, Entry], dict[str, Pending]] = ({}, {})
+        self.books = Books()
+        """The state as it is with every durable record, from `begin` on."""
         self._waiting: _Batch = []
         self._flushing = False
 
@@ -151,7 +152,7 @@ class Store:
         self.medium.start(state)
         self._seen = (state, state)
         self._base, self._wrote = state, False
-        self._now = (dict(state.resources), dict(state.pending))
+        self.books = Books.of(state)
 
     async def append(self, records: Sequence[Record]) -> None:
         """Make `records` durable; many callers at once share one write.
@@ -191,17 +192,17 @@ class Store:
         else:
             for records, done in batch:
                 for record in records:
-                    fold_into(*self._now, record)
+                    self.books.fold(record)
                 if not done.done():
                     done.set_result(None)
 
     def _after(self, records: Sequence[Record]) -> State:
         """Return the state as it will be with `records`."""
         assert self._base is not None
-        books = (dict(self._now[0]), dict(self._now[1]))
+        books = self.books.copy()
         for record in records:
-            fold_into(*books, record)
-        return replace(self._base, resources=books[0], pending=books[1])
+            books.fold(record)
+        return books.after(self._base, serial=self._base.serial)
 
     def commit(self) -> State:
         """Write the state after all that was appended, and return it; a run that wrote nothing changes nothing.
@@ -211,9 +212,7 @@ class Store:
         assert self._base is not None
         if not self._wrote:
             return self._base
-        entries, pending = self._now
-        state = replace(self._base, serial=self._base.serial + 1, resources=entries, pending=pending)
-        state = self.medium.save(state)
+        state = self.medium.save(self.books.after(self._base, serial=self._base.serial + 1))
         self._take(state)
         return state
 

@@ -90,44 +90,62 @@ class Record:
     to: str | None = None
 
 
+@dataclass(slots=True)
+class Books:
+    """The entries and intents of a state by address, into which records are folded in place."""
+
+    entries: dict[str, Entry] = field(default_factory=dict)
+    pending: dict[str, Pending] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, state: State) -> Books:
+        """Return the books of `state`, to be changed without changing it."""
+        return cls(dict(state.resources), dict(state.pending))
+
+    def copy(self) -> Books:
+        """Return books that can be changed without changing these."""
+        return Books(dict(self.entries), dict(self.pending))
+
+    def after(self, state: State, *, serial: int) -> State:
+        """Return `state` with these entries and intents, at `serial`."""
+        return replace(state, serial=serial, resources=self.entries, pending=self.pending)
+
+    def fold(self, record: Record) -> None:
+        """Carry out one record."""
+        address = record.address
+        entry = self.entries.get(address)
+        match record.event:
+            case "intent":
+                assert record.pending is not None
+                self.pending[address] = record.pending
+                return
+            case "bound":
+                assert record.entry is not None
+                self.entries[address] = record.entry
+            case "gone" if entry is not None:
+                _drop_object(self.entries, address, entry, record.ident)
+            case "forgot":
+                self.entries.pop(address, None)
+            case "moved" if entry is not None:
+                assert record.to is not None
+                _move(self.entries, self.pending, address, record.to)
+                return
+            case _:
+                pass
+        self.pending.pop(address, None)
+
+
 def fold(state: State, records: Iterable[Record]) -> State:
     """Return `state` one serial later, as it stands after `records`; `state` itself when there are none.
 
     A create whose answer was lost stays pending: the object may exist, so the next run looks before it makes
     another. The cost is that of one copy, whatever the number of records.
     """
-    entries, pending = dict(state.resources), dict(state.pending)
+    books = Books.of(state)
     count = 0
     for count, record in enumerate(records, 1):  # noqa: B007
-        fold_into(entries, pending, record)
-    if not count:
-        return state
-    return replace(state, serial=state.serial + 1, resources=entries, pending=pending)
-
-
-def fold_into(entries: dict[str, Entry], pending: dict[str, Pending], record: Record) -> None:
-    """Carry out one record on the given entries and intents, in place."""
-    address = record.address
-    entry = entries.get(address)
-    match record.event:
-        case "intent":
-            assert record.pending is not None
-            pending[address] = record.pending
-            return
-        case "bound":
-            assert record.entry is not None
-            entries[address] = record.entry
-        case "gone" if entry is not None:
-            _drop_object(entries, address, entry, record.ident)
-        case "forgot":
-            entries.pop(address, None)
-        case "moved" if entry is not None:
-            assert record.to is not None
-            _move(entries, pending, address, record.to)
-            return
-        case _:
-            pass
-    pending.pop(address, None)
+        books.fold(record)
+    return books.after(state, serial=state.serial + 1) if count else state
 
 
 def _drop_object(entries: dict[str, Entry], address: str, entry: Entry, ident: str | None) -> None:
