@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from itertools import chain
-from typing import Any
 
 from reconciler.core import graph
 from reconciler.core.compare.diff import Delta
@@ -203,11 +202,20 @@ def _untouched(walk: _Pass, lens: Lens, resource: Resource, entry: Entry, live: 
 def _still(resource: Resource, entry: Entry, live: Live) -> Change:
     """Return the no-op of an object that is untouched."""
     stale = _stale(entry, resource, live)
-    return _of(resource, Action.NOOP, "unchanged", entry.applied, ident=live.id, etag=live.etag, adopt=stale)
+    return _of(resource, Action.NOOP, "unchanged", entry.applied, live=live, adopt=stale)
 
 
-def _of(resource: Resource, action: Action, reason: str, desired: Tree, **more: Any) -> Change:
-    """Return a change of `resource`; `more` are those of its fields that the resource does not say."""
+def _of(
+    resource: Resource,
+    action: Action,
+    reason: str,
+    desired: Tree,
+    *,
+    live: Live | None = None,
+    after: Tree = None,
+    adopt: bool = False,
+) -> Change:
+    """Return a change of `resource`, of the object that is `live` where there is one."""
     return Change(
         address=resource.address,
         kind=resource.kind,
@@ -219,7 +227,10 @@ def _of(resource: Resource, action: Action, reason: str, desired: Tree, **more: 
         ignore=resource.ignore,
         shared=resource.shared,
         sensitive=resource.sensitive,
-        **more,
+        ident=live.id if live is not None else None,
+        etag=live.etag if live is not None else None,
+        after=after,
+        adopt=adopt,
     )
 
 
