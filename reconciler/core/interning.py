@@ -74,7 +74,7 @@ class Interner:
         return self._provenances.setdefault(key, value)
 
     def entry(self, address: str, entry: Entry) -> Entry:
-        """Return an entry of the state that was just read, in the objects that are there already."""
+        """Return an entry that was just read, the parts that equal those of other objects replaced by theirs."""
         model = self.resources.get(address)
         applied, dependencies, provenance = entry.applied, entry.dependencies, entry.provenance
         if model is not None:

@@ -40,7 +40,7 @@ class Ledger:
         return self.journal.books.pending
 
     async def note(self, *records: Record) -> None:
-        """Make `records` durable; the books believe them then."""
+        """Make `records` durable; the books include them afterwards."""
         await self.journal.append(records)
 
     def known(self, tree: Tree) -> Tree:

@@ -284,7 +284,7 @@ def _imports(path: Path, modules: Collection[str]) -> set[str]:
 
 
 def test_no_modules_import_each_other() -> None:
-    """Not even for their types: what needs each other is one module, or has a third below both."""
+    """Not even for their types: two modules that need each other become one, or share a third below both."""
     modules = {}
     for path in (ROOT / "reconciler").rglob("*.py"):
         parts = path.relative_to(ROOT).with_suffix("").parts

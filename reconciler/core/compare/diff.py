@@ -211,7 +211,7 @@ def _places(rule: AssociativeList, live: Sequence[Tree]) -> tuple[dict[str, int]
 
 
 def never(_secret: Secret, _seen: Fingerprint | None) -> bool | None:
-    """Answer for every secret that it cannot be told whether it changed."""
+    """Return None: a change of a secret cannot be detected."""
     return None
 
 

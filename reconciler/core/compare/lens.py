@@ -54,7 +54,7 @@ def normalized(kind: Kind, tree: Tree) -> Tree:
 class Lens:
     """Compares a `declared` body of one kind with others, each given as it is in a manifest, the state or an answer.
 
-    `treatment` is the resource or change that says what to ignore, share and hide; `secret_changed` compares secrets
+    `treatment` is the resource or change with the fields to ignore, share and hide; `secret_changed` compares secrets
     with fingerprints. Each tree is normalized once: the declared one for good, of the others the last two are held.
     """
 
@@ -110,7 +110,7 @@ class Lens:
         )
 
     def overlaps(self, fields: Collection[FieldChange], was: Tree, now: Tree) -> list[Overlap]:
-        """Return the places at which sending `fields` would undo what somebody changed from `was` to `now`."""
+        """Return the places at which sending `fields` would undo a change made elsewhere from `was` to `now`."""
         trees = (self.normalized(tree) for tree in (self.declared, was, now))
         return overlaps(self.rules, fields, *trees)
 

@@ -18,7 +18,7 @@ class Findings:
 
     @classmethod
     def of(cls, problems: Iterable[Problem], worded: Callable[[Problem], str]) -> Findings:
-        """Return problems as findings, those that are no errors as warnings in the words of `worded`."""
+        """Return problems as findings, and those below the severity `error` as warnings, worded by `worded`."""
         found = list(problems)
         return cls(
             tuple(item for item in found if item.severity == "error"),
@@ -45,7 +45,7 @@ def assemble(
 
     `notes` are warnings about the manifests and come first, `checks` are the answers of the platform. `left_out` and
     `manifests` are those of a saved plan where they are None. `judge` sees the whole plan, all warnings included; a
-    warning that is there already is not added again, as when a saved plan is judged once more.
+    warning that the plan already has is not added again, as when a saved plan is judged once more.
     """
     plan = replace(
         planned,

@@ -188,9 +188,9 @@ def _updated(walk: _Pass, kind: Kind, live: Live, base: Change, delta: Delta) ->
 
 
 def _untouched(walk: _Pass, lens: Lens, resource: Resource, entry: Entry, live: Live) -> bool:
-    """Tell at a glance that manifest, state and platform say the same; False is no proof of the contrary.
+    """Tell at a glance that manifest, state and platform say the same; False proves nothing.
 
-    Then there is no drift either: what was applied is exactly what is desired.
+    True also excludes drift: the body last applied is exactly the desired one.
     """
     if resource.address in walk.forced or entry.kind != resource.kind or not entry.id:
         return False

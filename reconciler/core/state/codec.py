@@ -134,7 +134,7 @@ def _text(value: Tree) -> str:
 
 # -- state -------------------------------------------------------------------------------------------------------
 def entry_json(entry: Entry, encode: Callable[[Tree], Tree] = encode) -> Json:
-    """Return an entry as it stands in the state file; optional members only where they say something.
+    """Return an entry as it is written to the state file; optional members only where they say something.
 
     A writer that sees to leaves itself (`leaf_json`) passes another `encode`, which need not copy.
     """
@@ -180,7 +180,7 @@ _PENDING = tuple(item.name for item in dataclasses.fields(Pending) if item.name 
 
 
 def pending_json(pending: Pending, encode: Callable[[Tree], Tree] = encode) -> Json:
-    """Return an intent as it stands in the state file and the journal."""
+    """Return an intent as it is written to the state file and the journal."""
     values = {name: getattr(pending, name) for name in _PENDING}
     data = {key: value for key, value in values.items() if value or (value == 0 and value is not False)}
     data |= provenance_json(pending.provenance)
