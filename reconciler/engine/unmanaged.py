@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from reconciler.core.abilities import Listable
 from reconciler.core.kind import Kind, Kinds
 from reconciler.core.resource import Live
 from reconciler.core.state.model import State
@@ -24,6 +25,6 @@ async def unmanaged(api: Api, kinds: Kinds, state: State) -> list[tuple[Kind, Li
             found |= {live.id: live for live in lives if live.id not in ours}
         return sorted(found.values(), key=lambda item: (str(item.body.get("name", "")), item.id))
 
-    browsable = [kind for kind in kinds.values() if kind.browse(None) is not None]
+    browsable = [kind for kind in kinds.values() if isinstance(kind, Listable) and kind.shows_unmanaged]
     groups = await gather(*(others(kind) for kind in browsable))
     return [(kind, live) for kind, lives in zip(browsable, groups, strict=True) for live in lives]
