@@ -32,4 +32,9 @@ def schema_text(document: str) -> str:
         from reconciler.config.editor_schema import json_schema
 
         return json.dumps(json_schema(shipped()), indent=1, ensure_ascii=False) + "\n"
-    return files("reconciler.render").joinpath("schemas", f"{document}.json").read_text(encoding="utf-8")
+    schema = json.loads(files("reconciler.render").joinpath("schemas", f"{document}.json").read_text(encoding="utf-8"))
+    if "kind" in schema["$defs"]:
+        from reconciler.kinds import kinds
+
+        schema["$defs"]["kind"]["enum"] = list(kinds())
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 
 from reconciler.core import graph
-from reconciler.core.abilities import Listable, Searchable, Versioned
+from reconciler.core.abilities import Listable, Searchable, Singleton, Versioned
 from reconciler.core.compare.diff import members_by_key
 from reconciler.core.compare.same import covers
 from reconciler.core.kind import Kind, Kinds
@@ -118,6 +118,9 @@ async def _possible(search: _Search, kind: Kind, wanted: Sequence[Resource]) -> 
 
     They are paged through where they are many, and nothing is asked for twice.
     """
+    if isinstance(kind, Singleton):
+        lives = await gather(*(_owned(search, kind, item) for item in wanted))
+        return list(zip(wanted, lives, strict=True))
     sought = {item.address: _sought(search, kind, item) for item in wanted}
     there = await _listed(search.api, kind, sought.values())
     found: list[tuple[Resource, Sequence[Live]]] = []
@@ -150,6 +153,13 @@ async def _possible(search: _Search, kind: Kind, wanted: Sequence[Resource]) -> 
         for items, lives in zip(calls.values(), answers, strict=True):
             found += [(item, lives) for item in items]
     return found
+
+
+async def _owned(search: _Search, kind: Singleton, resource: Resource) -> Sequence[Live]:
+    """Return the singleton of the owner that a resource names, if it is there and the owner is known."""
+    owner = kind.owner(resolve(resource.body, search.known))
+    live = await read(search.api, kind, Live(owner)) if isinstance(owner, str) else None
+    return [] if live is None else [live]
 
 
 def _sought(search: _Search, kind: Kind, resource: Resource) -> tuple[str, str]:
