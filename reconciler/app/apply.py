@@ -116,7 +116,10 @@ async def _run(
     time_limit: float | None,
     dialogue: Dialogue,
 ) -> Outcome:
-    """Carry out a plan; the first interrupt or the time limit ends it in good order, the second one at once."""
+    """Carry out a plan.
+
+    The first interrupt, or the time limit, lets the steps under way finish; the second interrupt ends the run at once.
+    """
     stop = Stop()
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     assert task is not None

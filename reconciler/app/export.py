@@ -49,7 +49,7 @@ class Exported:
     """How an export ended.
 
     `texts` are the documents by name, empty where they were written to files; `documents` is their number. `managed`
-    counts the flows that were left out because they are managed already. `skipped` says what no manifest can express,
+    counts the flows that were left out because they are managed already. `skipped` are the reasons for what no manifest can express,
     `secrets` names the values to provide, and `differing` the fields that a plan over the documents would still change,
     by address. `bound` counts the objects that were bound in the state at `state`, None where that was not asked for.
     """
@@ -69,7 +69,7 @@ async def export_dataflows(
 ) -> Exported:
     """Export the flows of `choice`, into files below `out` where it is given, and bind them where `adopt` is set.
 
-    Raises `ManifestError` for a flow that does not exist and for files that are there already; nothing is written then.
+    Raises `ManifestError` for a flow that does not exist and for a file that exists; nothing is written then.
     """
     folder = (out or Path()).absolute()
     base = next(path for path in (folder, *folder.parents) if path.exists())

@@ -204,8 +204,10 @@ ROOMS = {
         "app", "api", "catalog", "config", "core", "documents", "emulator", "engine", "export", "kinds", "secrets",
         "render", "stores", "yamltext",
     },
+    "library": {"library", "app", "core", "render", "secrets"},
     "cli": {
-        "cli", "app", "catalog", "config", "core", "documents", "emulator", "engine", "export", "render", "secrets", "yamltext",
+        "cli", "app", "catalog", "config", "core", "documents", "emulator", "engine", "export", "render",
+        "secrets", "yamltext",
     },
     "emulator": {"emulator"},
 }  # fmt: skip
