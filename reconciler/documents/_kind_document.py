@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from reconciler.core.abilities import Singleton
@@ -12,27 +11,16 @@ from reconciler.documents.expand import Expansion
 from reconciler.kinds.shape import Documented
 
 
-@dataclass(frozen=True, slots=True)
 class KindDocument:
-    """The kind of document of a kind of object."""
+    """The kind of document of a kind of object: of the same name."""
 
-    of: Documented[Any]
-    spec_kept: bool = False
+    spec_kept = False
 
-    @property
-    def kind(self) -> str:
-        """The name, which is that of the kind of object."""
-        return self.of.name
-
-    @property
-    def model(self) -> type[Any]:
-        """The model of the spec."""
-        return self.of.spec
-
-    @property
-    def example(self) -> Tree:
-        """A whole document."""
-        return self.of.example
+    def __init__(self, of: Documented[Any]) -> None:
+        self.of = of
+        self.kind = of.name
+        self.model: type[Any] = of.spec
+        self.example = of.example
 
     def expand(self, ctx: Expansion) -> None:
         """Add the resource of one document to `ctx`; its address is the document's name."""

@@ -1,4 +1,4 @@
-"""Creates of singletons: what is there already is taken over, whoever made it."""
+"""Creates of singletons: an object that exists already is taken over."""
 
 from __future__ import annotations
 
@@ -20,18 +20,24 @@ async def take_over(api: Api, ledger: Ledger, updater: Updater, kind: Singleton,
     """Return the singleton that shows `desired`: made where there was none, else the existing one, updated.
 
     Raises `ApiError` when the platform refuses. A create without an answer is settled by reading: there is one object
-    at most, so it cannot be doubled.
+    at most, so a second attempt cannot double it.
     """
     known = Live(str(kind.owner(desired)))
-    there = await fetch(api, kind, known)
-    if there is None:
+    there: Live | None = None
+    for last in (False, False, True):
+        there = await fetch(api, kind, known)
+        if there is not None:
+            break
         try:
             return kind.created(await api.send(ledger.clear(kind.create(desired))), desired)
-        except ApiError as error:
-            if not isinstance(error, AmbiguousError) and error.status not in _EXISTS:
+        except AmbiguousError:
+            if last:
                 raise
-            there = await fetch(api, kind, known)
+        except ApiError as error:
+            there = await fetch(api, kind, known) if error.status in _EXISTS else None
             if there is None:
                 raise
+            break
+    assert there is not None, "the last attempt returns, breaks or raises"
     delta = updater.compare(kind, change, desired, None, there)
     return await updater.update(kind, change, desired, None, there, delta) if delta else there
