@@ -20,7 +20,7 @@ proven on the emulator over HTTP: all examples are applied, each declared field
 that has another legal value is changed by itself and applied, the
 plan is empty after each, everything is imported into a fresh state, drift is found, and `destroy` leaves nothing but
 what is named here (`tests/cli/test_every_field.py`, `test_import.py`, `test_schemas.py`, `test_file_export.py`,
-`test_dataset_export.py`, `test_lifecycle.py`, `test_drift.py`).
+`test_dataset_export.py`, `test_dataset_labels.py`, `test_lifecycle.py`, `test_drift.py`).
 
 
 
@@ -35,8 +35,8 @@ NOTES = """
   platform, with what it needs, and a change that would replace one, or a field group, stops the plan. The annotation
   `reconciler/allow-data-loss: "true"` allows both. A schema in Profile can be neither deleted nor replaced, whatever
   is allowed.
-- `DatasetLabels` exist once for each dataset. Labels that the dataset has already are taken over by an apply: the plan
-  says so before. They cannot be deleted, only emptied; where the dataset stays on the platform, its labels stay, too.
+- `DatasetLabels` exist once for each dataset. An apply takes over labels that the dataset has already, and the plan
+  warns about it. Labels cannot be deleted, only emptied. Where the dataset stays on the platform, its labels stay too.
 - Mapping sets and ad-hoc schemas cannot be deleted: they are forgotten, and the plan says so. A changed mapping is a
   new version of the same set; a changed ad-hoc schema is another one, and the old one stays unused.
 - Drift compares declared fields only. What the platform does not show (secrets) is `unchecked`; of a mapping set

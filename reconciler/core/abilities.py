@@ -1,4 +1,4 @@
-"""What some kinds can do and others cannot: one small class each, for a kind to inherit and a caller to ask for.
+"""Optional abilities of kinds: one small class each. A kind inherits those it has, a caller asks with isinstance.
 
 `isinstance(kind, Listable)` is the question. A kind that inherits an ability without all of its methods cannot be
 instantiated: mypy and Python both refuse its `KIND = …`.

@@ -118,7 +118,7 @@ class Kind(ABC):
     def delete(self, live: Live) -> Call | None:
         """Return the call that deletes the object; None means the API cannot: it is forgotten.
 
-        A guarded call is sent with the etag of `live`, and made anew from the object read again when that is refused.
+        A guarded call is sent with the etag of `live`. After a conflict the object is read and `delete` called again.
         """
 
 

@@ -1,4 +1,4 @@
-"""Usage labels of datasets: the Dataset Service (dataset-service.yaml; api-facts 5.4)."""
+"""Usage labels of datasets: the Dataset Service (dataset-service.yaml)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Small services around the rest: tokens, sandboxes, exports on demand (api-facts 1, 7.6)."""
+"""Small services around the rest: tokens, sandboxes, exports on demand."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ async def find(
     It is newer than the intent by the server's clock, of the same declared content and not in `taken`. Raises
     `ReconcilerError` naming them when there are several; of nameless ones with equal content any will do.
     """
-    if isinstance(kind, Singleton):  # nobody else's create can be mistaken for ours
+    if isinstance(kind, Singleton):  # there is one at most: no search is needed
         return await read(api, kind, Live(str(kind.owner(pending.body))))
     if not isinstance(kind, Searchable):
         return None

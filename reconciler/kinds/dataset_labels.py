@@ -1,4 +1,4 @@
-"""`DatasetLabels`: data usage labels of a dataset and of its fields (dataset-service.yaml; api-facts 5.4)."""
+"""`DatasetLabels`: data usage labels of a dataset and of its fields (dataset-service.yaml)."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Labels(Block):
     optional_labels: list[FieldLabels] | None = None
     """Labels of single fields."""
     overrides: dict[str, Any] | None = None
-    """Merged into the request body (RFC 7386), for what is not known here yet."""
+    """Merged into the request body (RFC 7386), for fields that the model does not have yet."""
 
     @model_validator(mode="after")
     def _some(self) -> Labels:
@@ -176,7 +176,7 @@ class DatasetLabels(Singleton, Part, Checked, Documented[DatasetLabelsSpec]):
         return _live(reply, body["dataset"])
 
     def update(self, live: Live, patch: Sequence[Tree], body: Tree) -> Sequence[Call]:
-        """What the patch leaves alone, others' labels among it, goes along as it is."""
+        """The PUT replaces both lists: one that the patch leaves alone is sent as it is live."""
         touched = {parse_pointer(step["path"])[0] for step in patch}
         now = {**_EMPTY, **_payload(live.body)}
         wanted = {name: _payload(body).get(name, []) for name in touched}
@@ -194,7 +194,7 @@ class DatasetLabels(Singleton, Part, Checked, Documented[DatasetLabelsSpec]):
         return None
 
     def checks(self, change: Change) -> Sequence[Check]:
-        """Labels that somebody set already are taken over: people should see that before."""
+        """The create takes over existing labels: the plan warns about it."""
         dataset = change.desired["dataset"]
         if change.action is Action.UPDATE or not isinstance(dataset, str):
             return ()
@@ -203,10 +203,9 @@ class DatasetLabels(Singleton, Part, Checked, Documented[DatasetLabelsSpec]):
             live = _live(reply, dataset) if reply.status < 400 else None
             if live is None or self.is_empty(live):
                 return ()
-            fields = [item for item in live.body.get("optionalLabels") or () if item.get("labels")]
-            names = ", ".join(live.body.get("labels") or ()) or "none of its own"
-            more = f", and {len(fields)} labelled fields" if fields else ""
-            what = f"the dataset {dataset} has labels already ({names}{more}): they are taken over and made as declared"
+            fields = [item["option"].get("schemaPath", "") for item in live.body.get("optionalLabels") or ()]
+            names = ", ".join([*(live.body.get("labels") or ()), *(f"labels of {path}" for path in fields)])
+            what = f"the dataset {dataset} has labels already ({names}); the apply takes them over and changes them"
             return [Problem("taken-over", what, severity="warning")]
 
         return [Check(Call("GET", _path(dataset)), evaluate)]

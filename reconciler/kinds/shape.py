@@ -59,7 +59,7 @@ class ExternalRef(Block):
 
 
 class Context(Protocol):
-    """What the expansion of a spec may use: the other documents, and a place for findings."""
+    """The part of an expansion that a kind may use: references to other documents, and findings."""
 
     def external(self, value: ExternalRef, kind: str, block: Sequence[str]) -> Tree:
         """Return the id, reference or look-up that stands for an object of `kind` made elsewhere."""

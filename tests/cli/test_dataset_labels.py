@@ -72,7 +72,7 @@ def labels(server: Server, ident: str) -> Any:
 
 
 def relabel(server: Server, ident: str, body: Any) -> None:
-    """Change labels as somebody in the UI would; straight in the storage, for it may be in the midst of a request."""
+    """Change labels in the storage, as the UI does at any time: in the midst of a request, too."""
     turn = (server.storage.get(TENANT, "labels", ident) or {"turn": 0})["turn"]
     server.storage.put(TENANT, "labels", {"id": ident, "turn": turn + 1, "body": body}, made=0)
 
@@ -154,7 +154,7 @@ def test_a_document_names_its_dataset(live: Cli, server: Server, by: str) -> Non
         (DOCUMENT.replace("labels:", "label:"), "did you mean 'labels'?"),
         (DOCUMENT + "  optionalLabels: [{option: {schemaPath: /a}, labels: [C1]}]\n", "the field names no schema"),
         (
-            DOCUMENT + f"  optionalLabels: [{{option: {{id: {SCHEMA}, schema: {{id: x}}, schemaPath: /a}}, labels: [C1]}}]\n",
+            DOCUMENT + "  optionalLabels: [{option: {id: a, schema: {id: b}, schemaPath: /a}, labels: [C1]}]\n",
             "id and schema exclude each other",
         ),
         (FIELD.replace("[C1, I1]", "{optionalLabels: [{option: {schemaPath: /a}, labels: [C1]}, "
@@ -177,7 +177,7 @@ def test_existing_labels_are_taken_over_and_the_plan_says_so(live: Cli, server: 
     ident = made_elsewhere(server, labels=["C1", "C9"], optionalLabels=fields)
     document(live, ident)
     told = live.ok("plan")
-    assert f"the dataset {ident} has labels already (C1, C9, and 1 labelled fields)" in told.out + told.err
+    assert f"the dataset {ident} has labels already (C1, C9, labels of /properties/a)" in told.out + told.err
     server.clear()
     live.ok("apply", "-y")
     assert [method for method, _ in sent(server)] == ["PUT"]
