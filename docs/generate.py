@@ -84,6 +84,7 @@ def manifests() -> str:
     from reconciler.config.project import ProjectSpec
     from reconciler.documents import blocks
     from reconciler.documents.load import document_kinds
+    from reconciler.kinds.dataset_labels import Labels
 
     out = [
         NOTE,
@@ -103,6 +104,7 @@ def manifests() -> str:
                 ("spec.target.schema, made elsewhere (else as a Schema)", blocks.SchemaRef),
                 ("spec.target.dataset, made elsewhere (else as a Dataset)", blocks.DatasetRef),
             ],
+            "Dataset": [("spec.labels, long form", Labels)],
             "DestinationDataflow": [
                 ("spec.audiences, each", blocks.Audience),
                 ("spec.attributes, each (a bare path is short for it)", blocks.Attribute),
@@ -221,7 +223,7 @@ def _not_offered() -> dict[str, list[str]]:
 
 def _schema(document: str) -> Callable[[], str]:
     def made() -> str:
-        from reconciler.cli.schema import schema_text
+        from reconciler.app.schemas import schema_text
 
         return schema_text(document)
 

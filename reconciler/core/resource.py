@@ -52,11 +52,12 @@ class Resource(HasProvenance):
 class Live:
     """One object as the platform shows it; `etag` is None where the API has none, `body` is the whole answer.
 
-    `outputs` are values other resources may refer to besides the id (a mapping set's `version`).
+    `outputs` are values other resources may refer to besides the id (a mapping set's `version`). An object that is
+    about to be read may be known by its id alone.
     """
 
     id: str
-    body: Tree
+    body: Tree = None
     etag: str | None = None
     outputs: Mapping[str, Tree] = field(default_factory=dict)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from reconciler.core.abilities import Versioned
 from reconciler.core.compare.lens import Lens
 from reconciler.core.fingerprint import TRUSTED
 from reconciler.core.interning import like
@@ -14,7 +15,8 @@ from reconciler.core.state.model import Entry, State
 from reconciler.core.trees import refs, resolve
 from reconciler.core.values import Secret, Tree
 from reconciler.engine.gather import gather
-from reconciler.engine.observe import has_versions, read
+from reconciler.engine.listing import from_state
+from reconciler.engine.observe import read
 from reconciler.engine.ports import Api
 
 
@@ -26,7 +28,7 @@ async def bind(api: Api, kinds: Kinds, state: State, resource: Resource, ident: 
     """
     _refuse_bound(state, resource, ident)
     kind = kinds[resource.kind]
-    live = await read(api, kind, ident, await _version(api, kinds, state, resource, ident))
+    live = await read(api, kind, Live(ident), await _version(api, kinds, state, resource, ident))
     if live is None:
         what = f"there is no {resource.kind} with the id {ident} in this sandbox"
         raise StateError(Problem("not-found", what, "check the id, and --env", address=resource.address))
@@ -36,11 +38,11 @@ async def bind(api: Api, kinds: Kinds, state: State, resource: Resource, ident: 
 async def _version(api: Api, kinds: Kinds, state: State, resource: Resource, ident: str) -> Tree | None:
     """Return the version of an object that bound users of it are pinned to; None where that does not say anything."""
     kind = kinds[resource.kind]
-    if not has_versions(kind):
+    if not isinstance(kind, Versioned):
         return None
     users = [item for item in state.resources.values() if item.id and resource.address in item.dependencies]
-    lives = await gather(*(read(api, kinds[item.kind], item.id) for item in users))
-    return kind.pinned(ident, [live.body for live in lives if live is not None])
+    lives = await gather(*(read(api, kinds[item.kind], from_state(item)) for item in users))
+    return kind.pinned(Live(ident), [live.body for live in lives if live is not None])
 
 
 def entry_of(kind: Kind, entries: Mapping[str, Entry], resource: Resource, live: Live) -> Entry:

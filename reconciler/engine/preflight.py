@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 
+from reconciler.core.abilities import Checked
 from reconciler.core.kind import Check, Kinds
 from reconciler.core.plan.assemble import Findings
 from reconciler.core.plan.model import Action, Plan
@@ -23,7 +24,8 @@ async def preflight(api: Api, kinds: Kinds, plan: Plan) -> Findings:
         (change.address, question)
         for change in plan.changes
         if change.action in (Action.CREATE, Action.UPDATE, Action.REPLACE)
-        for question in kinds[change.kind].checks(change)
+        and isinstance(kind := kinds[change.kind], Checked)
+        for question in kind.checks(change)
     ]
     findings: list[Problem] = []
     unasked: list[ApiError] = []

@@ -203,8 +203,8 @@ ROOMS = {
     "catalog": {"catalog"},
     "kinds": {"kinds", "core"},
     "yamltext": {"yamltext", "core"},
-    "documents": {"documents", "core", "catalog", "yamltext"},
-    "config": {"config", "core", "catalog", "documents", "yamltext"},
+    "documents": {"documents", "core", "catalog", "kinds", "yamltext"},
+    "config": {"config", "core", "catalog", "documents", "kinds", "yamltext"},
     "export": {"export", "core", "catalog", "documents", "yamltext"},
     "api": {"api", "core"},
     "stores": {"stores", "core"},
@@ -239,8 +239,8 @@ HOMES = {
     "psycopg": {"stores"},
     "ruamel": {"yamltext"},
     "jsonpatch": {"emulator"},
-    "pydantic": {"documents", "config"},
-    "pydantic_core": {"documents", "config"},
+    "pydantic": {"documents", "config", "kinds"},
+    "pydantic_core": {"documents", "config", "kinds"},
     "sqlite3": {"emulator"},
 }
 

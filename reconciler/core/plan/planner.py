@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import chain
 
 from reconciler.core import graph
+from reconciler.core.abilities import Constrained, DataHolding, Reviewed, suspend_call, undeletable_reason
 from reconciler.core.compare.diff import Delta
 from reconciler.core.compare.lens import Lens
 from reconciler.core.compare.same import covers, exactly
@@ -150,7 +151,9 @@ def _change(walk: _Pass, resource: Resource) -> Change:
         _note_known(walk, kind, address, live, changed=False)
         return _noop(base, entry, live, delta)
     rules = lens.rules
-    breaking = kind.incompatible_changes(lens.normalized(live.body), delta.fields, world.now)
+    breaking: Mapping[Path, str] = {}
+    if isinstance(kind, Constrained):
+        breaking = kind.incompatible_changes(lens.normalized(live.body), delta.fields, world.now)
     forcing = tuple(sorted({
         pointer(item.path) for item in delta.fields if rules.forces_replace(item.path) or item.path in breaking
     }))  # fmt: skip
@@ -173,10 +176,8 @@ def _updated(walk: _Pass, kind: Kind, live: Live, base: Change, delta: Delta) ->
     """Return the update of an object in place, and note what the platform will refuse and what others lose by it."""
     address, desired = base.address, base.desired
     _note_known(walk, kind, address, live, changed=True)
-    walk.objections += [
-        replace(item, address=address) for item in kind.preflight_errors(live.body, desired, walk.world.now)
-    ]
-    walk.cautions += [f"{address}: {text}" for text in kind.update_warnings(live, delta.patch)]
+    if isinstance(kind, Reviewed):
+        _note_findings(walk, address, kind.review_update(live, desired, delta.patch))
     calls = tuple(kind.update(live, delta.patch, desired))
     return replace(
         base,
@@ -185,6 +186,15 @@ def _updated(walk: _Pass, kind: Kind, live: Live, base: Change, delta: Delta) ->
         patch=tuple(step for call in calls for step in kind.described(call)),
         calls=calls,
     )
+
+
+def _note_findings(walk: _Pass, address: str, findings: Iterable[Problem]) -> None:
+    """Note what a kind says about a change: errors are objections, the rest warnings."""
+    for item in findings:
+        if item.severity == "error":
+            walk.objections.append(replace(item, address=address))
+        else:
+            walk.cautions.append(f"{address}: {item.what}")
 
 
 def _untouched(walk: _Pass, lens: Lens, resource: Resource, entry: Entry, live: Live) -> bool:
@@ -248,7 +258,8 @@ def _replaced(
 ) -> Change:
     """Return the replace of an object, and note why it may not be and what people should know before."""
     address, forcing = resource.address, base.replace_paths
-    walk.cautions += [f"{address}: {text}" for text in kind.replace_warnings(live, base.desired, walk.world.now)]
+    if isinstance(kind, Reviewed):
+        _note_findings(walk, address, kind.review_replace(live, base.desired, walk.world.now))
     follows = bool(walk.objected & set(resource.dependencies))  # what follows from an objection is none of its own
     found = [] if follows else _losses(resource, kind, live, breaking, forcing)
     walk.objections += found
@@ -259,7 +270,7 @@ def _replaced(
         base,
         action=Action.REPLACE,
         reason=reason or f"{', '.join(forcing) or '/kind'} cannot change in place",
-        suspends=kind.suspend(live) is not None,
+        suspends=suspend_call(kind, live) is not None,
     )
     return _made_anew(walk, resource, kind, again)
 
@@ -278,11 +289,11 @@ def _losses(
     resource: Resource, kind: Kind, live: Live, breaking: Mapping[Path, str], forcing: tuple[str, ...]
 ) -> list[Problem]:
     """Return why an object that holds or shapes data may not be replaced."""
-    if not kind.holds_data:
+    if not isinstance(kind, DataHolding):
         return []
     why = "; ".join(breaking.values())
     what = why or f"{', '.join(forcing) or 'it'} cannot change in place, and a new one has none of its data"
-    kept = kind.undeletable_reason(live.body)
+    kept = undeletable_reason(kind, live.body)
     if kept:
         advice = "keep it as it is, and make another beside it"
         return [Problem("breaking-change", f"{what}; {kept}", advice, address=resource.address)]

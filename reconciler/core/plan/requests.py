@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from reconciler.core.abilities import suspend_call
 from reconciler.core.compare.lens import Lens
 from reconciler.core.kind import Kind
 from reconciler.core.plan.model import Action, Change
@@ -25,8 +26,8 @@ def with_requests(kind: Kind, change: Change, live: Live | None) -> Change:
     if change.action in (Action.CREATE, Action.REPLACE) and calls:
         calls = (*calls, *_follow_ups(kind, change, calls[0]))
     if change.action is Action.REPLACE and live is not None:
-        before = (kind.suspend(live),) if change.suspends else ()
-        calls = tuple(call for call in (*before, *calls, kind.delete(live.id)) if call is not None)
+        before = (suspend_call(kind, live),) if change.suspends else ()
+        calls = tuple(call for call in (*before, *calls, kind.delete(live)) if call is not None)
     return change if calls == change.calls else replace(change, requests=calls)
 
 
