@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from reconciler.core.rules import Field, Reason, Rules
+from reconciler.core.rules import FieldRule, Reason, Rules
 
 MEANINGS = {
     Reason.IMMUTABLE: "a change forces a replace",
@@ -24,7 +24,7 @@ def reasons(rules: Iterable[tuple[str, Rules]]) -> Iterator[str]:
     yield from (f"| `{reason}` | {MEANINGS[reason]} |\n" for reason in Reason)
     yield "\n| kind | field | code | from |\n| --- | --- | --- | --- |\n"
     for title, found in rules:
-        groups: dict[tuple[Reason, str, tuple[str, ...], bool], list[Field]] = {}
+        groups: dict[tuple[Reason, str, tuple[str, ...], bool], list[FieldRule]] = {}
         for field in found.fields:
             groups.setdefault((field.reason, field.doc, field.exceptions, field.merge), []).append(field)
         for (reason, doc, exceptions, merge), fields in groups.items():

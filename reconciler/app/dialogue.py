@@ -1,4 +1,4 @@
-"""The port through which a use case speaks to whoever runs it: messages, one question, progress."""
+"""The port between a use case and its caller: messages, one question, progress."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Dialogue(Protocol):
 
     @property
     def trace(self) -> Callable[[str], None] | None:
-        """The function that shows one line for each request; None where nobody asked for that."""
+        """The function that shows one line for each request; None where traces are off."""
         ...
 
     def review(self, plan: Plan) -> None:

@@ -16,8 +16,9 @@ from reconciler.core.plan.drift_report import Report, Unmanaged
 from reconciler.core.plan.model import Plan
 from reconciler.core.plan.selection import Selection
 from reconciler.core.plan.sharding import Shard
+from reconciler.core.pointers import parse_pointer
 from reconciler.core.state.model import State
-from reconciler.core.values import Span, parse_pointer
+from reconciler.core.values import Span
 from reconciler.documents.load import Project
 from reconciler.engine.unmanaged import unmanaged
 from reconciler.kinds import kinds
@@ -63,7 +64,7 @@ async def _unmanaged(api: Client, state: State) -> list[Unmanaged]:
         Unmanaged(
             kind.name,
             live.id,
-            str(live.body.get(kind.name_field, "")),
+            str(live.body.get("name", "")),
             edit.by,
             edit.at,
         )

@@ -33,7 +33,7 @@ class PlanOptions:
     """How a plan is made.
 
     `read` is false to take the state for live. `settle` are the seconds after which an object that lists do not show
-    is believed not to exist. `judged` is false where nothing is changed, so that no policy has to be asked.
+    is treated as absent. `judged` is false where nothing is changed, so that no policy has to be asked.
     """
 
     destroy: bool = False

@@ -29,7 +29,7 @@ class Migrated:
 def migrate(session: Session, settings: StateSettings, lock_timeout: float, *, keep: bool, required: bool) -> Migrated:
     """Move the state from the store that `settings` describe to the one of the project file.
 
-    What was written is read again and compared before the old one is put away; with `keep` it stays. Raises
+    The new copy is read again and compared before the old one is put away; with `keep` it stays. Raises
     `StateError` where there is no state although it is `required`, or another one is in the new place.
     """
     source, target = session.store_in(settings), session.store()

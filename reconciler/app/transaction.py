@@ -113,7 +113,7 @@ def offline(session: Session, command: str, lock_timeout: float = 0.0) -> Iterat
 
 @contextmanager
 def locked(store: Store, command: str, wait: float, dialogue: Dialogue) -> Iterator[None]:
-    """Hold the lock of a state, and say so where it takes a while. Raises `StateError` naming the holder."""
+    """Hold the lock of a state; report a wait. Raises `StateError` naming the holder."""
     try:
         store.lock(command)
     except StateError as error:

@@ -1,4 +1,4 @@
-"""`apply --refresh-only`: shows what the state would take over, and tells how it ended."""
+"""`apply --refresh-only`: shows what the state would take over, and the result."""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from reconciler.core.abilities import Listable
 from reconciler.core.kind import Kind
 from reconciler.core.resource import Call, Live, Reply
 from reconciler.core.runs import Dataflow
@@ -58,7 +59,7 @@ class Reachable(ABC):
         """Return the URL that data is sent to, or None where the object has none."""
 
 
-class DataflowKind(Kind, Observed, Reachable):
+class DataflowKind(Listable, Observed, Reachable):
     """The kind of dataflows: made of other objects, and run by the platform."""
 
     uses: ClassVar[tuple[str, ...]]

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
 
-from reconciler.core.values import MISSING, Path, Tree, matches, matches_exactly
+from reconciler.core.pointers import matches, matches_exactly
+from reconciler.core.values import MISSING, Path, Tree
 
 Cause = Literal["manifest", "outside", "both", "dependency"]
 
@@ -41,7 +42,7 @@ class Reason(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
+class FieldRule:
     """A rule for the fields at `pattern` (a pointer, `*` for one step) and below, and the document it comes from.
 
     `exceptions` are patterns that an immutable field does not cover. An atomic field goes exactly as declared, or with
@@ -97,17 +98,17 @@ class Rules:
     is the kind that JSON documents name, where it is not the kind's own name.
     """
 
-    fields: tuple[Field, ...] = ()
+    fields: tuple[FieldRule, ...] = ()
     associative_lists: tuple[AssociativeList, ...] = ()
     unlabelled: tuple[str, ...] = ()
     reported_as: str = ""
-    _by_reason: Mapping[Reason, tuple[Field, ...]] = field(init=False, repr=False, compare=False)
+    _by_reason: Mapping[Reason, tuple[FieldRule, ...]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         by_reason = {reason: tuple(item for item in self.fields if item.reason is reason) for reason in Reason}
         object.__setattr__(self, "_by_reason", by_reason)
 
-    def of(self, reason: Reason) -> tuple[Field, ...]:
+    def of(self, reason: Reason) -> tuple[FieldRule, ...]:
         """Return the rules with one reason."""
         return self._by_reason[reason]
 

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from reconciler.core.kind import Check
+from reconciler.core.pointers import parse_pointer
 from reconciler.core.rules import AssociativeList
-from reconciler.core.values import Path, Tree, parse_pointer
+from reconciler.core.values import Path, Tree
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from reconciler.core.interning import Interner
 from reconciler.core.kind import Kind, Kinds
 from reconciler.core.observations import DataflowKind, Pin
 from reconciler.core.resource import Live
-from reconciler.core.values import Sharing
 from reconciler.engine.gather import gather
 from reconciler.engine.observe import read
 from reconciler.engine.pages import pages
@@ -33,13 +33,13 @@ async def inventory(
 
     Objects that flows are pinned to are read for the wanted ones alone.
     """
-    sharing = Sharing()
+    interner = Interner()
 
     def kept(kind: Kind, live: Live) -> Live:
-        return replace(live, body=sharing(kind.declarable(live.body)))
+        return replace(live, body=interner.tree(kind.declarable(live.body)))
 
     async def pinned(pin: Pin) -> tuple[Pin, Live | None]:
-        live = await read(api, kinds[pin.kind], pin.ident, pin.version)
+        live = await read(api, kinds[pin.kind], Live(pin.ident), pin.version)
         return pin, None if live is None else kept(kinds[pin.kind], live)
 
     async def listed(kind: Kind) -> dict[str, Live]:

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from reconciler.core.plan.model import DriftField
+from reconciler.core.pointers import parse_pointer
 from reconciler.core.resource import Resource
 from reconciler.core.selector import Selectors, of_documents
-from reconciler.core.values import MISSING, Path, Tree, parse_pointer
+from reconciler.core.values import MISSING, Path, Tree
 from reconciler.documents.document import Document
 from reconciler.documents.interpolate import escape, is_filled_in
 from reconciler.export.to_manifest import column, row_words

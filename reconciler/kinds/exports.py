@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
+from reconciler.core.display import shown
 from reconciler.core.plan.model import Action, Change
 from reconciler.core.selector import Selector, Selectors
-from reconciler.core.values import Tree, shown
+from reconciler.core.values import Tree
 from reconciler.kinds.selectors import FLOW, SELECTORS
 
 _GONE = (Action.DELETE, Action.FORGET)

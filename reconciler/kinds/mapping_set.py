@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from reconciler.core.kind import Check, Kind
+from reconciler.core.abilities import Checked, Persistent, Searchable, Versioned
+from reconciler.core.kind import Check, Reference
 from reconciler.core.plan.model import Change
 from reconciler.core.resource import Call, Live, Reply
-from reconciler.core.rules import Field, Reason, Rules
-from reconciler.core.values import Tree, refs, without_nulls
+from reconciler.core.rules import FieldRule, Reason, Rules
+from reconciler.core.trees import refs, without_nulls
+from reconciler.core.values import Tree
 from reconciler.kinds.checks import PREP as BASE
 from reconciler.kinds.checks import destinations, valid_mapping
 from reconciler.kinds.selectors import MAPPED_ATTRIBUTES
@@ -26,24 +28,39 @@ _SERVER_OWNED = frozenset(
 _NOT_READ = ("name", "description", "version")
 
 
-class MappingSet(Kind):
+class MappingSet(Searchable, Versioned, Checked, Persistent):
     """Versions never change and are never deleted; a change is a PUT of the whole, which makes a new version."""
 
     name = "MappingSet"
+    reference = Reference(
+        {
+            "": {
+                "outputSchema": {
+                    "schemaRef": {
+                        "id": "https://ns.adobe.com/tenant/schemas/1",
+                        "contentType": "application/vnd.adobe.xed-full+json;version=1",
+                    }
+                },
+                "mappings": [{"sourceType": "ATTRIBUTE", "source": "mail", "destination": "_tenant.email"}],
+            }
+        },
+        updates=", then the flow's pin",
+        drift="through its flow",
+    )
 
     _RULES = Rules(
         (
             # not always returned by a GET, a row's `version` never
             *(
-                Field(f"/mappings/*/{name}", Reason.WRITE_ONLY, "data-prep.yaml, GET /mappingSets/{id}")
+                FieldRule(f"/mappings/*/{name}", Reason.WRITE_ONLY, "data-prep.yaml, GET /mappingSets/{id}")
                 for name in _NOT_READ
             ),
             *(
-                Field(f"/{name}", Reason.SERVER_OWNED, "data-prep.yaml, GET /mappingSets/{id}")
+                FieldRule(f"/{name}", Reason.SERVER_OWNED, "data-prep.yaml, GET /mappingSets/{id}")
                 for name in sorted(_SERVER_OWNED - {"id"})
             ),
             *(
-                Field(f"/mappings/*/{name}", Reason.SERVER_OWNED, "data-prep.yaml, GET /mappingSets/{id}")
+                FieldRule(f"/mappings/*/{name}", Reason.SERVER_OWNED, "data-prep.yaml, GET /mappingSets/{id}")
                 for name in sorted(_SERVER_OWNED)
             ),
         ),
@@ -71,11 +88,12 @@ class MappingSet(Kind):
         ]
         return {**kept, "mappings": rows}
 
-    def read(self, ident: str, version: Tree = None) -> Call:
+    def read(self, known: Live, version: Tree = None) -> Call:
         query = () if version is None else (("version", str(version)),)
-        return Call("GET", f"{BASE}/mappingSets/{ident}", query=query)
+        return Call("GET", f"{BASE}/mappingSets/{known.id}", query=query)
 
-    def live(self, reply: Reply) -> Live | None:
+    def live(self, reply: Reply, known: Live) -> Live | None:
+        del known
         if reply.status == 404 or not isinstance(reply.body, dict) or "id" not in reply.body:
             return None
         return _live(reply.body)
@@ -92,11 +110,11 @@ class MappingSet(Kind):
     def created_at(self, live: Live) -> int:
         return int(live.body.get("createdDate", 0))
 
-    def pinned(self, ident: str, users: Sequence[Tree]) -> Tree | None:
+    def pinned(self, live: Live, users: Sequence[Tree]) -> Tree | None:
         """A flow pins the version it uses in its Mapping transformation, a destination in `profileMapping`."""
         for user in users:
             for used, version in mapping_pins(user):
-                if used == ident:
+                if used == live.id:
                     return version
         return None
 
@@ -133,8 +151,8 @@ class MappingSet(Kind):
         del body
         return "the platform cannot delete it, it stays there unmanaged"
 
-    def delete(self, ident: str) -> Call | None:
-        del ident
+    def delete(self, live: Live) -> Call | None:
+        del live
         return None  # data-prep.yaml has no DELETE
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from reconciler.core.rules import Field, Reason, Rules
+from reconciler.core.kind import Reference
+from reconciler.core.rules import FieldRule, Reason, Rules
 from reconciler.core.values import Tree
 from reconciler.kinds._flow_service import FlowServiceKind
 from reconciler.kinds.selectors import DATASETS
@@ -13,10 +14,19 @@ class SourceConnection(FlowServiceKind):
 
     name = "SourceConnection"
     collection = "sourceConnections"
+    reference = Reference(
+        {
+            "": {
+                "name": "Customer.io events",
+                "connectionSpec": {"id": "bc7b00d6-623a-4dfc-9fdb-f1240aeadaeb", "version": "1.0"},
+                "data": {"format": "json"},
+            }
+        }
+    )
 
     _RULES = Rules(
         (
-            Field("", Reason.IMMUTABLE, "update-dataflows.md", exceptions=("/state", "/name", "/description")),
+            FieldRule("", Reason.IMMUTABLE, "update-dataflows.md", exceptions=("/state", "/name", "/description")),
             *FlowServiceKind.server_owned,
         ),
         associative_lists=(DATASETS,),

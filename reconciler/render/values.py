@@ -8,8 +8,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from reconciler.core.compare.diff import members_by_key
+from reconciler.core.display import shown
+from reconciler.core.pointers import parse_pointer
 from reconciler.core.rules import NO_RULES, Rules
-from reconciler.core.values import MISSING, SENSITIVE, Fingerprint, Path, Ref, Secret, Tree, parse_pointer, shown
+from reconciler.core.values import MISSING, SENSITIVE, Fingerprint, Path, Ref, Secret, Tree
 
 WIDTH = 100
 

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.core.values import Path, Secret, leaves
+from reconciler.core.trees import leaves
+from reconciler.core.values import Path, Secret
 from reconciler.documents.interpolate import Scope, escape, interpolate, is_filled_in, is_platform_syntax
 from reconciler.documents.load import document_kinds
 from reconciler.export.export_result import ExportResult

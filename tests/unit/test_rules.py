@@ -5,18 +5,18 @@ from __future__ import annotations
 import pytest
 
 from reconciler.core.plan.planner import _cannot_change
-from reconciler.core.rules import AssociativeList, Field, FieldChange, MemberLine, Reason, Rules
+from reconciler.core.rules import AssociativeList, FieldChange, FieldRule, MemberLine, Reason, Rules
 from reconciler.core.values import MISSING
 from reconciler.kinds import kinds
 
 RULES = Rules(
     (
-        Field("/a", Reason.IMMUTABLE, exceptions=("/a/free",)),
-        Field("/b", Reason.IMMUTABLE),
-        Field("/unit", Reason.ATOMIC),
-        Field("/merged/*", Reason.ATOMIC, merge=True),
-        Field("/hidden", Reason.WRITE_ONLY),
-        Field("/login", Reason.PROBED),
+        FieldRule("/a", Reason.IMMUTABLE, exceptions=("/a/free",)),
+        FieldRule("/b", Reason.IMMUTABLE),
+        FieldRule("/unit", Reason.ATOMIC),
+        FieldRule("/merged/*", Reason.ATOMIC, merge=True),
+        FieldRule("/hidden", Reason.WRITE_ONLY),
+        FieldRule("/login", Reason.PROBED),
     ),
     (
         AssociativeList("/steps", "/name", deep=True),

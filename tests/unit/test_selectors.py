@@ -20,7 +20,8 @@ from reconciler.core.plan.planner import plan
 from reconciler.core.plan.saved_plan import plan_json, plan_of
 from reconciler.core.resource import Call, Live, Resource
 from reconciler.core.state.model import Entry, State
-from reconciler.core.values import MISSING, Ref, resolve
+from reconciler.core.trees import resolve
+from reconciler.core.values import MISSING, Ref
 from reconciler.documents.load import Project, load
 from reconciler.export.acceptance import accepting
 from reconciler.export.dataflows import Sandbox, export

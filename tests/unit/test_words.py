@@ -28,7 +28,8 @@ OURS = {
     # members of the published JSON documents and of the project file that are called as on the platform
     ("app/platform.py", "auth"),
     ("render/json.py", "updatedBy"),
-    ("render/json.py", "updatedClient"),
+    ("core/plan/document.py", "updatedClient"),
+    ("core/plan/document.py", "updatedBy"),
     ("render/status.py", "lastOperation"),
 }
 

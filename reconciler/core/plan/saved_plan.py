@@ -12,7 +12,7 @@ from reconciler.core.plan.with_rules import with_rules
 from reconciler.core.problems import Problem, StateError
 from reconciler.core.resource import Call
 from reconciler.core.rules import FieldChange
-from reconciler.core.state.codec import UNSEEN, Json, decode, encode
+from reconciler.core.state.codec import CARRIED, UNSEEN, Json, decode, encode, provenance_json, provenance_of
 from reconciler.core.values import MISSING, Tree
 
 PLAN_FORMAT = "reconciler-plan"
@@ -22,7 +22,7 @@ _BODIES = ("desired", "before", "after", "initial")
 _MEMBERS = {"initial": "first", "waits_for": "waits", "suspends": "retires"}
 """Fields whose member in version 1 of the file has another name."""
 _NAMES = {member: name for name, member in _MEMBERS.items()}
-_FIELDS = {item.name: item for item in dataclasses.fields(Change) if item.name != "rules"}
+_FIELDS = {item.name: item for item in dataclasses.fields(Change) if item.name not in ("provenance", "rules")}
 
 
 def plan_json(plan: Plan) -> Json:
@@ -88,7 +88,7 @@ def _change_json(change: Change) -> Json:
     data: Json = {}
     for name, item in _FIELDS.items():
         value = getattr(change, name)
-        if value == item.default or (name == "labels" and not value):
+        if value == item.default:
             continue
         if name in _BODIES:
             value = encode(value)
@@ -112,7 +112,7 @@ def _change_json(change: Change) -> Json:
         elif isinstance(value, tuple):
             value = list(value)
         data[_MEMBERS.get(name, name)] = value
-    return data
+    return data | provenance_json(change.provenance)
 
 
 def _seen(field: FieldChange, value: Tree) -> Tree:
@@ -123,9 +123,11 @@ def _seen(field: FieldChange, value: Tree) -> Tree:
 
 
 def _change_of(data: Json) -> Change:
-    values: dict[str, Any] = {}
+    values: dict[str, Any] = {"provenance": provenance_of(data)}
     for member, value in data.items():
         name = _NAMES.get(member, member)
+        if name in CARRIED:
+            continue
         if name in _BODIES:
             values[name] = decode(value)
         elif name == "action":
@@ -139,8 +141,6 @@ def _change_of(data: Json) -> Change:
                 FieldChange(tuple(path), decode(old), decode(new), cause, sensitive)
                 for path, old, new, cause, sensitive in value
             )
-        elif name == "labels":
-            values[name] = dict(value)
         elif name == "unchecked":
             values[name] = tuple(tuple(path) for path in value)
         else:
