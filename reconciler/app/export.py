@@ -178,7 +178,7 @@ def _differing(
     resources: Mapping[str, Resource], entries: Mapping[str, Entry], found: Inventory, state: State
 ) -> dict[str, list[str]]:
     """Return what a plan would still change of what was just read: nothing, or there is something we cannot say."""
-    from reconciler.core.values import pointer
+    from reconciler.core.pointers import pointer
 
     lives: dict[str, Live | None] = {}
     for address, entry in entries.items():

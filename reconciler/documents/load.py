@@ -15,10 +15,11 @@ import reconciler.documents
 from reconciler.catalog import Catalog
 from reconciler.core import graph
 from reconciler.core.abilities import Singleton
+from reconciler.core.pointers import parse_pointer
 from reconciler.core.problems import ManifestError, Problem
 from reconciler.core.resource import Resource
 from reconciler.core.values import Path as Steps
-from reconciler.core.values import Tree, parse_pointer
+from reconciler.core.values import Tree
 from reconciler.documents._kind_document import KindDocument
 from reconciler.documents.document import API_VERSION, PROJECT_FILE, Document, envelope
 from reconciler.documents.expand import Expansion, ProjectContext

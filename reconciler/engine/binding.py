@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from reconciler.core.abilities import Versioned
-from reconciler.core.compare.same import interned
-from reconciler.core.compare.views import project
+from reconciler.core.compare.lens import Lens
 from reconciler.core.fingerprint import TRUSTED
+from reconciler.core.interning import like
 from reconciler.core.kind import Kind, Kinds
 from reconciler.core.problems import Problem, StateError
 from reconciler.core.resource import Live, Resource
 from reconciler.core.state.model import Entry, State
-from reconciler.core.values import Secret, Tree, refs, resolve
+from reconciler.core.trees import refs, resolve
+from reconciler.core.values import Secret, Tree
 from reconciler.engine.gather import gather
 from reconciler.engine.listing import from_state
 from reconciler.engine.observe import read
@@ -49,19 +50,16 @@ def entry_of(kind: Kind, entries: Mapping[str, Entry], resource: Resource, live:
     known = {
         ref: entries[ref.address].id for ref in refs(resource.body) if ref.field == "id" and ref.address in entries
     }
-    declared = kind.canonical(resolve(resource.body, known))
+    lens = Lens(kind, resolve(resource.body, known))
     before = entries.get(resource.address)
-    shown = project(kind.rules(declared), kind.canonical(live.body), declared, others=False)
+    shown = lens.project(live.body, others=False)
     return Entry(
         kind=resource.kind,
         id=live.id,
         etag=live.etag,
-        file=resource.file,
-        applied=interned(_trusted(shown, declared), resource.body),
+        provenance=resource.provenance,
+        applied=like(_trusted(shown, lens.normalized(lens.declared)), resource.body),
         dependencies=resource.dependencies,
-        protect=resource.protect,
-        allow_data_loss=resource.allow_data_loss,
-        labels=resource.labels,
         outputs=live.outputs,
         deposed=before.deposed if before is not None else (),
     )

@@ -11,7 +11,7 @@ from reconciler.core.plan.model import Action, Change
 from reconciler.core.plan.steps import Step
 from reconciler.core.problems import AmbiguousError, ApiError, ConflictError, Problem, ReconcilerError, StoppedError
 from reconciler.core.resource import Call, Live, Reply
-from reconciler.core.state.model import Pending, Record, State
+from reconciler.core.state.model import Pending, Record
 from reconciler.core.values import Tree
 from reconciler.engine.ledger import Ledger
 from reconciler.engine.listing import from_state
@@ -56,11 +56,10 @@ class Executor:
         clock: Clock,
         listener: Listener,
         settings: Settings,
-        state: State,
         lives: Mapping[str, Live | None],
     ) -> Executor:
-        """Return the work of a run that starts from `state` and what was read."""
-        ledger = Ledger(api, journal, secrets, clock, dict(state.resources), dict(state.pending), dict(lives))
+        """Return the work of a run over the books of `journal` and what was read."""
+        ledger = Ledger(api, journal, secrets, clock, dict(lives))
         poller = Poller(api, clock, listener, ledger, settings.wait_timeout)
         return cls(kinds, api, clock, settings, ledger, poller, Updater(api, ledger, poller))
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from reconciler.core.abilities import Versioned
+from reconciler.core.interning import Interner
 from reconciler.core.kind import Kind, Kinds
 from reconciler.core.resource import Live
-from reconciler.core.values import Sharing
 from reconciler.engine.gather import gather
 from reconciler.engine.observe import read
 from reconciler.engine.pages import pages
@@ -30,10 +30,10 @@ class Inventory:
 
 async def inventory(api: Api, kinds: Kinds, wanted: Callable[[Live], bool]) -> tuple[Inventory, Sequence[Live]]:
     """Return what is there, and the flows that are `wanted`: only their mapping sets are read."""
-    sharing = Sharing()
+    interner = Interner()
 
     def kept(kind: Kind, live: Live) -> Live:
-        return replace(live, body=sharing(kind.declarable(live.body)))
+        return replace(live, body=interner.tree(kind.declarable(live.body)))
 
     async def mapping(ident: str, version: object) -> Live | None:
         live = await read(api, sets, Live(ident), version)

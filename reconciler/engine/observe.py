@@ -10,7 +10,8 @@ from reconciler.core.kind import Finder, Finders, Kind, Kinds, Row
 from reconciler.core.problems import ApiError, ManifestError, Problem
 from reconciler.core.resource import Live, Resource
 from reconciler.core.state.model import Entry, State
-from reconciler.core.values import Lookup, Tree, transform
+from reconciler.core.trees import transform
+from reconciler.core.values import Lookup, Tree
 from reconciler.engine.gather import gather
 from reconciler.engine.listing import from_state, unchanged
 from reconciler.engine.ports import Api

@@ -49,5 +49,5 @@ async def gathered(api: Api, kind: Kind, idents: Collection[str]) -> Mapping[str
             if not left or count == most:
                 break
     alone = sorted(left)
-    lives = await gather(*(read(api, kind, Live(ident)) for ident in alone))
-    return found | {ident: live for ident, live in zip(alone, lives, strict=True) if live is not None}
+    read_alone = await gather(*(read(api, kind, Live(ident)) for ident in alone))
+    return found | {ident: live for ident, live in zip(alone, read_alone, strict=True) if live is not None}

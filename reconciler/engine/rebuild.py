@@ -9,13 +9,15 @@ from operator import attrgetter
 from reconciler.core import graph
 from reconciler.core.abilities import Listable, Searchable, Singleton, Versioned
 from reconciler.core.compare.diff import members_by_key
+from reconciler.core.compare.lens import Lens, normalized
 from reconciler.core.compare.same import covers
 from reconciler.core.kind import Kind, Kinds
 from reconciler.core.problems import Problem
 from reconciler.core.resource import Call, Live, Resource
 from reconciler.core.rules import Rules
 from reconciler.core.state.model import Entry, Record, State
-from reconciler.core.values import MISSING, Path, Ref, Secret, Tree, resolve
+from reconciler.core.trees import resolve
+from reconciler.core.values import MISSING, Path, Ref, Secret, Tree
 from reconciler.engine.binding import entry_of
 from reconciler.engine.gather import gather
 from reconciler.engine.listing import MANY
@@ -93,8 +95,8 @@ async def possible_duplicates(api: Api, kind: Kind, resources: Mapping[str, Reso
     async for lives in pages(api, kind):
         for live in lives:
             for resource in wanted.get(str(live.body.get("name")), ()):
-                part = _known_part(kind.canonical(resource.body))
-                if covers(_shown_part(kind.canonical(live.body), part), part):
+                part = _known_part(normalized(kind, resource.body))
+                if covers(_shown_part(normalized(kind, live.body), part), part):
                     found.append(
                         f"{resource.address}: {live.id} is there already and looks the same; if the state was lost: "
                         "reconciler state rebuild"
@@ -150,8 +152,8 @@ async def _possible(search: _Search, kind: Kind, wanted: Sequence[Resource]) -> 
     await gather(*map(named, alone))
     if isinstance(kind, Searchable):
         answers = await gather(*(searched(search.api, kind, call) for call in calls))
-        for items, lives in zip(calls.values(), answers, strict=True):
-            found += [(item, lives) for item in items]
+        for items, namesakes in zip(calls.values(), answers, strict=True):
+            found += [(item, namesakes) for item in items]
     return found
 
 
@@ -197,8 +199,8 @@ async def _listed(
 def _decide(search: _Search, resource: Resource, namesakes: Sequence[Live]) -> None:
     """Bind the one object of its name that shows all that is declared, or say why there is doubt."""
     kind = search.kinds[resource.kind]
-    wanted = _known_part(kind.canonical(resolve(resource.body, search.known)))
-    matches = [live for live in namesakes if covers(_shown_part(kind.canonical(live.body), wanted), wanted)]
+    wanted = _known_part(normalized(kind, resolve(resource.body, search.known)))
+    matches = [live for live in namesakes if covers(_shown_part(normalized(kind, live.body), wanted), wanted)]
     if len(matches) == 1:
         _bind(search, resource, matches[0])
     else:
@@ -211,8 +213,8 @@ def _bind(search: _Search, resource: Resource, live: Live) -> None:
     entry = entry_of(kind, search.entries, resource, live)
     search.note(resource.address, entry)
     search.records.append(Record("bound", resource.address, entry=entry))
-    rules = kind.rules(resource.body)
-    for ref, ident in _named(rules, kind.canonical(resource.body), kind.canonical(live.body)):
+    lens = Lens(kind, resource.body)
+    for ref, ident in _named(lens.rules, lens.normalized(resource.body), lens.normalized(live.body)):
         used = search.resources.get(ref.address)
         used_kind = search.kinds[used.kind] if used is not None else None
         version = used_kind.pinned(Live(ident), [live.body]) if isinstance(used_kind, Versioned) else None

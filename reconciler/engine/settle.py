@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from reconciler.core.abilities import Listable, Searchable, Singleton
-from reconciler.core.compare.same import covers, same
+from reconciler.core.compare.lens import Lens
+from reconciler.core.compare.same import same
 from reconciler.core.fingerprint import UNPROVEN
 from reconciler.core.kind import Kind, Kinds
 from reconciler.core.problems import ApiError, Problem, ReconcilerError
 from reconciler.core.resource import Live
 from reconciler.core.state.model import Deposed, Entry, Pending, Record, State
-from reconciler.core.values import MISSING, Fingerprint, Path, Tree, leaves, transform
+from reconciler.core.trees import leaves, transform
+from reconciler.core.values import MISSING, Fingerprint, Path, Tree
 from reconciler.engine.observe import read
 from reconciler.engine.pages import pages, search
 from reconciler.engine.ports import Api, Clock
@@ -39,7 +41,7 @@ async def find(
         return await read(api, kind, Live(str(kind.owner(pending.body))))
     if not isinstance(kind, Searchable):
         return None
-    wanted = kind.canonical(_visible(pending.body))
+    lens = Lens(kind, _visible(pending.body))
     give_up = pending.at + round(settle * 1000)
     while True:
         candidates = await _candidates(api, kind, pending)
@@ -47,7 +49,7 @@ async def find(
         twins = [
             live
             for live in candidates
-            if kind.created_at(live) >= since and live.id not in taken and covers(kind.canonical(live.body), wanted)
+            if kind.created_at(live) >= since and live.id not in taken and lens.covers(live.body)
         ]
         if len(twins) == 1 or (twins and not pending.name):
             return twins[0]
@@ -116,15 +118,15 @@ async def _edited_since(
     """
     if not pending.name or not pending.client or not isinstance(kind, Searchable):
         return None
-    wanted = kind.canonical(_visible(pending.body))
-    rules = kind.rules(wanted)
-    fixed = [(path, leaf) for path, leaf in leaves(wanted) if rules.forces_replace(path)]
+    lens = Lens(kind, _visible(pending.body))
+    rules = lens.rules
+    fixed = [(path, leaf) for path, leaf in leaves(lens.normalized(lens.declared)) if rules.forces_replace(path)]
     found = [
         live
         for live in await _candidates(api, kind, pending)
         if live.id not in taken
         and live.body.get("name") == pending.name
-        and all(same(_at(kind.canonical(live.body), path), leaf) for path, leaf in fixed)
+        and all(same(_at(lens.normalized(live.body), path), leaf) for path, leaf in fixed)
         and kind.created_at(live) >= _since(api, pending)
         and kind.edited_with(live) == pending.client
     ]
@@ -169,12 +171,9 @@ def bound(address: str, pending: Pending, live: Live, before: Entry | None) -> R
         kind=pending.kind,
         id=live.id,
         etag=live.etag,
-        file=pending.file,
+        provenance=pending.provenance,
         applied=transform(pending.body, lambda leaf: UNPROVEN if isinstance(leaf, Fingerprint) else leaf),
         dependencies=pending.dependencies,
-        protect=pending.protect,
-        allow_data_loss=pending.allow_data_loss,
-        labels=pending.labels,
         outputs=live.outputs,
         deposed=old_ones(before),
     )

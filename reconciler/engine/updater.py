@@ -6,14 +6,16 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from reconciler.core.abilities import is_settled
-from reconciler.core.compare.diff import Delta, compare
-from reconciler.core.compare.overlap import Overlap, overlaps
+from reconciler.core.compare.diff import Delta
+from reconciler.core.compare.lens import Lens
+from reconciler.core.compare.overlap import Overlap
 from reconciler.core.kind import Kind
 from reconciler.core.plan.model import Action, Change
+from reconciler.core.pointers import matches, pointer
 from reconciler.core.problems import AmbiguousError, ConflictError, Problem, ReconcilerError
 from reconciler.core.resource import Call, Live
 from reconciler.core.rules import FieldChange
-from reconciler.core.values import MISSING, SENSITIVE, Path, Tree, matches, pointer
+from reconciler.core.values import MISSING, SENSITIVE, Path, Tree
 from reconciler.engine.ledger import Ledger
 from reconciler.engine.poller import Poller
 from reconciler.engine.ports import Api
@@ -90,9 +92,7 @@ class Updater:
         """Return what is still to be changed. Raises `ConflictError` when that would undo what somebody else did."""
         todo = self.compare(kind, change, desired, applied, live, only)
         if todo:
-            rules = kind.rules(desired)
-            trees = (kind.canonical(tree) for tree in (desired, start.body, live.body))
-            found = overlaps(rules, fields, *trees)
+            found = Lens(kind, desired).overlaps(fields, start.body, live.body)
             if found:
                 raise _conflict(found, change, live)
         return todo
@@ -101,17 +101,7 @@ class Updater:
         self, kind: Kind, change: Change, desired: Tree, applied: Tree, live: Live, only: Collection[Path] | None = None
     ) -> Delta:
         """Return what must change in `live`, of all that is declared or of the places in `only`."""
-        return compare(
-            kind.rules(desired),
-            kind.canonical(desired),
-            MISSING if applied is None else kind.canonical(applied),
-            kind.canonical(live.body),
-            ignore=change.ignore,
-            shared=change.shared,
-            sensitive=change.sensitive,
-            secret_changed=self.ledger.secrets.changed,
-            only=only,
-        )
+        return Lens(kind, desired, change, self.ledger.secrets.changed).compare(applied, live.body, only=only)
 
 
 def planned(change: Change) -> Collection[Path] | None:

@@ -8,7 +8,8 @@ from urllib.parse import parse_qs, urlsplit
 
 from reconciler.core.abilities import Asynchronous, Listable
 from reconciler.core.resource import Call, Live, Reply
-from reconciler.core.values import Tree, without_nulls
+from reconciler.core.trees import without_nulls
+from reconciler.core.values import Tree
 
 BASE = "/data/foundation/flowservice"
 

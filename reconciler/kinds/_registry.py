@@ -9,7 +9,8 @@ from urllib.parse import quote
 from reconciler.core.abilities import Constrained, DataHolding, Listable, Suspendable
 from reconciler.core.resource import Call, Live, Reply
 from reconciler.core.rules import AssociativeList, FieldChange, Rules
-from reconciler.core.values import Path, Tree, without_nulls
+from reconciler.core.trees import without_nulls
+from reconciler.core.values import Path, Tree
 from reconciler.kinds._xdm import incompatible_changes
 
 BASE = "/data/foundation/schemaregistry"

@@ -8,7 +8,8 @@ from reconciler.core.abilities import DataHolding, Listable
 from reconciler.core.kind import Reference
 from reconciler.core.resource import Call, Live, Reply
 from reconciler.core.rules import Rules
-from reconciler.core.values import Tree, without_nulls
+from reconciler.core.trees import without_nulls
+from reconciler.core.values import Tree
 
 BASE = "/data/foundation/catalog"
 _PATCH = (("Content-Type", "application/json-patch+json"),)

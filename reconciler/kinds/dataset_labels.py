@@ -11,10 +11,12 @@ from pydantic_core import PydanticCustomError
 from reconciler.core.abilities import Checked, Part, Singleton
 from reconciler.core.kind import Check, Reference
 from reconciler.core.plan.model import Action, Change
+from reconciler.core.pointers import parse_pointer
 from reconciler.core.problems import Problem
 from reconciler.core.resource import Call, Live, Reply
 from reconciler.core.rules import AssociativeList, Rules
-from reconciler.core.values import Tree, parse_pointer, without_nulls
+from reconciler.core.trees import without_nulls
+from reconciler.core.values import Tree
 from reconciler.kinds.shape import Block, Context, Documented, ExternalRef
 
 BASE = "/data/foundation/dataset"

@@ -10,7 +10,8 @@ from reconciler.core.kind import Check, Reference
 from reconciler.core.plan.model import Change
 from reconciler.core.resource import Call, Live, Reply
 from reconciler.core.rules import AssociativeList, Rules
-from reconciler.core.values import Tree, refs, without_nulls
+from reconciler.core.trees import refs, without_nulls
+from reconciler.core.values import Tree
 from reconciler.kinds.checks import PREP as BASE
 from reconciler.kinds.checks import destinations, valid_mapping
 

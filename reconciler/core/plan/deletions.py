@@ -96,9 +96,7 @@ def _leave(world: PlanInput, address: str, entry: Entry, kept: str | None) -> Ch
         before=entry.applied,
         calls=(call,) if call else (),
         dependencies=entry.dependencies,
-        file=entry.file,
-        protect=entry.protect,
-        labels=entry.labels,
+        provenance=entry.provenance,
     )
 
 
@@ -123,8 +121,7 @@ def _old_ones(world: PlanInput, address: str, entry: Entry) -> list[Change]:
             ident=old.id,
             calls=tuple(filter(None, (world.kinds[old.kind].delete(Live(old.id)),))),
             dependencies=old.dependencies,
-            file=entry.file,
-            labels=entry.labels,
+            provenance=entry.provenance,
             deposed=True,
         )
         for old in entry.deposed

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from reconciler.core.abilities import suspend_call
-from reconciler.core.compare.diff import compare
+from reconciler.core.compare.lens import Lens
 from reconciler.core.kind import Kind
 from reconciler.core.plan.model import Action, Change
 from reconciler.core.resource import Call, Live
-from reconciler.core.values import MISSING, Ref, Secret, Tree, transform
+from reconciler.core.trees import transform
+from reconciler.core.values import Ref, Secret, Tree
 
 NEW = "{id}"
 """Stands in a path for the id that the platform will give."""
@@ -42,12 +43,12 @@ def _follow_ups(kind: Kind, change: Change, create: Call) -> tuple[Call, ...]:
         names[name] = leaf
         return name
 
-    desired = kind.canonical(transform(change.desired, named))
+    lens = Lens(kind, transform(change.desired, named))
     born = Live(NEW, transform(kind.predicted(create), named))
-    delta = compare(kind.rules(desired), desired, MISSING, kind.canonical(born.body))
+    delta = lens.compare(None, born.body)
     if not delta.patch:
         return ()
-    found = kind.update(born, delta.patch, desired)
+    found = kind.update(born, delta.patch, lens.normalized(lens.declared))
     return tuple(
         replace(call, body=transform(call.body, lambda leaf: names.get(leaf, leaf) if isinstance(leaf, str) else leaf))
         for call in found
