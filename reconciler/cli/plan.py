@@ -7,14 +7,14 @@ from pathlib import Path
 import click
 
 from reconciler.cli.arguments import Choice, Files, Planning, planner, project, selecting
-from reconciler.cli.formats import FORMATS, shown_as
+from reconciler.cli.formats import PLAN_FORMATS, shown_as
 from reconciler.cli.options import common
 
 
 @click.command("plan")
 @project
 @click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="Save the plan for apply.")
-@click.option("--format", "form", type=click.Choice(FORMATS), default="text", show_default=True)
+@click.option("--format", "form", type=click.Choice([*PLAN_FORMATS]), default="text", show_default=True)
 @click.option("--compact", is_flag=True, help="A line for each change.")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 2 when there are changes.")
 @selecting
@@ -41,20 +41,23 @@ def command(
     """
     import json
 
-    from reconciler.cli.everywhere import show_all
-    from reconciler.cli.planning import Want, planned
-    from reconciler.cli.running import run
+    from reconciler.app.options import PlanOptions
+    from reconciler.app.planning import make_plan
+    from reconciler.app.running import run
+    from reconciler.cli.environments import show_plans
+    from reconciler.core.plan.saved_plan import plan_json
     from reconciler.core.problems import GuardError
-    from reconciler.core.saved_plan import plan_json
 
-    want = Want(destroy, choice.selection(), planning.policy, refresh, staged=planning.staged, checks=planning.checks)
+    options = PlanOptions(
+        destroy, choice.selection(), planning.policy, refresh, staged=planning.staged, checks=planning.checks
+    )
     if names := files.everywhere():
         if form not in ("text", "json"):
             raise click.UsageError("Several environments are shown as text or json.")
         if out is not None:
             raise click.UsageError("A saved plan is of one environment: --out does not go with several.")
-        return show_all(files, names, want, form, detailed_exitcode=detailed_exitcode)
-    plan = run(planned(files.open(), want)).plan
+        return show_plans(files, names, options, form, detailed_exitcode=detailed_exitcode)
+    plan = run(make_plan(files.open(), options)).plan
     click.echo(shown_as(plan, form, compact=compact), nl=False)
     if plan.objections:
         raise GuardError(plan.objections)

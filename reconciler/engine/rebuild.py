@@ -7,19 +7,24 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 
 from reconciler.core import graph
-from reconciler.core.compare import covers
-from reconciler.core.diff import keyed_members
-from reconciler.core.kind import Kind, Kinds, Rules
+from reconciler.core.abilities import Listable, Searchable, Singleton, Versioned
+from reconciler.core.compare.diff import members_by_key
+from reconciler.core.compare.lens import Lens, normalized
+from reconciler.core.compare.same import covers
+from reconciler.core.kind import Kind, Kinds
 from reconciler.core.problems import Problem
 from reconciler.core.resource import Call, Live, Resource
-from reconciler.core.state import Entry, Record, State
-from reconciler.core.values import MISSING, Path, Ref, Secret, Tree, resolve
+from reconciler.core.rules import Rules
+from reconciler.core.state.model import Entry, Record, State
+from reconciler.core.trees import resolve
+from reconciler.core.values import MISSING, Path, Ref, Secret, Tree
 from reconciler.engine.binding import entry_of
+from reconciler.engine.gather import gather
 from reconciler.engine.listing import MANY
 from reconciler.engine.observe import read
 from reconciler.engine.pages import pages
+from reconciler.engine.pages import search as searched
 from reconciler.engine.ports import Api
-from reconciler.engine.together import together
 
 
 @dataclass(slots=True)
@@ -65,7 +70,7 @@ async def rebuild(
             await _find(search, [
                 resources[name]
                 for name in sorted(level)
-                if bool(resources[name].part_of) is parts and not _is_bound(search.entries.get(name))
+                if bool(resources[name].owner) is parts and not _is_bound(search.entries.get(name))
             ])  # fmt: skip
     by_address = attrgetter("address")  # not by whose answer came first
     return sorted(search.records, key=by_address), sorted(search.doubts, key=by_address)
@@ -75,7 +80,7 @@ def _is_bound(entry: Entry | None) -> bool:
     return entry is not None and bool(entry.id)
 
 
-async def twins(api: Api, kind: Kind, resources: Mapping[str, Resource]) -> list[str]:
+async def possible_duplicates(api: Api, kind: Listable, resources: Mapping[str, Resource]) -> list[str]:
     """Return what to say of objects of `kind` that are there already and show all that `resources` declare.
 
     They are paged through once, whatever the number of resources: for a first apply, whose state may have been lost.
@@ -83,15 +88,15 @@ async def twins(api: Api, kind: Kind, resources: Mapping[str, Resource]) -> list
     wanted: dict[str, list[Resource]] = {}
     for resource in resources.values():
         if resource.kind == kind.name:
-            wanted.setdefault(str(resource.body.get("name")), []).append(resource)
+            wanted.setdefault(str(resource.body.get(kind.name_field)), []).append(resource)
     found: list[str] = []
     if not wanted:
         return found
     async for lives in pages(api, kind):
         for live in lives:
-            for resource in wanted.get(str(live.body.get("name")), ()):
-                part = _known_part(kind.canonical(resource.body))
-                if covers(_shown_part(kind.canonical(live.body), part), part):
+            for resource in wanted.get(str(live.body.get(kind.name_field)), ()):
+                part = _known_part(normalized(kind, resource.body))
+                if covers(_shown_part(normalized(kind, live.body), part), part):
                     found.append(
                         f"{resource.address}: {live.id} is there already and looks the same; if the state was lost: "
                         "reconciler state rebuild"
@@ -104,7 +109,7 @@ async def _find(search: _Search, wanted: Sequence[Resource]) -> None:
     by_kind: dict[str, list[Resource]] = {}
     for resource in wanted:
         by_kind.setdefault(resource.kind, []).append(resource)
-    groups = await together(*(_possible(search, search.kinds[name], items) for name, items in by_kind.items()))
+    groups = await gather(*(_possible(search, search.kinds[name], items) for name, items in by_kind.items()))
     for possible in groups:  # when all that users name is bound, so that nobody is taken for it
         for resource, lives in possible:
             _decide(search, resource, [live for live in lives if (resource.kind, live.id) not in search.taken])
@@ -115,6 +120,9 @@ async def _possible(search: _Search, kind: Kind, wanted: Sequence[Resource]) -> 
 
     They are paged through where they are many, and nothing is asked for twice.
     """
+    if isinstance(kind, Singleton):
+        lives = await gather(*(_owned(search, kind, item) for item in wanted))
+        return list(zip(wanted, lives, strict=True))
     sought = {item.address: _sought(search, kind, item) for item in wanted}
     there = await _listed(search.api, kind, sought.values())
     found: list[tuple[Resource, Sequence[Live]]] = []
@@ -128,37 +136,49 @@ async def _possible(search: _Search, kind: Kind, wanted: Sequence[Resource]) -> 
             alone.append(item)
         elif there is not None:
             found.append((item, list(there.get(key, {}).values())))
-        elif (call := kind.search(resolve(item.body, search.known))) is None:
-            found.append((item, ()))
+        elif isinstance(kind, Searchable):
+            calls.setdefault(kind.search(resolve(item.body, search.known)), []).append(item)
         else:
-            calls.setdefault(call, []).append(item)
+            found.append((item, ()))
 
     async def named(item: Resource) -> None:
-        live = await read(search.api, kind, *search.hints[item.address])
+        ident, version = search.hints[item.address]
+        live = await read(search.api, kind, Live(ident), version)
         if live is None:
             _doubt(search, item, [], [])
         else:
             _bind(search, item, live)
 
-    await together(*map(named, alone))
-    replies = await together(*(search.api.send(call) for call in calls))
-    for items, reply in zip(calls.values(), replies, strict=True):
-        lives = kind.found(reply)
-        found += [(item, lives) for item in items]
+    await gather(*map(named, alone))
+    if isinstance(kind, Searchable):
+        answers = await gather(*(searched(search.api, kind, call) for call in calls))
+        for items, namesakes in zip(calls.values(), answers, strict=True):
+            found += [(item, namesakes) for item in items]
     return found
+
+
+async def _owned(search: _Search, kind: Singleton, resource: Resource) -> Sequence[Live]:
+    """Return the singleton of the owner that a resource names, if it is there and the owner is known."""
+    owner = kind.owner(resolve(resource.body, search.known))
+    live = await read(search.api, kind, Live(owner)) if isinstance(owner, str) else None
+    return [] if live is None else [live]
 
 
 def _sought(search: _Search, kind: Kind, resource: Resource) -> tuple[str, str]:
     """Return by what an object is looked for: the id that a user names, or its name."""
     hint = search.hints.get(resource.address)
-    return ("name", str(resource.body.get(kind.naming))) if hint is None else ("id", hint[0])
+    return _name_key(kind, resource.body) if hint is None else ("id", hint[0])
+
+
+def _name_key(kind: Kind, body: Tree) -> tuple[str, str]:
+    return "name", str(body.get(kind.name_field if isinstance(kind, Searchable) else "name"))
 
 
 async def _listed(
     api: Api, kind: Kind, sought: Collection[tuple[str, str]]
 ) -> dict[tuple[str, str], dict[str, Live]] | None:
     """Return what a list shows of what is `sought`, by id; None where each is sooner asked for by itself."""
-    if len(sought) < MANY or kind.page(None, "", 0) is None:
+    if len(sought) < MANY or not isinstance(kind, Listable):
         return None
     wanted, left = set(sought), len(sought)
     named = any(by == "name" for by, _ in wanted)  # of a name there may always be another
@@ -168,7 +188,7 @@ async def _listed(
             return None
         left -= 1
         for live in lives:
-            for key in (("id", live.id), ("name", str(live.body.get(kind.naming)))):
+            for key in (("id", live.id), _name_key(kind, live.body)):
                 if key in wanted:
                     found.setdefault(key, {})[live.id] = live
         if len(found) == len(wanted) and not named:
@@ -179,8 +199,8 @@ async def _listed(
 def _decide(search: _Search, resource: Resource, namesakes: Sequence[Live]) -> None:
     """Bind the one object of its name that shows all that is declared, or say why there is doubt."""
     kind = search.kinds[resource.kind]
-    wanted = _known_part(kind.canonical(resolve(resource.body, search.known)))
-    matches = [live for live in namesakes if covers(_shown_part(kind.canonical(live.body), wanted), wanted)]
+    wanted = _known_part(normalized(kind, resolve(resource.body, search.known)))
+    matches = [live for live in namesakes if covers(_shown_part(normalized(kind, live.body), wanted), wanted)]
     if len(matches) == 1:
         _bind(search, resource, matches[0])
     else:
@@ -193,10 +213,11 @@ def _bind(search: _Search, resource: Resource, live: Live) -> None:
     entry = entry_of(kind, search.entries, resource, live)
     search.note(resource.address, entry)
     search.records.append(Record("bound", resource.address, entry=entry))
-    rules = kind.rules(resource.body)
-    for ref, ident in _named(rules, kind.canonical(resource.body), kind.canonical(live.body)):
+    lens = Lens(kind, resource.body)
+    for ref, ident in _named(lens.rules, lens.normalized(resource.body), lens.normalized(live.body)):
         used = search.resources.get(ref.address)
-        version = search.kinds[used.kind].pinned(ident, [live.body]) if used is not None else None
+        used_kind = search.kinds[used.kind] if used is not None else None
+        version = used_kind.pinned(Live(ident), [live.body]) if isinstance(used_kind, Versioned) else None
         search.hints[ref.address] = ident, version
 
 
@@ -250,12 +271,12 @@ def _named(rules: Rules, declared: Tree, live: Tree, path: Path = ()) -> Iterato
             if key in live:
                 yield from _named(rules, value, live[key], (*path, key))
     elif isinstance(declared, list) and isinstance(live, list):
-        rule = rules.keyed(path)
+        rule = rules.associative(path)
         if rule is None:
             for left, right in zip(declared, live, strict=False):
                 yield from _named(rules, left, right, (*path, "0"))
             return
-        there = dict(keyed_members(rule, live))
-        for key, member in keyed_members(rule, declared):
+        there = dict(members_by_key(rule, live))
+        for key, member in members_by_key(rule, declared):
             if key in there:
                 yield from _named(rules, member, there[key], (*path, key))

@@ -4,56 +4,24 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from xml.etree import ElementTree
 
-from reconciler.core.plan import Drift, DriftField
-from reconciler.core.values import SENSITIVE, pointer
+from reconciler.core.plan.drift_report import STATUSES, Report, Unmanaged
+from reconciler.core.plan.model import Drift, DriftField
+from reconciler.core.pointers import pointer
+from reconciler.core.rules import Rules
+from reconciler.core.values import SENSITIVE
 from reconciler.render.values import code, inline, label, say
 
 Paint = Callable[[str, str], str]
 
-STATUSES = ("changed", "missing", "unchecked", "acknowledged")
 _CAUSES = {
     "outside": "",
     "agreed": "  the manifest says so, too",
     "conflict": "  the manifest now says {desired}",
     "undeclared": "  no longer declared",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Unmanaged:
-    """A live object that no address is bound to."""
-
-    kind: str
-    id: str
-    name: str
-    updated_by: str | None = None
-    updated_at: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What `drift` found: `pending` are addresses that differ in the manifests alone; `unmanaged` None if not asked."""
-
-    environment: str
-    sandbox: str
-    checked: int
-    drift: tuple[Drift, ...]
-    pending: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-    unmanaged: tuple[Unmanaged, ...] | None = None
-
-    def of(self, *statuses: str) -> list[Drift]:
-        """Return the entries of some statuses."""
-        return [item for item in self.drift if item.status in statuses]
-
-    @property
-    def drifted(self) -> bool:
-        """Whether something changed or went away that nobody acknowledged."""
-        return bool(self.of("changed", "missing"))
 
 
 def plain(_style: str, text: str) -> str:
@@ -102,7 +70,7 @@ def drift_lines(item: Drift, paint: Paint) -> Iterator[str]:
         return
     yield f"  {paint('yellow', f'! {item.address}')}  {item.kind}  {paint('dim', f'{item.ident}{_who(item)}')}"
     for field in item.fields:
-        yield f"      {label(field.path)}: {_sides(field)}"
+        yield f"      {label(field.path, item.rules)}: {_sides(field, item.rules)}"
 
 
 def _who(item: Drift) -> str:
@@ -112,11 +80,11 @@ def _who(item: Drift) -> str:
     return f"{who}{through}{when}"
 
 
-def _sides(field: DriftField) -> str:
+def _sides(field: DriftField, rules: Rules) -> str:
     if field.sensitive:
         return SENSITIVE
-    cause = _CAUSES[field.cause].format(desired=say(field.desired))
-    return f"{say(field.applied)} → {say(field.live)}{cause}"
+    cause = _CAUSES[field.cause].format(desired=say(field.desired, rules=rules))
+    return f"{say(field.applied, rules=rules)} → {say(field.live, rules=rules)}{cause}"
 
 
 def _when(ms: int) -> str:
@@ -156,7 +124,11 @@ def _rows(item: Drift) -> Iterator[str]:
     if item.status == "missing":
         yield f"| {code(item.address)} | | | deleted outside | {who} |"
     for field in item.fields:
-        sides = (SENSITIVE, SENSITIVE) if field.sensitive else (say(field.applied), say(field.live))
+        sides = (
+            (SENSITIVE, SENSITIVE)
+            if field.sensitive
+            else (say(field.applied, rules=item.rules), say(field.live, rules=item.rules))
+        )
         cells = " | ".join(code(side) for side in sides)
         yield f"| {code(item.address)} | {code(pointer(field.path))} | {cells} | {who} |"
 

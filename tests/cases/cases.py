@@ -30,19 +30,21 @@ import jsonpatch
 import yaml
 
 from reconciler.catalog import shipped
-from reconciler.core.diff import FieldChange
-from reconciler.core.guards import Guardrails, objections
-from reconciler.core.plan import Action, Change, Drift, Plan
-from reconciler.core.planner import plan
+from reconciler.core.plan.guards import Guardrails, objections
+from reconciler.core.plan.input import PlanInput
+from reconciler.core.plan.model import Action, Change, Drift, Plan
+from reconciler.core.plan.planner import plan
+from reconciler.core.plan.selection import Selection, narrowed
+from reconciler.core.plan.steps import steps
+from reconciler.core.pointers import pointer
 from reconciler.core.problems import Problem
 from reconciler.core.resource import Call, Live, Resource
-from reconciler.core.selection import Selection, narrowed
-from reconciler.core.state import Deposed, Entry, Record, State, fold
-from reconciler.core.steps import steps
-from reconciler.core.values import MISSING, Fingerprint, Ref, Secret, pointer, resolve, transform, without_nulls
-from reconciler.core.world import World
-from reconciler.manifests.load import load
-from reconciler.resources import kinds
+from reconciler.core.rules import FieldChange
+from reconciler.core.state.model import Deposed, Entry, Record, State, fold
+from reconciler.core.trees import resolve, transform, without_nulls
+from reconciler.core.values import MISSING, Fingerprint, Ref, Secret
+from reconciler.documents.load import load
+from reconciler.kinds import kinds
 
 Case = Mapping[str, Any]
 FOLDER = Path(__file__).parent
@@ -191,7 +193,7 @@ def planned(case: Case, folder: Path) -> tuple[Plan, State]:
             return None
         return bool(set(secret.names()) & set(secrets.get("changed", ())))
 
-    world = World(
+    world = PlanInput(
         resources, state, lives, kinds(), changed, tuple(scope),
         bool(options.get("destroy")), options.get("now", NOW), bool(options.get("staged")),
     )  # fmt: skip
@@ -217,7 +219,7 @@ def outcome(case: Case, folder: Path) -> dict[str, Any]:
                          if limits is not None else ())
         ],
         "steps": {
-            step.key: [*step.needs, *(["all that is made"] if step.last else [])]
+            step.key: [*step.needs, *(["all that is made"] if step.is_final else [])]
             for step in steps(made, state).values()
         },
     }  # fmt: skip
@@ -240,13 +242,13 @@ def _change(change: Change, show: Sequence[str]) -> dict[str, Any]:
         "reason": change.reason,
         "deposed": change.deposed,
         "adopt": change.adopt,
-        "retires": change.retires,
+        "suspends": change.suspends,
         "fields": {pointer(item.path): _field(item) for item in change.fields},
         "unchecked": [pointer(path) for path in change.unchecked],
         "replace": list(change.replace_paths),
         "patch": plain(list(change.patch)) if list(change.patch) != made else None,
-        "waits": list(change.waits),
-        "first": plain(change.first) if change.first is not None and not change.calls else None,
+        "waits": list(change.waits_for),
+        "first": plain(change.initial) if change.initial is not None and not change.calls else None,
         "calls": [_call(call, change) for call in change.every_call],
         **{name: plain(getattr(change, name)) for name in show},
     }

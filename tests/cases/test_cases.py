@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.resources import kinds
+from reconciler.kinds import kinds
 from tests.cases.cases import FOLDER, outcome, read, rewrite, same, text_of
 
 PATHS = sorted(path for path in FOLDER.glob("*/*.yaml") if path.parent.name != "manifests")

@@ -10,13 +10,14 @@ from typing import Any
 import jsonschema
 import pytest
 
+from reconciler.app.schemas import schema_text
 from reconciler.catalog import shipped
-from reconciler.cli.schema import schema_text
-from reconciler.manifests.json_schema import field_docs, json_schema, models_in
-from reconciler.manifests.load import document_kinds
-from reconciler.manifests.project import ProjectSpec
-from reconciler.manifests.starter import starter
-from reconciler.manifests.yaml import Text, read
+from reconciler.config.editor_schema import field_docs, json_schema, models_in
+from reconciler.config.project import ProjectSpec
+from reconciler.documents.load import document_kinds
+from reconciler.export.starter import starter
+from reconciler.kinds.selectors import SELECTORS
+from reconciler.yamltext.reader import Text, read
 from tests.conftest import ROOT, Cli, Server
 
 EXAMPLES = sorted((ROOT / "examples").rglob("*.yaml"))
@@ -113,7 +114,7 @@ def test_every_field_says_what_it_is_for() -> None:
             assert [field.alias or name for name, field in model.model_fields.items()
                     if (field.alias or name) not in told] == [], model  # fmt: skip
             waiting += [inner for field in model.model_fields.values() for inner in models_in(field.annotation)]
-    described = json_schema(shipped())["definitions"]["FlowBlock"]["properties"]["scheduleParams"]
+    described = json_schema(shipped(), SELECTORS)["definitions"]["FlowBlock"]["properties"]["scheduleParams"]
     assert "startTime" in described["description"]
 
 

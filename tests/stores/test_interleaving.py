@@ -17,7 +17,7 @@ import pytest
 from obstore.store import MemoryStore
 
 from reconciler.core.problems import StateError
-from reconciler.core.state import Entry, Record, State
+from reconciler.core.state.model import Entry, Record, State
 from reconciler.stores import objects
 from reconciler.stores.lease import Keeper
 from reconciler.stores.objects import Bucket
@@ -90,7 +90,7 @@ def written(store: Store, name: str) -> None:
     lines = objects_line(Record("bound", name, entry=entry))
     store.medium.add(lines, lambda: FRESH)
     store._wrote = True
-    store._now[0][name] = entry
+    store.books.entries[name] = entry
 
 
 def objects_line(record: Record) -> bytes:

@@ -9,18 +9,18 @@ from typing import Any
 
 import jsonpatch
 
-from reconciler.core.plan import Plan
-from reconciler.core.planner import plan
+from reconciler.core.plan.input import PlanInput
+from reconciler.core.plan.model import Plan
+from reconciler.core.plan.planner import plan
 from reconciler.core.problems import AmbiguousError, ApiError, ConflictError, Problem
 from reconciler.core.resource import Call, Live, Reply, Resource
-from reconciler.core.state import Entry, Record, State
+from reconciler.core.state.model import Entry, Record, State
 from reconciler.core.values import Clear, Fingerprint, Secret
-from reconciler.core.world import World
 from reconciler.engine.apply import Outcome, Run
+from reconciler.engine.executor import Settings
 from reconciler.engine.ports import Event
 from reconciler.engine.stop import Stop
-from reconciler.engine.work import Settings
-from reconciler.resources import kinds
+from reconciler.kinds import kinds
 
 FLOWS = "/data/foundation/flowservice"
 START = 1_000_000_000_000
@@ -214,7 +214,7 @@ def plan_of(
 ) -> Plan:
     """Return the plan of some resources; every state entry is in scope."""
     wanted = {item.address: item for item in resources}
-    world = World(wanted, state, lives or {}, kinds(), FakeSecrets().changed, tuple(state.resources), **options)
+    world = PlanInput(wanted, state, lives or {}, kinds(), FakeSecrets().changed, tuple(state.resources), **options)
     return plan(world)
 
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from reconciler.core.diff import FieldChange
-from reconciler.core.plan import Action, Change, Drift, DriftField, Plan
+from reconciler.core.plan.model import Action, Change, Drift, DriftField, Plan
+from reconciler.core.plan.with_rules import with_rules
 from reconciler.core.problems import Problem
+from reconciler.core.provenance import Provenance
 from reconciler.core.resource import Call
+from reconciler.core.rules import FieldChange
 from reconciler.core.values import MISSING, Ref, Secret
+from reconciler.kinds import kinds
 
 FLOWS = "/data/foundation/flowservice"
 SELECTORS = ("transformations", "GeneralTransform", "params", "segmentSelectors", "selectors")
@@ -24,7 +27,7 @@ def _create() -> Change:
     sent = {**body, "auth": {"specName": "Keys", "params": {"secretKey": Secret("${secret.key}")}}}
     return Change(
         "kinesis/target/connection", "Connection", Action.CREATE, "new", after=body, desired=sent,
-        calls=(Call("POST", f"{FLOWS}/connections", sent),), labels={"owner": "crm"},
+        calls=(Call("POST", f"{FLOWS}/connections", sent),), provenance=Provenance(labels={"owner": "crm"}),
     )  # fmt: skip
 
 
@@ -72,11 +75,12 @@ def everything() -> Plan:
         updated_by="someone@example.com", updated_at=1764000000000,
     )  # fmt: skip
     lost = Drift("s3/target", "TargetConnection", "t1", "missing")
-    return Plan(
+    plan = Plan(
         "prod", "https://platform.adobe.io", "ORG@AdobeOrg", "prod-1", "line", 7,
         changes=(_create(), _update(), _replace(), gone, forgotten, same), drift=(drift, lost),
         warnings=("s3/source: it gets a new inletUrl",), scope=("kinesis/flow", "s3/target"), left_out=("web/flow",),
     )  # fmt: skip
+    return with_rules(plan, kinds())
 
 
 def refused() -> Plan:
@@ -91,7 +95,7 @@ def nothing() -> Plan:
 
 def many(count: int) -> Plan:
     """Return a plan with a great many updates."""
-    one = _update()
+    one = next(change for change in everything().changes if change.action is Action.UPDATE)
     return replace(
         everything(),
         changes=tuple(replace(one, address=f"flow-{index:05}/flow", dependencies=()) for index in range(count)),

@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
-from reconciler.core.plan import Action, Plan
+from reconciler.core.plan.model import Action, Plan
 from reconciler.core.problems import ConflictError, Problem, ReconcilerError, StateError, StoppedError
 from reconciler.core.resource import Live, Resource
-from reconciler.core.state import Entry, Record, State
+from reconciler.core.state.model import Entry, Record, State
 from reconciler.core.values import Ref, Span
 from reconciler.engine import apply as engine
 from reconciler.engine.apply import Outcome
+from reconciler.engine.executor import Settings
 from reconciler.engine.ports import Event
-from reconciler.engine.work import Settings
 from tests.unit.fakes import Bench, Fault, connection, no_answer, plan_of, refusal, state_of
 
 
@@ -45,7 +45,7 @@ def replacing(bench: Bench, **options: Any) -> tuple[Plan, State, dict[str, Live
     made = plan_of([replace(flow("new"), staging="disabled")], state, lives, **options)
     [change] = made.effective
     assert change.action is Action.REPLACE
-    assert change.retires
+    assert change.suspends
     return made, state, lives
 
 

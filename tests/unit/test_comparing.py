@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
-from reconciler.core.diff import FieldChange, at_path, compare, keyed_members
-from reconciler.core.kind import KeyedSet, Rules
+from reconciler.core.compare.diff import at_path, compare, members_by_key
+from reconciler.core.rules import AssociativeList, FieldChange, Rules
 from reconciler.core.values import MISSING, Fingerprint, Ref, Secret
 
 PLAIN = Rules()
-SET = KeyedSet("/list", "/value/id")
-KEYED = Rules(sets=(SET,))
-DEEP = Rules(sets=(KeyedSet("/list", "/id", deep=True, exclusive=False),))
-MERGED = Rules(whole={"/unit": "merge"})
+SET = AssociativeList("/list", "/value/id")
+KEYED = Rules(associative_lists=(SET,))
+DEEP = Rules(associative_lists=(AssociativeList("/list", "/id", deep=True, exclusive=False),))
+MERGED = Rules(atomic={"/unit": "merge"})
 SEEN, KEY = Fingerprint("sent::"), Secret("${secret.key}")
 
 
@@ -141,7 +141,7 @@ def test_a_unit_without_a_state_keeps_what_is_there() -> None:
 
 
 def test_a_declared_unit_goes_as_it_is_declared() -> None:
-    rules = Rules(whole={"/unit": "declared"})
+    rules = Rules(atomic={"/unit": "declared"})
     delta = compare(rules, {"unit": {"a": 2}, "b": 2}, MISSING, {"unit": {"a": 1, "theirs": 1}, "b": 1})
     assert ops(delta) == [("replace", "/unit", {"a": 2}), ("replace", "/b", 2)]
 
@@ -190,10 +190,10 @@ def test_a_member_that_is_replaced_is_a_replace_and_what_it_was_is_told() -> Non
 
 def test_members_without_a_key_are_told_apart_by_their_text() -> None:
     members = [member("a"), {"value": "text"}, {"value": {"other": 1}}, "plain", 5]
-    assert [key for key, _ in keyed_members(SET, members)] == [
+    assert [key for key, _ in members_by_key(SET, members)] == [
         "a", "{'value': 'text'}", "{'value': {'other': 1}}", "plain", "5",
     ]  # fmt: skip
-    assert [key for key, _ in keyed_members(SET, [{"value": {"id": None}}])] == ["None"]
+    assert [key for key, _ in members_by_key(SET, [{"value": {"id": None}}])] == ["None"]
     assert not compare(KEYED, {"list": members}, MISSING, {"list": list(reversed(members))})
 
 

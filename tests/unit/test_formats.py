@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.core.plan import Action
+from reconciler.core.plan.drift_report import Report
+from reconciler.core.plan.model import Action
+from reconciler.core.plan.saved_plan import plan_json, plan_of
 from reconciler.core.problems import Problem
-from reconciler.core.saved_plan import plan_json, plan_of
 from reconciler.core.values import Span
+from reconciler.kinds import kinds
 from reconciler.render import json as as_json
-from reconciler.render.drift import Report
 from reconciler.render.drift import junit as drift_junit
 from reconciler.render.drift import markdown as drift_markdown
 from reconciler.render.drift import text as drift_text
@@ -26,9 +27,11 @@ from reconciler.render.html import html
 from reconciler.render.markdown import LIMIT, markdown
 from reconciler.render.svg import svg
 from reconciler.render.text import plan_text
+from tests.conftest import same_text
 from tests.unit.plans import everything, many, nothing, refused
 
 GOLDEN = Path(__file__).parent / "golden"
+REWRITE = "RECONCILER_GOLDEN=1 ./run test tests/unit/test_formats.py"
 FINDINGS = [
     Problem("unknown-key", "unknown key 'flw'", "did you mean 'flow'?", Span("a folder/a.yaml", 3, 5)),
     Problem("unused", 'a <"variable"> is used nowhere', "", None, severity="warning"),
@@ -77,7 +80,12 @@ def test_a_format_is_as_it_was_agreed(name: str) -> None:
     if os.environ.get("RECONCILER_GOLDEN"):
         path.parent.mkdir(exist_ok=True)
         path.write_text(made, encoding="utf-8")
-    assert made == path.read_text(encoding="utf-8")
+    same_text(
+        made,
+        path.read_text(encoding="utf-8"),
+        f"golden/{name}",
+        "RECONCILER_GOLDEN=1 ./run test tests/unit/test_formats.py",
+    )
     assert made.endswith("\n")
 
 
@@ -85,7 +93,7 @@ def test_a_plan_that_the_first_version_saved_is_still_read() -> None:
     path = GOLDEN / "saved-plan-v1.json"
     if not path.exists():  # written once, never again: it stands for the files of older versions
         path.write_text(json.dumps(plan_json(everything()), indent=1) + "\n", encoding="utf-8")
-    read = plan_of(json.loads(path.read_text(encoding="utf-8")), "it")
+    read = plan_of(json.loads(path.read_text(encoding="utf-8")), "it", kinds())
     for verbose in (False, True):
         assert plan_text(read, verbose=verbose) == plan_text(everything(), verbose=verbose)
     assert html(read) == html(everything())

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from reconciler.core.problems import Problem, StateError
-from reconciler.core.state import Entry, Record, State
+from reconciler.core.state.model import Entry, Record, State
 from reconciler.stores import local
 from reconciler.stores.local import Folder, local_store
 from reconciler.stores.store import Store

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from reconciler.core import planner
-from reconciler.core.plan import Action, Change, Plan
-from reconciler.core.planner import plan
+from reconciler.core.plan import planner
+from reconciler.core.plan.input import PlanInput
+from reconciler.core.plan.model import Action, Change, Plan
+from reconciler.core.plan.planner import plan
 from reconciler.core.resource import Live, Resource
-from reconciler.core.state import Entry, State
+from reconciler.core.state.model import Entry, State
 from reconciler.core.values import SENSITIVE, Ref, Secret
-from reconciler.core.world import World
-from reconciler.resources import kinds
+from reconciler.kinds import kinds
 from tests.unit.fakes import FakeSecrets, connection, plan_of, state_of
 
 KEY = Secret("${secret.key}")
@@ -63,7 +63,7 @@ CARRIED = ("a.yaml", True, True, {"team": "crm"}, ("/ignored",), ("/shared",), (
 # -- the plan as a whole -------------------------------------------------------------------------------------------
 def test_a_plan_says_what_it_was_made_for() -> None:
     state = State("line", "prod", "https://p", "ORG", "sandbox", 7, {"b": entry(resource("b")), "a": entry(resource())})
-    world = World({}, state, {}, kinds(), FakeSecrets().changed, ("b", "a"), destroy=True)
+    world = PlanInput({}, state, {}, kinds(), FakeSecrets().changed, ("b", "a"), destroy=True)
     made = plan(world)
     assert (made.environment, made.platform, made.organization, made.sandbox) == ("prod", "https://p", "ORG", "sandbox")
     assert (made.lineage, made.serial, made.scope, made.destroy) == ("line", 7, ("a", "b"), True)
@@ -82,14 +82,14 @@ def test_a_plan_that_never_settles_is_a_fault_of_ours(monkeypatch: pytest.Monkey
     passes: list[dict[str, str]] = []
     real = planner._walk
 
-    def walk(world: World, forced: dict[str, str]) -> Any:
+    def walk(world: PlanInput, forced: dict[str, str]) -> Any:
         passes.append(forced)
         found = real(world, {})  # as if nothing were forced
         found.replaced = {"a": "why"}
         return found
 
     monkeypatch.setattr(planner, "_walk", walk)
-    items = [resource("a", together=("b",)), resource("b")]
+    items = [resource("a", replace_group=("b",)), resource("b")]
     state = state_of({item.address: entry(item) for item in items})
     with pytest.raises(
         AssertionError, match=r"^the plan does not settle: this is a fault of reconciler, please report it$"
@@ -102,7 +102,7 @@ def test_a_plan_that_never_settles_is_a_fault_of_ours(monkeypatch: pytest.Monkey
 def test_a_chain_of_replaces_settles_in_as_many_passes_as_it_has_links() -> None:
     names = "abcdef"
     wanted = [connection(name, connectionSpec={"id": "new" if name == "a" else "s"}) for name in names]
-    chained = [replace(item, together=(after,)) for item, after in zip(wanted, [*names[1:], ""], strict=True)]
+    chained = [replace(item, replace_group=(after,)) for item, after in zip(wanted, [*names[1:], ""], strict=True)]
     entries = {
         item.address: Entry("Connection", f"id-{item.address}", applied={**item.body, "connectionSpec": {"id": "s"}})
         for item in chained
@@ -120,7 +120,7 @@ def test_a_replace_says_what_forces_it_rather_than_what_it_goes_along_with() -> 
         connection("b", providerId=Ref("c")),
         connection("c"),
     ]
-    wanted[0] = replace(wanted[0], together=("b", "c"))
+    wanted[0] = replace(wanted[0], replace_group=("b", "c"))
     before = {"a": {"connectionSpec": {"id": "old"}}, "b": {"providerId": "id-c"}, "c": {}}
     entries = {
         item.address: Entry("Connection", f"id-{item.address}", applied={**item.body, **before[item.address]})
@@ -319,7 +319,7 @@ def test_a_dataset_that_only_goes_along_loses_its_data_too() -> None:
     items = [
         connection("a", connectionSpec={"id": "new"}), Resource("d", "Dataset", {"name": "d"}),
     ]  # fmt: skip
-    items[0] = replace(items[0], together=("d",))
+    items[0] = replace(items[0], replace_group=("d",))
     entries = {
         "a": Entry("Connection", "id-a", applied={**items[0].body, "connectionSpec": {"id": "old"}}),
         "d": Entry("Dataset", "id-d", applied=items[1].body),
@@ -351,8 +351,8 @@ def test_what_is_staged_is_not_live_at_first(staging: Any, state: str | None, fi
     body: dict[str, Any] = {"name": "F", "flowSpec": {"id": "s"}, **({"state": state} if state else {})}
     item = Resource("f", "Flow", body, staging=staging)
     change = only(plan_of([item], state_of(), staged=True), "f")
-    assert (change.first or {}).get("state") == first
-    assert change.waits == (("*",) if first else ())
+    assert (change.initial or {}).get("state") == first
+    assert change.waits_for == (("*",) if first else ())
     assert ("until all else is made" in change.reason) is bool(first)
     assert only(plan_of([item], state_of()), "f").first is None
 

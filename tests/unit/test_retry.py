@@ -14,7 +14,7 @@ from reconciler.api.retry import Budget, Verdict, of_error, of_status, wait
 from reconciler.core.resource import Call
 
 READ, WRITE = Call("GET", "/x"), Call("POST", "/x")
-DELETE, QUESTION = Call("DELETE", "/x"), Call("POST", "/x", asks=True)
+DELETE, QUESTION = Call("DELETE", "/x"), Call("POST", "/x", read_only=True)
 NEVER_LEFT = [httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout]
 MAYBE = [httpx.ReadTimeout, httpx.WriteTimeout, httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError]
 

@@ -12,11 +12,11 @@ import pytest
 from reconciler.core.fingerprint import UNPROVEN
 from reconciler.core.problems import ApiError, Problem, ReconcilerError
 from reconciler.core.resource import Call, Live, Reply
-from reconciler.core.state import Deposed, Entry, Pending, Record, State
+from reconciler.core.state.model import Deposed, Entry, Pending, Record, State
 from reconciler.core.values import Fingerprint
 from reconciler.engine.settle import bound, find, old_ones, settle_pending
-from reconciler.resources import kinds
-from reconciler.resources._flow_service import DATA_LAKE
+from reconciler.kinds import kinds
+from reconciler.kinds._flow_service import DATA_LAKE
 from tests.unit.fakes import START, FakeClock, state_of
 
 BODY = {"name": "A", "connectionSpec": {"id": "s"}, "auth": {"params": {"key": Fingerprint("sent::"), "user": "u"}}}

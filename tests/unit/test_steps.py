@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from reconciler.core.plan import EVERYTHING, Action, Change, Plan
+from reconciler.core.plan.model import EVERYTHING, Action, Change, Plan
+from reconciler.core.plan.steps import Step, Verb, steps
 from reconciler.core.resource import Call
-from reconciler.core.state import Entry
-from reconciler.core.steps import Step, Verb, steps
+from reconciler.core.state.model import Entry
 from tests.unit.fakes import state_of
 
 CALL = (Call("POST", "/x"),)
@@ -70,9 +70,9 @@ def test_a_forget_is_a_step_of_its_own_kind() -> None:
 
 
 def test_a_replace_stops_makes_and_deletes() -> None:
-    item = replaced("a", retires=True)
+    item = replaced("a", suspends=True)
     assert made([item]) == {
-        "retire a": Step("retire a", Verb.RETIRE, item, (), "id-a"),
+        "retire a": Step("retire a", Verb.SUSPEND, item, (), "id-a"),
         "create a": Step("create a", Verb.CREATE, item, ("retire a",), "id-a", True),
         "delete a id-a": Step("delete a id-a", Verb.DELETE, item, ("create a",), "id-a"),
     }
@@ -101,14 +101,14 @@ def test_creates_and_updates_wait_for_what_they_refer_to() -> None:
 
 
 def test_a_replace_waits_until_it_and_its_users_are_stopped() -> None:
-    found = needs([replaced("a", retires=True), replaced("b", "a", retires=True), create("c")], {"b": ["a"]})
+    found = needs([replaced("a", suspends=True), replaced("b", "a", suspends=True), create("c")], {"b": ["a"]})
     assert found["create a"] == ["retire a", "retire b"]
     assert found["create b"] == ["create a", "retire b"]
     assert found["create c"] == []
 
 
 def test_only_the_users_that_are_replaced_are_stopped() -> None:
-    found = needs([replaced("a"), update("b", "a"), replaced("c", "a", retires=True)], {"b": ["a"], "c": ["a"]})
+    found = needs([replaced("a"), update("b", "a"), replaced("c", "a", suspends=True)], {"b": ["a"], "c": ["a"]})
     assert found["create a"] == ["retire c"]
     assert found["update b"] == ["create a"], "an update stops nothing"
 
@@ -221,9 +221,11 @@ def test_the_second_phase_waits_for_what_it_refers_to_to_be_whole() -> None:
 
 
 def test_staged_changes_are_finished_last() -> None:
-    source, flow = (create(name, *needs, first={"state": "draft"}, waits=EVERYTHING) for name, *needs in ("s", "fs"))
+    source, flow = (
+        create(name, *needs, first={"state": "draft"}, waits_for=EVERYTHING) for name, *needs in ("s", "fs")
+    )
     found = made([source, flow, create("c", "s")])
-    assert {key: (step.needs, step.last) for key, step in found.items()} == {
+    assert {key: (step.needs, step.is_final) for key, step in found.items()} == {
         "create s": ((), False),
         "finish s": (("create s",), True),
         "create f": (("create s",), False),
@@ -233,12 +235,12 @@ def test_staged_changes_are_finished_last() -> None:
 
 
 def test_the_old_object_goes_when_its_successor_is_whole() -> None:
-    found = needs([replaced("a", first={"state": "draft"}, waits=EVERYTHING)])
+    found = needs([replaced("a", first={"state": "draft"}, waits_for=EVERYTHING)])
     assert found["delete a id-a"] == ["finish a"]
 
 
 def test_steps_come_in_the_order_of_the_plan_the_old_ones_last() -> None:
-    changes = [delete("z", deposed=True, ident="old"), replaced("b", retires=True), update("a"), delete("c")]
+    changes = [delete("z", deposed=True, ident="old"), replaced("b", suspends=True), update("a"), delete("c")]
     assert list(made(changes)) == [
         "retire b", "create b", "delete b id-b", "update a", "delete c id-c", "delete z old",
     ]  # fmt: skip

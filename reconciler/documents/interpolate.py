@@ -1,0 +1,161 @@
+"""`${var.NAME}`, `${env.NAME}`, `${secret.NAME}` and `$${` in the texts of a document: how they are read and written.
+
+Reading (`interpolate`) and writing (`escape`) share one definition of a token, and of the places where `${…}` is
+the platform's own syntax. For every text, `interpolate(escape(text)) == text`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from reconciler.core.values import Path, Secret, Tree
+from reconciler.documents.document import nearest
+
+_TOKEN = re.compile(r"\$\$\{|\$\{([^}]*)\}")
+_OURS = re.compile(r"\s*(var|env|secret)\.(.*)", re.DOTALL)
+_ROWS = ("mapping", "attributes")
+"""The fields of a spec that hold rows of a mapping set."""
+_SOURCES = ("source", "sourceAttribute")
+
+Say = Callable[[Path, str, str, str], None]
+"""Reports a finding: path, code, what is wrong, what to do."""
+
+
+@dataclass(slots=True)
+class Scope:
+    """Where values come from; `used` collects the names of the variables that were asked for."""
+
+    variables: Mapping[str, Tree]
+    environ: Mapping[str, str]
+    used: set[str] = field(default_factory=set)
+
+
+def is_platform_syntax(path: Path) -> bool:
+    """Tell whether `${full.name}` at `path` below a spec is Data Prep's own syntax.
+
+    It is in the source of a mapping row, both of a source dataflow and of a file export (api-facts 4.1, 7.3).
+    """
+    return len(path) > 1 and path[0] in _ROWS and path[-1] in _SOURCES
+
+
+def interpolate(tree: Tree, scope: Scope, say: Say, path: Path = ()) -> Tree:
+    """Return `tree`, which stands at `path` below a spec, with every text filled in.
+
+    A text with a secret in it becomes a `Secret`; a whole-value `${var.x}` keeps the variable's type. Where
+    `is_platform_syntax` holds, `${…}` without one of our prefixes stays; elsewhere it is a finding.
+    """
+    if isinstance(tree, dict):
+        return {key: interpolate(value, scope, say, (*path, key)) for key, value in tree.items()}
+    if isinstance(tree, list):
+        return [interpolate(value, scope, say, (*path, str(i))) for i, value in enumerate(tree)]
+    if isinstance(tree, str) and "${" in tree:
+        return _Text(scope, say, path, is_platform_syntax(path)).fill(tree)
+    return tree
+
+
+def escape(tree: Tree, path: Path = ()) -> Tree:
+    """Return the value to write at `path` below a spec so that `interpolate` gives `tree`; the inverse of it.
+
+    A `Secret` is written as its template. A text of the platform's stays as it is where nothing in it would be filled
+    in: an expression like `${full.name}` in the source of a mapping row reads as it does on the platform.
+    """
+    if isinstance(tree, dict):
+        return {key: escape(value, (*path, key)) for key, value in tree.items()}
+    if isinstance(tree, list):
+        return [escape(value, (*path, str(i))) for i, value in enumerate(tree)]
+    if isinstance(tree, Secret):
+        return tree.template
+    if isinstance(tree, str) and "${" in tree and not (is_platform_syntax(path) and _is_untouched(tree)):
+        return tree.replace("${", "$${")
+    return tree
+
+
+def is_filled_in(text: str) -> bool:
+    """Tell whether a text as written holds a variable, an environment variable or a secret."""
+    return any(_is_ours(token) for token in _TOKEN.finditer(text))
+
+
+def _is_untouched(text: str) -> bool:
+    """Tell whether a text reads as it is written, where `${…}` is the platform's own syntax."""
+    return not any(token.group(1) is None or _is_ours(token) for token in _TOKEN.finditer(text))
+
+
+def _is_ours(token: re.Match[str]) -> bool:
+    return _OURS.fullmatch(token.group(1) or "") is not None
+
+
+@dataclass(slots=True)
+class _Text:
+    scope: Scope
+    say: Say
+    path: Path
+    foreign: bool
+    secret: bool = False
+
+    def fill(self, text: str) -> Tree:
+        whole = _TOKEN.fullmatch(text)
+        ours = _OURS.fullmatch(whole.group(1) or "") if whole else None
+        if ours and ours.group(1) == "var":
+            return self._variable(ours.group(2).strip())
+        filled = _TOKEN.sub(self._token, text)
+        return Secret(filled) if self.secret else filled
+
+    def _token(self, found: re.Match[str]) -> str:
+        inner = found.group(1)
+        if inner is None:
+            return "${"
+        ours = _OURS.fullmatch(inner)
+        if ours is None:
+            if not self.foreign:
+                self.say(
+                    self.path,
+                    "bad-interpolation",
+                    f"${{{inner}}} is not var., env. or secret.",
+                    "write $${ for a literal ${" if inner else "name what to insert, as in ${var.name}",
+                )
+            return found.group(0)
+        prefix, name = ours.group(1), ours.group(2).strip()
+        if prefix == "secret":
+            self.secret = True
+            if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._/-]*", name):
+                self.say(self.path, "bad-secret-name", f"{name!r} is no name of a secret", "")
+            return f"${{secret.{name}}}"
+        if prefix == "env":
+            return self._environment(name)
+        value = self._variable(name)
+        if isinstance(value, dict | list) or value is None:
+            self.say(
+                self.path,
+                "bad-interpolation",
+                f"the variable {name!r} is no text or number and cannot stand inside a text",
+                f"use ${{var.{name}}} as the whole value",
+            )
+            return ""
+        return str(value).lower() if isinstance(value, bool) else str(value)
+
+    def _variable(self, name: str) -> Tree:
+        self.scope.used.add(name)
+        if name in self.scope.variables:
+            return self.scope.variables[name]
+        hint = nearest(name, self.scope.variables)
+        self.say(
+            self.path,
+            "unknown-variable",
+            f"the variable {name!r} has no value",
+            f"{hint} " * bool(hint) + f"give it with --var {name}=VALUE, or under variables: in reconciler.yaml",
+        )
+        return ""
+
+    def _environment(self, name: str) -> str:
+        value = self.scope.environ.get(name)
+        if value is None:
+            self.say(
+                self.path,
+                "unknown-env",
+                f"the environment variable {name!r} is not set",
+                f"export {name}=VALUE",
+            )
+            return ""
+        return value

@@ -1,0 +1,79 @@
+"""`Connection`: a base connection, an "account" with credentials (flow-service.yaml, Connections)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from reconciler.core.abilities import Probed, Reviewed
+from reconciler.core.kind import Reference
+from reconciler.core.observations import Reachable
+from reconciler.core.problems import Problem
+from reconciler.core.resource import Call, Live, Reply
+from reconciler.core.rules import FieldRule, Reason, Rules
+from reconciler.core.values import Tree
+from reconciler.kinds._flow_service import BASE, FlowServiceKind
+
+
+class BaseConnection(FlowServiceKind, Probed, Reviewed, Reachable):
+    """PATCH takes name, description and `/auth/params`, the last only as a whole (api-facts 2.6, update.md)."""
+
+    name = "Connection"
+    collection = "connections"
+    reference = Reference(
+        {
+            "": {
+                "name": "Loyalty bucket",
+                "connectionSpec": {"id": "ecadc60c-7455-4d87-84dc-2a0e293d997b", "version": "1.0"},
+                "auth": {"specName": "Access Key", "params": {"s3AccessKey": "key", "s3SecretKey": "secret"}},
+            }
+        }
+    )
+
+    _RULES = Rules(
+        (
+            FieldRule("/connectionSpec", Reason.IMMUTABLE, "flow-service.yaml, error 1414-400"),
+            FieldRule("/auth/specName", Reason.IMMUTABLE, "documented nowhere as changeable"),
+            FieldRule("/providerId", Reason.IMMUTABLE, "documented nowhere as changeable"),
+            FieldRule("/auth/params", Reason.ATOMIC, "update.md"),
+            FieldRule("/auth", Reason.PROBED, "flow-service.yaml, GET /connections/{id}/test"),
+            *FlowServiceKind.server_owned,
+        )
+    )
+
+    def rules(self, body: Tree) -> Rules:
+        del body
+        return self._RULES
+
+    def review_update(self, live: Live, body: Tree, patch: Sequence[Tree]) -> Sequence[Problem]:
+        """What a replace of `/auth/params` leaves out is gone (update.md); live secrets cannot be carried along."""
+        del body
+        sent = next((step["value"] for step in patch if step["path"] == "/auth/params" and "value" in step), None)
+        there = (live.body.get("auth") or {}).get("params") or {}
+        lost = sorted(there.keys() - sent.keys() - {"authorizedDate"}) if isinstance(sent, dict) else []
+        if not lost:
+            return ()
+        names = ", ".join(lost)
+        what = f"credentials are replaced as a whole: {names}, which the manifest does not declare, will be gone"
+        return [Problem("credentials-lost", what, severity="warning")]
+
+    def review_replace(self, live: Live, body: Tree, now: int) -> Sequence[Problem]:
+        del live, body, now
+        return ()
+
+    def endpoint(self, live: Live) -> str | None:
+        """The inlet of an HTTP API source is in the parameters of its account (api-facts 2.9)."""
+        url = ((live.body.get("auth") or {}).get("params") or {}).get("inletUrl")
+        return str(url) if url else None
+
+    def probe(self, live: Live, body: Tree) -> Call | None:
+        """Credentials are asked about; an account without any (Profile Service) has nothing to test."""
+        return Call("GET", f"{BASE}/connections/{live.id}/test") if body.get("auth") else None
+
+    def probe_failure(self, reply: Reply) -> str | None:
+        """A bad credential is a 200 with `{"result": false}`, not an error (api-facts 2.10)."""
+        if isinstance(reply.body, dict) and reply.body.get("result") in (False, "false"):
+            return "the platform made the connection but cannot log in with its credentials (test says false)"
+        return None
+
+
+KIND = BaseConnection()

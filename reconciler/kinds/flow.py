@@ -1,0 +1,258 @@
+"""`Flow`: a dataflow, its transformations, schedule and state (flow-service.yaml, Flows; api-facts 2.7, 7)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from reconciler.core.abilities import Checked, Constrained, Reviewed, Suspendable
+from reconciler.core.kind import Check, Reference
+from reconciler.core.observations import DataflowKind, Pin
+from reconciler.core.plan.model import Action, Change
+from reconciler.core.problems import Problem
+from reconciler.core.resource import Call, Live, Reply
+from reconciler.core.rules import AssociativeList, FieldChange, FieldRule, Reason, Rules
+from reconciler.core.runs import Dataflow, order
+from reconciler.core.selector import Selector, Selectors
+from reconciler.core.values import MISSING, Path, Tree
+from reconciler.kinds._flow_service import BASE, FlowServiceKind, server_owned
+from reconciler.kinds._runs import run_of
+from reconciler.kinds.mapping_set import mapping_pins
+from reconciler.kinds.selectors import PARAMS, SELECTORS
+
+_EMPTY: dict[str, Tree] = {"profileMapping": {}, "primaryFields": [], "mandatoryFields": []}
+_IMMUTABLE = (
+    FieldRule("/flowSpec", Reason.IMMUTABLE, "documented nowhere as changeable"),
+    FieldRule("/sourceConnectionIds", Reason.IMMUTABLE, "update-dataflows.md"),
+    FieldRule("/targetConnectionIds", Reason.IMMUTABLE, "update-dataflows.md"),
+)
+
+
+class Flow(FlowServiceKind, DataflowKind, Suspendable, Constrained, Reviewed, Checked):
+    """Created without `state` (1410-400) and, for destinations, with empty selectors; the rest is a PATCH."""
+
+    name = "Flow"
+    collection = "flows"
+    uses = ("SourceConnection", "TargetConnection", "Connection")
+    notes = FlowServiceKind.notes | {"inheritedAttributes"}  # of its connections
+    reference = Reference(
+        {
+            "": {
+                "name": "Customer.io",
+                "flowSpec": {"id": "e77fde5a-22a8-11ed-861d-0242ac120002", "version": "1.0"},
+                "sourceConnectionIds": ["5e3a2f"],
+                "targetConnectionIds": ["6f4b30"],
+                "transformations": [{"name": "Mapping", "params": {"mappingId": "1", "mappingVersion": 0}}],
+                "state": "enabled",
+            },
+            " of a dataset export": {
+                "name": "Loyalty export",
+                "flowSpec": {"id": "269ba276-16fc-47db-92b0-c1049a3c131f", "version": "1.0"},
+                "sourceConnectionIds": ["5e3a2f"],
+                "targetConnectionIds": ["6f4b30"],
+                "transformations": [],
+                "scheduleParams": {"interval": 1, "timeUnit": "day", "startTime": 1893456000},
+                "state": "enabled",
+            },
+        },
+        replaces="a `startTime` that has passed",
+        updates="; state by actions",
+    )
+
+    def __init__(self, selectors: Selectors = SELECTORS) -> None:
+        """Build the rules from the rows in `selectors` that are lists of a flow."""
+        self.selectors = tuple(row for row in selectors if row.kind == self.name)
+        owned = server_owned(self.notes)
+        self._rules = Rules(
+            (
+                *_IMMUTABLE,
+                # the whole transformation goes, with its new mappingVersion
+                FieldRule("/transformations/Mapping", Reason.ATOMIC, "update-dataflows.md", merge=True),
+                *(FieldRule(f"{PARAMS}/{name}", Reason.ATOMIC, "destinations.yaml, PATCH /flows") for name in _EMPTY),
+                *owned,
+            ),
+            (AssociativeList("/transformations", "/name", deep=True, exclusive=False), *self.selectors),
+            unlabelled=(
+                "/transformations", PARAMS.rpartition("/")[0], "/transformations/*/params",
+                *(place for row in self.selectors for place in row.unlabelled),
+            ),
+        )  # fmt: skip
+        # a dataset export gets a new source connection in place (export-datasets.md; destinations.yaml PATCH /flows);
+        # its schedule goes whole, as the example there shows it
+        self._export_rules = replace(
+            self._rules,
+            fields=(
+                *(item for item in _IMMUTABLE if item.pattern != "/sourceConnectionIds"),
+                FieldRule("/sourceConnectionIds", Reason.ATOMIC, "export-datasets.md"),
+                FieldRule("/scheduleParams", Reason.ATOMIC, "destinations.yaml, PATCH /flows", merge=True),
+                *owned,
+            ),
+        )
+
+    def needs_readback(self, body: Tree) -> bool:
+        """The platform enables a new flow itself, and its etag moves (api-facts 2.2)."""
+        del body
+        return True
+
+    def rules(self, body: Tree) -> Rules:
+        schedule = body.get("scheduleParams") if isinstance(body, dict) else None
+        exporting = isinstance(schedule, dict) and "timeUnit" in schedule  # only dataset exports have one (7.5)
+        return self._export_rules if exporting else self._rules
+
+    def canonical(self, body: Tree) -> Tree:
+        """The folder template of a dataset export has two spellings; the schema's is kept (api-facts 7.5)."""
+        schedule = body.get("scheduleParams") if isinstance(body, dict) else None
+        if not isinstance(schedule, dict) or "foldernameTemplate" not in schedule:
+            return body
+        other = {("folderNameTemplate" if key == "foldernameTemplate" else key): schedule[key] for key in schedule}
+        return {**body, "scheduleParams": other}
+
+    def seed(self, body: Tree) -> Tree:
+        """Selectors start empty and are added by PATCH, as documented (api-facts 7.1; seed-dst)."""
+        seed = super().seed(body)
+        if isinstance(seed.get("transformations"), list):
+            seed = {**seed, "transformations": [self._emptied(item) for item in seed["transformations"]]}
+        return seed
+
+    def _emptied(self, transformation: Tree) -> Tree:
+        params = transformation.get("params") if isinstance(transformation, dict) else None
+        if not isinstance(params, dict):
+            return transformation
+        emptied = dict(params)
+        for row in self.selectors:
+            name, inner = row.steps[-2:]
+            if isinstance(params.get(name), dict) and inner in params[name]:
+                emptied[name] = {**params[name], inner: []}
+        if "profileMapping" in params:
+            emptied |= _EMPTY
+        return {**transformation, "params": emptied}
+
+    def predicted(self, call: Call) -> Tree:
+        """The platform enables a new flow that is no draft (api-facts 2.2)."""
+        return {"state": "enabled", **self.created_fields(call)}
+
+    def update(self, live: Live, patch: Sequence[Tree], body: Tree) -> Sequence[Call]:
+        """What a file export sends whole is always an `add`, and emptied rather than removed (api-facts 7.4)."""
+        return super().update(live, [_set_whole(step) for step in patch], body)
+
+    def actions(self, live: Live, body: Tree) -> Sequence[str]:
+        """A draft is published, which enables it; the rest is enable and disable."""
+        wanted, now = body.get("state", "enabled"), live.body.get("state")
+        first = ["publish"] if now == "draft" and wanted != "draft" else []
+        then = {"disabled": ["disable"], "enabled": [] if first else ["enable"]}.get(wanted, [])
+        return [*first, *then]
+
+    def incompatible_changes(self, live: Tree, fields: Sequence[FieldChange], now: int) -> Mapping[Path, str]:
+        """A startTime that has passed cannot move, whether the flow is enabled or not (api-facts 2.6)."""
+        start = str((live.get("scheduleParams") or {}).get("startTime", "")) if isinstance(live, dict) else ""
+        if not start.isdigit() or int(start) > now or live.get("state") == "draft":
+            return {}
+        place = ("scheduleParams", "startTime")
+        return {item.path: f"the startTime {start} has passed" for item in fields if item.path[:2] == place}
+
+    def checks(self, change: Change) -> Sequence[Check]:
+        """Members that are activated now are asked about, where their row has a check."""
+        return [
+            row.check(key)
+            for row in self.selectors
+            if row.check is not None
+            for key in _keys(row, change.desired)
+            if change.action is not Action.UPDATE or key in _added(row, change.fields)
+        ]
+
+    def pins(self, body: Tree) -> Sequence[Pin]:
+        return [Pin("MappingSet", ident, version) for ident, version in mapping_pins(body)]
+
+    def endpoint(self, live: Live) -> str | None:
+        """A webhook's inlet stands on its flow (api-facts 2.9)."""
+        url = (live.body.get("options") or {}).get("inletUrl")
+        return str(url) if url else None
+
+    def runs_call(self, ident: str, limit: int) -> Call:
+        """The runs of one flow (api-facts 9)."""
+        query = (("property", f"flowId=={ident}"), ("orderby", "-createdAt"), ("limit", str(limit)))
+        return Call("GET", f"{BASE}/runs", query=query)
+
+    def dataflow(self, name: str, live: Live, runs: Reply) -> Dataflow:
+        items = runs.body.get("items") or () if isinstance(runs.body, dict) else ()
+        return Dataflow(
+            name=name,
+            id=live.id,
+            state=self.state_of(live),
+            operation=live.body.get("lastOperation") or {},
+            failure=self.failure(live),
+            created=live.body.get("createdAt"),
+            runs=order([run_of(item) for item in items]),
+        )
+
+    def suspend(self, live: Live) -> Call | None:
+        """The old flow of a replace is disabled before its successor reads the same data."""
+        return _action(live.id, "disable") if live.body.get("state") == "enabled" else None
+
+    def resume(self, live: Live) -> Call | None:
+        return _action(live.id, "enable")
+
+    def settled(self, live: Live) -> bool:
+        if not super().settled(live):
+            return False
+        status = (live.body.get("lastOperation") or {}).get("status")
+        value = status.get("value") if isinstance(status, dict) else None
+        return str(value or "completed").lower() not in ("inprogress", "processing", "pending")
+
+    def failure(self, live: Live) -> str | None:
+        """`lastOperation.status.errors` holds asynchronous failures (api-facts 2.9)."""
+        status = (live.body.get("lastOperation") or {}).get("status")
+        errors = status.get("errors") if isinstance(status, dict) else None
+        if not errors:
+            return None
+        texts = [
+            f"{item.get('code', '')} {item.get('message', '')}".strip() if isinstance(item, dict) else str(item)
+            for item in errors
+        ]
+        return "the platform reports about its last operation: " + "; ".join(texts)
+
+    def review_replace(self, live: Live, body: Tree, now: int) -> Sequence[Problem]:
+        """A new flow has a new endpoint, and a batch flow reads from its startTime on unless backfill is off."""
+        found = []
+        if (live.body.get("options") or {}).get("inletUrl"):
+            found.append("it gets a new inletUrl: point the webhook at the one `outputs` prints after the apply")
+        schedule = body.get("scheduleParams")
+        if isinstance(schedule, dict):
+            start = str(schedule.get("startTime", ""))
+            if start.isdigit() and int(start) < now and str(schedule.get("backfill", True)).lower() != "false":
+                found.append("its startTime has passed and backfill is not false: the new flow reads history again")
+        return [Problem("replaced-flow", what, severity="warning") for what in found]
+
+    def review_update(self, live: Live, body: Tree, patch: Sequence[Tree]) -> Sequence[Problem]:
+        del patch
+        if body.get("state") == "draft" and live.body.get("state") in ("enabled", "disabled"):
+            return [
+                Problem(
+                    "back-to-draft",
+                    f"the flow is {live.body['state']} and cannot become a draft again",
+                    "use state: disabled",
+                )
+            ]
+        return []
+
+
+def _keys(row: Selector, body: Tree) -> list[str]:
+    return [str(value[row.key_field]) for value in row.members(body) if row.key_field in value]
+
+
+def _added(row: Selector, fields: Sequence[FieldChange]) -> set[str]:
+    return {item.path[-1] for item in fields if item.old is MISSING and item.path[:-1] == row.steps}
+
+
+def _set_whole(step: Tree) -> Tree:
+    name = step["path"].rpartition("/")[2]
+    if name not in _EMPTY or not step["path"].startswith("/transformations/"):
+        return step
+    return {"op": "add", "path": step["path"], "value": step.get("value", _EMPTY[name])}
+
+
+def _action(ident: str, verb: str) -> Call:
+    return Call("POST", f"{BASE}/flows/{ident}/action", query=(("op", verb),))
+
+
+KIND = Flow()

@@ -1,0 +1,49 @@
+"""`SourceConnection`: what is read, from which account (flow-service.yaml, Source connections)."""
+
+from __future__ import annotations
+
+from reconciler.core.kind import Reference
+from reconciler.core.rules import FieldRule, Reason, Rules
+from reconciler.core.values import Tree
+from reconciler.kinds._flow_service import FlowServiceKind
+from reconciler.kinds.selectors import DATASETS
+
+
+class SourceConnection(FlowServiceKind):
+    """A PATCH of anything but name and description never reaches the dataflow: replace (update-dataflows.md)."""
+
+    name = "SourceConnection"
+    collection = "sourceConnections"
+    reference = Reference(
+        {
+            "": {
+                "name": "Customer.io events",
+                "connectionSpec": {"id": "bc7b00d6-623a-4dfc-9fdb-f1240aeadaeb", "version": "1.0"},
+                "data": {"format": "json"},
+            }
+        }
+    )
+
+    _RULES = Rules(
+        (
+            FieldRule("", Reason.IMMUTABLE, "update-dataflows.md", exceptions=("/state", "/name", "/description")),
+            *FlowServiceKind.server_owned,
+        ),
+        associative_lists=(DATASETS,),
+    )
+
+    def rules(self, body: Tree) -> Rules:
+        del body
+        return self._RULES
+
+    def canonical(self, body: Tree) -> Tree:
+        """A Profile Store one comes back with its base connection under inheritedAttributes only (api-facts 2.3)."""
+        body = super().canonical(body)
+        inherited = body.get("inheritedAttributes") if isinstance(body, dict) else None
+        base = inherited.get("baseConnection") if isinstance(inherited, dict) else None
+        if isinstance(base, dict) and "baseConnectionId" not in body:
+            return {**body, "baseConnectionId": base.get("id")}
+        return body
+
+
+KIND = SourceConnection()

@@ -1,0 +1,46 @@
+"""`TargetConnection`: where data goes, the data lake or a destination (flow-service.yaml, Target connections)."""
+
+from __future__ import annotations
+
+from reconciler.core.kind import Reference
+from reconciler.core.rules import FieldRule, Reason, Rules
+from reconciler.core.values import Tree
+from reconciler.kinds._flow_service import DATA_LAKE, FlowServiceKind, is_data_lake
+
+
+class TargetConnection(FlowServiceKind):
+    """Of a source flow nothing but name and description changes in place; of a destination `params` do too."""
+
+    name = "TargetConnection"
+    collection = "targetConnections"
+    reference = Reference(
+        {
+            " of a source": {
+                "name": "Customer.io data",
+                "connectionSpec": {"id": DATA_LAKE, "version": "1.0"},
+                "data": {"format": "json"},
+                "params": {"dataSetId": "5e3a2f"},
+            },
+            " of a destination": {
+                "name": "Kinesis stream",
+                "connectionSpec": {"id": "86043421-563b-46ec-8e6c-e23184711bf6", "version": "1.0"},
+                "data": {"format": "json"},
+                "params": {"stream": "summer", "region": "us-east-1"},
+            },
+        }
+    )
+
+    _FREE = ("/state", "/name", "/description")
+    # a change never reaches the dataflow
+    _LAKE = Rules(
+        (FieldRule("", Reason.IMMUTABLE, "update-dataflows.md", exceptions=_FREE), *FlowServiceKind.server_owned)
+    )
+    _DESTINATION = Rules(
+        (FieldRule("", Reason.IMMUTABLE, "edit-destination.md", exceptions=(*_FREE, "/params")), *_LAKE.fields[1:])
+    )
+
+    def rules(self, body: Tree) -> Rules:
+        return self._LAKE if is_data_lake(body) else self._DESTINATION
+
+
+KIND = TargetConnection()
