@@ -197,8 +197,9 @@ class Executor:
         entry = self.ledger.entries[change.address]
         await self.ledger.intend(change, "update", None, live.id)
         calls = [replace(call, body=self.ledger.known(call.body)) for call in change.calls]
+        rules = kind.rules(desired)
         live = await self.updater.update(kind, change, desired, entry.applied, live, calls)
-        await self._bind(kind, change, desired, live, probe=any(item.path[:1] == ("auth",) for item in change.fields))
+        await self._bind(kind, change, desired, live, probe=any(rules.is_probed(item.path) for item in change.fields))
         return live.id
 
     # -- delete and its kin ----------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from reconciler.core.abilities import is_settled, operation_failure
 from reconciler.core.kind import Kind
+from reconciler.core.observations import state_of
 from reconciler.core.plan.model import Change
 from reconciler.core.problems import Problem, ReconcilerError
 from reconciler.core.resource import Live
@@ -50,11 +51,11 @@ class Poller:
                 raise ReconcilerError(
                     Problem(
                         "still-changing",
-                        f"it is still {live.body.get('state')!r} after {self.limit:g} s",
+                        f"it is still {state_of(kind, live)!r} after {self.limit:g} s",
                         "everything made so far is in the state; apply again later, or pass a longer --wait-timeout",
                     )
                 )
-            self.tell(change, f"the platform says {live.body.get('state')}")
+            self.tell(change, f"the platform says {state_of(kind, live)}")
             await self.clock.sleep(pause)
             pause = min(pause * 2, 10.0)
         failure = operation_failure(kind, live)

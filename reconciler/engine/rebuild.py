@@ -79,7 +79,7 @@ def _is_bound(entry: Entry | None) -> bool:
     return entry is not None and bool(entry.id)
 
 
-async def possible_duplicates(api: Api, kind: Kind, resources: Mapping[str, Resource]) -> list[str]:
+async def possible_duplicates(api: Api, kind: Listable, resources: Mapping[str, Resource]) -> list[str]:
     """Return what to say of objects of `kind` that are there already and show all that `resources` declare.
 
     They are paged through once, whatever the number of resources: for a first apply, whose state may have been lost.
@@ -87,13 +87,13 @@ async def possible_duplicates(api: Api, kind: Kind, resources: Mapping[str, Reso
     wanted: dict[str, list[Resource]] = {}
     for resource in resources.values():
         if resource.kind == kind.name:
-            wanted.setdefault(str(resource.body.get("name")), []).append(resource)
+            wanted.setdefault(str(resource.body.get(kind.name_field)), []).append(resource)
     found: list[str] = []
     if not wanted:
         return found
     async for lives in pages(api, kind):
         for live in lives:
-            for resource in wanted.get(str(live.body.get("name")), ()):
+            for resource in wanted.get(str(live.body.get(kind.name_field)), ()):
                 if Lens(kind, _known_part(resource.body)).matches(live.body):
                     found.append(
                         f"{resource.address}: {live.id} is there already and looks the same; if the state was lost: "
