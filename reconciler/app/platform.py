@@ -37,6 +37,10 @@ class SystemClock:
         """Return ms since the epoch."""
         return time.time_ns() // 1_000_000
 
+    def monotonic(self) -> float:
+        """Return seconds since some moment; no step of the system's clock moves it."""
+        return time.monotonic()
+
     async def sleep(self, seconds: float) -> None:
         """Wait."""
         import asyncio  # where nothing waits it need not be loaded

@@ -30,6 +30,8 @@ _URL = click.option("--url", metavar="URL", help="An emulator that is being serv
 @click.option("--seed", default=0, show_default=True, help="Makes the chances of faults repeatable.")
 @click.option("--settle-delay", default=0.0, type=click.FloatRange(0), help="Seconds a flow stays in transition.")
 @click.option("--list-lag", default=0.0, type=click.FloatRange(0), help="Seconds a new object is missing from lists.")
+@click.option("--clock-skew", default=0.0, help="Seconds the clock that stamps objects is ahead of the Date header.")
+@click.option("--date-header/--no-date-header", default=True, help="Send a Date header with every answer.")
 @click.option("--token-lifetime", default=86399.0, type=click.FloatRange(0), help="Seconds a token is good for.")
 @click.option("--strict-references", is_flag=True, help="Refuse ids of schemas, datasets, audiences it does not hold.")
 @click.option("--strict-sandboxes", is_flag=True, help="Refuse sandboxes it does not hold.")
@@ -81,7 +83,7 @@ def command(
     app = create_app(storage, Options(**switches), faults=armed, seed=seed, log=file)
     click.echo(f"The emulator listens on http://{host}:{listener.getsockname()[1]}; Ctrl-C stops it.", err=True)
     try:
-        server.run(app, listener)
+        server.run(app, listener, date_header=switches["date_header"])
     finally:
         storage.close()
 

@@ -41,13 +41,13 @@ class Poller:
 
     async def settled(self, kind: Kind, change: Change, known: Live) -> Live:
         """Read until no transition is going on. Raises with the platform's own error, or when it takes too long."""
-        give_up = self.clock.now() + self.limit * 1000
+        give_up = self.clock.monotonic() + self.limit
         pause = 0.2
         while True:
             live = await self.again(kind, change, known)
             if is_settled(kind, live):
                 break
-            if self.clock.now() >= give_up:
+            if self.clock.monotonic() >= give_up:
                 raise ReconcilerError(
                     Problem(
                         "still-changing",
@@ -65,10 +65,10 @@ class Poller:
 
     async def gone(self, kind: Kind, change: Change, known: Live) -> None:
         """Read until the object is gone. Raises `ReconcilerError` when it takes too long."""
-        give_up = self.clock.now() + self.limit * 1000
+        give_up = self.clock.monotonic() + self.limit
         pause = 0.2
         while await read(self.api, kind, known) is not None:
-            if self.clock.now() >= give_up:
+            if self.clock.monotonic() >= give_up:
                 raise ReconcilerError(
                     Problem("still-there", f"{known.id} is still there after its delete", "apply again later")
                 )

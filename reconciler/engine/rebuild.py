@@ -9,8 +9,7 @@ from operator import attrgetter
 from reconciler.core import graph
 from reconciler.core.abilities import Listable, Searchable, Singleton, Versioned
 from reconciler.core.compare.diff import members_by_key
-from reconciler.core.compare.lens import Lens, normalized
-from reconciler.core.compare.same import covers
+from reconciler.core.compare.lens import Lens
 from reconciler.core.kind import Kind, Kinds
 from reconciler.core.problems import Problem
 from reconciler.core.resource import Call, Live, Resource
@@ -95,8 +94,7 @@ async def possible_duplicates(api: Api, kind: Listable, resources: Mapping[str, 
     async for lives in pages(api, kind):
         for live in lives:
             for resource in wanted.get(str(live.body.get(kind.name_field)), ()):
-                part = _known_part(normalized(kind, resource.body))
-                if covers(_shown_part(normalized(kind, live.body), part), part):
+                if Lens(kind, _known_part(resource.body)).matches(live.body):
                     found.append(
                         f"{resource.address}: {live.id} is there already and looks the same; if the state was lost: "
                         "reconciler state rebuild"
@@ -199,8 +197,8 @@ async def _listed(
 def _decide(search: _Search, resource: Resource, namesakes: Sequence[Live]) -> None:
     """Bind the one object of its name that shows all that is declared, or say why there is doubt."""
     kind = search.kinds[resource.kind]
-    wanted = _known_part(normalized(kind, resolve(resource.body, search.known)))
-    matches = [live for live in namesakes if covers(_shown_part(normalized(kind, live.body), wanted), wanted)]
+    lens = Lens(kind, _known_part(resolve(resource.body, search.known)))
+    matches = [live for live in namesakes if lens.matches(live.body)]
     if len(matches) == 1:
         _bind(search, resource, matches[0])
     else:
@@ -243,22 +241,6 @@ def _known_part(tree: Tree) -> Tree:
         members = [_known_part(item) for item in tree]
         return MISSING if any(item is MISSING for item in members) else members
     return MISSING if isinstance(tree, Ref | Secret) else tree
-
-
-def _shown_part(live: Tree, wanted: Tree) -> Tree:
-    """Return `live` with its lists in the order of `wanted`, where the members are the same."""
-    if isinstance(live, dict) and isinstance(wanted, dict):
-        return {key: _shown_part(value, wanted.get(key)) for key, value in live.items()}
-    if isinstance(live, list) and isinstance(wanted, list) and len(live) == len(wanted):
-        left, ordered = list(live), []
-        for want in wanted:
-            hit = next((item for item in left if covers(_shown_part(item, want), want)), None)
-            if hit is None:
-                return live
-            left.remove(hit)
-            ordered.append(_shown_part(hit, want))
-        return ordered
-    return live
 
 
 def _named(rules: Rules, declared: Tree, live: Tree, path: Path = ()) -> Iterator[tuple[Ref, str]]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import ClassVar
 from urllib.parse import parse_qs, urlsplit
 
-from reconciler.core.abilities import Asynchronous, Listable
+from reconciler.core.abilities import Asynchronous, Listable, text_or_none
 from reconciler.core.observations import Edit, Observed
 from reconciler.core.resource import Call, Live, Reply
 from reconciler.core.rules import FieldRule, Reason
@@ -92,6 +92,15 @@ class FlowServiceKind(Listable, Asynchronous, Observed):
 
     def created_at(self, live: Live) -> int:
         return int(live.body.get("createdAt", 0))
+
+    def made_by(self, live: Live) -> str | None:
+        return text_or_none(live.body.get("createdClient"))
+
+    def is_leaving(self, live: Live) -> bool:
+        return bool(live.body.get("state") == "delete-finalizing")
+
+    leaving_codes = frozenset({"1457-400", "1458-400"})  # the catalogue of errors in flow-service.yaml
+    in_use_codes = frozenset({"1418-400", "1447-400"})
 
     def edited_with(self, live: Live) -> str | None:
         """`createdClient`, where `updatedAt` has moved on from `createdAt` (api-facts 2.3)."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from reconciler.core.abilities import DataHolding, Listable
+from reconciler.core.abilities import DataHolding, Listable, text_or_none
 from reconciler.core.kind import Reference
 from reconciler.core.resource import Call, Live, Reply
 from reconciler.core.rules import FieldRule, Reason, Rules
@@ -81,6 +81,9 @@ class Dataset(Listable, DataHolding):
 
     def created_at(self, live: Live) -> int:
         return int(live.body.get("created", 0))
+
+    def made_by(self, live: Live) -> str | None:
+        return text_or_none(live.body.get("createdClient"))
 
     def create(self, body: Tree) -> Call:
         return Call("POST", f"{BASE}/dataSets", without_nulls(body))

@@ -74,7 +74,9 @@ def test_a_first_apply_asks_once_and_makes_once(many: Cli, server: Server) -> No
     assert found.pop("GET data/{id}") == 1, "one schema, however many mappings"
     assert found == {
         "POST mappingSets/validate": 1, "POST mappingSets": COUNT, "POST sourceConnections": COUNT,
-        "POST targetConnections": COUNT, "POST flows": COUNT, "GET flows/{id}": COUNT, "GET flows": 1,
+        "POST targetConnections": COUNT, "POST flows": COUNT, "GET flows/{id}": COUNT,
+        # a page each: which namesakes exist before the first is made; of flows, also for the check of a first apply
+        "GET mappingSets": 1, "GET sourceConnections": 1, "GET targetConnections": 1, "GET flows": 2,
     }  # fmt: skip
 
 
