@@ -30,6 +30,7 @@ import jsonpatch
 import yaml
 
 from reconciler.catalog import shipped
+from reconciler.core.abilities import Searchable
 from reconciler.core.plan.guards import Guardrails, objections
 from reconciler.core.plan.input import PlanInput
 from reconciler.core.plan.model import Action, Change, Drift, Plan
@@ -45,6 +46,8 @@ from reconciler.core.trees import resolve, transform, without_nulls
 from reconciler.core.values import MISSING, Fingerprint, Ref, Secret
 from reconciler.documents.load import load
 from reconciler.kinds import kinds
+from reconciler.kinds.selectors import SELECTORS
+from tests.unit.fakes import with_provenance
 
 Case = Mapping[str, Any]
 FOLDER = Path(__file__).parent
@@ -76,7 +79,7 @@ def _resources(documents: Sequence[Mapping[str, Any]], folder: Path) -> dict[str
     folder.mkdir(parents=True)
     path = folder / "all.yaml"
     path.write_text("\n---\n".join(json.dumps(_document(item)) for item in documents), encoding="utf-8")  # it is YAML
-    project = load(folder, folder, "", shipped(), {}, {}, literal_secrets=True)
+    project = load(folder, folder, "", shipped(), {}, {}, literal_secrets=True, selectors=SELECTORS)
     assert not project.errors, "\n".join(map(str, project.errors))
     return project.resources
 
@@ -85,7 +88,13 @@ def _resources(documents: Sequence[Mapping[str, Any]], folder: Path) -> dict[str
 def _ident(resource: Resource) -> str:
     """Return the id an object has in every case: its address, for the registry as a URL."""
     plain = resource.address.replace("/", "-").replace("#", "-")
-    return f"https://ns.adobe.com/t/{plain}" if kinds()[resource.kind].naming == "title" else plain
+    return f"https://ns.adobe.com/t/{plain}" if _of_registry(resource) else plain
+
+
+def _of_registry(resource: Resource) -> bool:
+    """Tell whether an object belongs to the Schema Registry, and has a title and a `$id`."""
+    kind = kinds()[resource.kind]
+    return isinstance(kind, Searchable) and kind.name_field == "title"
 
 
 def _known(resources: Mapping[str, Resource]) -> dict[Ref, Any]:
@@ -100,13 +109,10 @@ def _entry(resource: Resource, known: Mapping[Ref, Any]) -> Entry:
         kind=resource.kind,
         id=_ident(resource),
         etag='"1"',
-        file=resource.file,
+        provenance=resource.provenance,
         applied=transform(body, lambda leaf: Fingerprint("sent::") if isinstance(leaf, Secret) else leaf),
         dependencies=resource.dependencies,
-        protect=resource.protect,
         outputs=_live(resource, known).outputs,
-        allow_data_loss=resource.allow_data_loss,
-        labels=resource.labels,
     )
 
 
@@ -133,7 +139,7 @@ def _live(resource: Resource, known: Mapping[Ref, Any]) -> Live:
         return Live(ident, {"@id": ident, **body})
     if resource.kind == "Dataset":
         return Live(ident, {"version": "1.0.0", **body}, "1.0.0")
-    if kinds()[resource.kind].naming == "title":
+    if _of_registry(resource):
         return Live(ident, {"$id": ident, "version": "1.0", **body}, "1.0")
     return Live(ident, {"state": "enabled", **body, "id": ident, "etag": '"1"'}, '"1"')
 
@@ -154,7 +160,11 @@ def _edited(case: Case, resources: Mapping[str, Resource]) -> tuple[dict[str, En
             fields["deposed"] = tuple(
                 Deposed(old["id"], old["kind"], tuple(old.get("dependencies", ()))) for old in fields["deposed"]
             )
-        entries[name] = replace(entries[name], **fields) if name in entries else Entry(**fields)
+        entry = entries.get(name)
+        if entry is None:
+            entries[name] = Entry(**with_provenance(fields))
+        else:
+            entries[name] = replace(entry, **with_provenance(fields, entry.provenance))
     for name, instructions in (case.get("outside") or {}).items():
         live = lives[name]
         assert live is not None

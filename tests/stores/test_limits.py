@@ -11,13 +11,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from reconciler.stores import local
 from tests.conftest import Cli, Server
 
 
 def test_a_full_disk(live: Cli, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     full = SimpleNamespace(f_blocks=1000, f_bavail=3, f_frsize=4096)
-    monkeypatch.setattr(local.os, "statvfs", lambda _: full)
+    monkeypatch.setattr(os, "statvfs", lambda _: full)
     live.example("customer-io")
     refused = live("apply", "-y")
     assert refused.code == 1
@@ -30,7 +29,7 @@ def test_a_file_system_that_cannot_do_it(live: Cli, server: Server, monkeypatch:
     def refuse(*_: object) -> None:
         raise OSError(errno.EROFS, os.strerror(errno.EROFS))
 
-    monkeypatch.setattr(*((local.os, "fsync") if step == "fsync" else (Path, "replace")), refuse)
+    monkeypatch.setattr(*((os, "fsync") if step == "fsync" else (Path, "replace")), refuse)
     live.example("customer-io")
     refused = live("apply", "-y")
     assert "Read-only file system (fix its permissions, or choose another with --state-dir)" in refused.err

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import jsonpatch
@@ -13,8 +13,9 @@ from reconciler.core.plan.input import PlanInput
 from reconciler.core.plan.model import Plan
 from reconciler.core.plan.planner import plan
 from reconciler.core.problems import AmbiguousError, ApiError, ConflictError, Problem
+from reconciler.core.provenance import UNKNOWN, Provenance
 from reconciler.core.resource import Call, Live, Reply, Resource
-from reconciler.core.state.model import Entry, Record, State
+from reconciler.core.state.model import Books, Entry, Record, State
 from reconciler.core.values import Clear, Fingerprint, Secret
 from reconciler.engine.apply import Outcome, Run
 from reconciler.engine.executor import Settings
@@ -37,6 +38,9 @@ class FakeClock:
     def now(self) -> int:
         return self.time
 
+    def monotonic(self) -> float:
+        return self.time / 1000
+
     async def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
         self.time += round(seconds * 1000)
@@ -45,13 +49,16 @@ class FakeClock:
 
 @dataclass
 class FakeJournal:
-    """Keeps what was appended; `batches` as it came."""
+    """Keeps what was appended, folded into `books`; `batches` as it came."""
 
+    books: Books = field(default_factory=Books)
     batches: list[Sequence[Record]] = field(default_factory=list)
 
     async def append(self, records: Sequence[Record]) -> None:
         self.batches.append(tuple(records))
         await asyncio.sleep(0)
+        for record in records:
+            self.books.fold(record)
 
     @property
     def records(self) -> list[Record]:
@@ -205,6 +212,14 @@ def connection(address: str, **body: Any) -> Resource:
     return Resource(address, "Connection", {"name": address, "connectionSpec": {"id": "s", "version": "1.0"}, **body})
 
 
+def with_provenance(said: Mapping[str, Any], before: Provenance = UNKNOWN) -> dict[str, Any]:
+    """Return the fields of an entry, intent or resource, with those of its provenance put into one."""
+    names = {item.name for item in fields(Provenance)}
+    plain = {name: value for name, value in said.items() if name not in names}
+    origin = {name: value for name, value in said.items() if name in names}
+    return {**plain, "provenance": replace(before, **origin)}
+
+
 def state_of(entries: Mapping[str, Entry] | None = None) -> State:
     return State("lineage", "default", "p", "o", "s", 1, entries or {})
 
@@ -238,6 +253,7 @@ class Bench:
 
         async def main() -> Outcome:
             asked = Stop()
+            self.journal.books = Books.of(state or state_of())
             if stop is not None:
                 stop(asked)
             return await Run(

@@ -9,6 +9,7 @@ import pytest
 
 from reconciler.core.plan.model import Action, Plan
 from reconciler.core.problems import ConflictError, Problem, ReconcilerError, StateError, StoppedError
+from reconciler.core.provenance import Provenance
 from reconciler.core.resource import Live, Resource
 from reconciler.core.state.model import Entry, Record, State
 from reconciler.core.values import Ref, Span
@@ -31,7 +32,7 @@ def applied(bench: Bench, *resources: Resource) -> tuple[State, dict[str, Live |
         collection = {"Connection": "connections", "Flow": "flows"}[item.kind]
         live = bench.platform.put(collection, f"id-{item.address}", item.body)
         lives[item.address] = live
-        entries[item.address] = Entry(item.kind, live.id, live.etag, item.file, item.body, item.dependencies)
+        entries[item.address] = Entry(item.kind, live.id, live.etag, item.provenance, item.body, item.dependencies)
     return state_of(entries), lives
 
 
@@ -186,7 +187,7 @@ def test_a_create_finds_nothing_that_is_bound_elsewhere() -> None:
     bench = Bench()
     body = connection("a").body
     live = bench.platform.put("connections", "bound", body)
-    state = state_of({"other": Entry("Connection", live.id, live.etag, "", body)})
+    state = state_of({"other": Entry("Connection", live.id, live.etag, applied=body)})
     bench.platform.faults.append(Fault("POST", "connections", no_answer()))
     made = plan_of([connection("a"), Resource("other", "Connection", body)], state, {"other": live})
     assert bench.apply(made, state, {"other": live}).ok
@@ -232,13 +233,14 @@ def test_what_no_ops_have_to_say_is_written_in_groups(
     monkeypatch.setattr(engine, "_GROUP", group)
     bench = Bench()
     state, lives = applied(bench, *(connection(name) for name in "abcdef"))
-    wanted = [replace(connection(name), file="" if name == "f" else "new.yaml") for name in "abcdef"]
+    wanted = [replace(connection(name), provenance=Provenance("" if name == "f" else "new.yaml")) for name in "abcdef"]
     outcome = bench.apply(plan_of(wanted, state, lives), state, lives)
     assert outcome.ok
     assert outcome.results == {}
     assert [len(batch) for batch in bench.journal.batches] == sizes
     assert bench.journal.records == [
-        Record("bound", name, entry=replace(state.resources[name], file="new.yaml")) for name in "abcde"
+        Record("bound", name, entry=replace(state.resources[name], provenance=Provenance("new.yaml")))
+        for name in "abcde"
     ]
     assert bench.platform.calls == []
 
@@ -253,7 +255,7 @@ def test_so_many_steps_at_once(parallelism: int, most: int) -> None:
 
 # -- a replace that fails --------------------------------------------------------------------------------------------
 def enabled(bench: Bench) -> bool:
-    return bench.platform.objects["flows/id-f"]["state"] == "enabled"
+    return bool(bench.platform.objects["flows/id-f"]["state"] == "enabled")
 
 
 def test_a_replace_stops_makes_and_deletes() -> None:
@@ -295,7 +297,7 @@ def test_the_old_flow_runs_again_when_its_successor_cannot_be_made() -> None:
 
     bench.platform.before = refuse
     outcome = bench.apply(*made)
-    assert results(outcome) == {"retire f": "done", "create f": "failed", "delete f id-f": "skipped"}
+    assert results(outcome) == {"suspend f": "done", "create f": "failed", "delete f id-f": "skipped"}
     assert enabled(bench)
     assert [item.what for item in outcome.problems] == ["no"]
     assert bench.listener.events[-1] == Event("done", "f", "enable again", ident="id-f")
@@ -342,7 +344,7 @@ def test_a_flow_that_was_disabled_before_stays_so() -> None:
 
     bench.platform.before = refuse
     outcome = bench.apply(made, state, lives)
-    assert results(outcome)["retire f"] == "done"
+    assert results(outcome)["suspend f"] == "done"
     assert [call for call in bench.platform.calls if "action" in call] == []
 
 
@@ -351,7 +353,7 @@ def test_a_flow_whose_stop_failed_is_not_enabled() -> None:
     made = replacing(bench)
     bench.platform.faults.append(Fault("POST", "op=disable", refusal(400, "1422")))
     outcome = bench.apply(*made)
-    assert results(outcome) == {"retire f": "failed", "create f": "skipped", "delete f id-f": "skipped"}
+    assert results(outcome) == {"suspend f": "failed", "create f": "skipped", "delete f id-f": "skipped"}
     assert [call for call in bench.platform.calls if "enable" in call] == []
 
 
@@ -366,7 +368,7 @@ def test_the_old_flow_runs_again_when_its_successor_cannot_go_live() -> None:
     bench.platform.before = refuse
     outcome = bench.apply(*made)
     assert results(outcome) == {
-        "retire f": "done", "create f": "done", "finish f": "failed", "delete f id-f": "skipped",
+        "suspend f": "done", "create f": "done", "finish f": "failed", "delete f id-f": "skipped",
     }  # fmt: skip
     assert enabled(bench)
 

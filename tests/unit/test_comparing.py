@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 
 from reconciler.core.compare.diff import at_path, compare, members_by_key
-from reconciler.core.rules import AssociativeList, FieldChange, Rules
+from reconciler.core.rules import AssociativeList, FieldChange, FieldRule, Reason, Rules
 from reconciler.core.values import MISSING, Fingerprint, Ref, Secret
 
 PLAIN = Rules()
 SET = AssociativeList("/list", "/value/id")
 KEYED = Rules(associative_lists=(SET,))
 DEEP = Rules(associative_lists=(AssociativeList("/list", "/id", deep=True, exclusive=False),))
-MERGED = Rules(atomic={"/unit": "merge"})
+MERGED = Rules((FieldRule("/unit", Reason.ATOMIC, merge=True),))
 SEEN, KEY = Fingerprint("sent::"), Secret("${secret.key}")
 
 
@@ -141,7 +141,7 @@ def test_a_unit_without_a_state_keeps_what_is_there() -> None:
 
 
 def test_a_declared_unit_goes_as_it_is_declared() -> None:
-    rules = Rules(atomic={"/unit": "declared"})
+    rules = Rules((FieldRule("/unit", Reason.ATOMIC),))
     delta = compare(rules, {"unit": {"a": 2}, "b": 2}, MISSING, {"unit": {"a": 1, "theirs": 1}, "b": 1})
     assert ops(delta) == [("replace", "/unit", {"a": 2}), ("replace", "/b", 2)]
 
@@ -263,7 +263,7 @@ def test_a_secret_without_an_answer_is_unchecked() -> None:
 
 
 def test_what_is_never_returned_is_compared_with_what_was_sent() -> None:
-    rules = Rules(write_only=("/f",))
+    rules = Rules((FieldRule("/f", Reason.WRITE_ONLY),))
     delta = compare(rules, {"f": 2}, {"f": 1}, {})
     assert delta.fields == (FieldChange(("f",), 1, 2, "manifest"),)
     assert ops(delta) == [("replace", "/f", 2)]

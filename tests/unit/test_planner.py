@@ -15,7 +15,7 @@ from reconciler.core.resource import Live, Resource
 from reconciler.core.state.model import Entry, State
 from reconciler.core.values import SENSITIVE, Ref, Secret
 from reconciler.kinds import kinds
-from tests.unit.fakes import FakeSecrets, connection, plan_of, state_of
+from tests.unit.fakes import FakeSecrets, connection, plan_of, state_of, with_provenance
 
 KEY = Secret("${secret.key}")
 
@@ -27,7 +27,7 @@ def resource(address: str = "a", **more: Any) -> Resource:
         "ignore": ("/ignored",), "shared": ("/shared",), "sensitive": ("/auth/params/key",),
     }  # fmt: skip
     body = {"name": address, "connectionSpec": {"id": "s"}, "auth": {"params": {"key": KEY, "user": "u"}}}
-    return Resource(address, "Connection", {**body, **more.pop("body", {})}, **{**said, **more})
+    return Resource(address, "Connection", {**body, **more.pop("body", {})}, **with_provenance({**said, **more}))
 
 
 def entry(item: Resource, **more: Any) -> Entry:
@@ -37,7 +37,7 @@ def entry(item: Resource, **more: Any) -> Entry:
         "file": item.file, "protect": item.protect, "allow_data_loss": item.allow_data_loss, "labels": item.labels,
         "dependencies": item.dependencies, "applied": applied,
     }  # fmt: skip
-    return Entry(item.kind, f"id-{item.address}", '"e"', **{**said, **more})
+    return Entry(item.kind, f"id-{item.address}", '"e"', **with_provenance({**said, **more}))
 
 
 def live(item: Resource, **more: Any) -> Live:
@@ -129,7 +129,7 @@ def test_a_replace_says_what_forces_it_rather_than_what_it_goes_along_with() -> 
     lives = {name: Live(item.id, dict(item.applied)) for name, item in entries.items()}
     made = plan_of(wanted, state_of(entries), lives)
     assert only(made, "c").reason == "replaced together with a"
-    assert only(made, "b").reason == "/providerId cannot change in place"
+    assert only(made, "b").reason == "/providerId cannot change in place (immutable)"
 
 
 # -- what a change carries -----------------------------------------------------------------------------------------
@@ -167,7 +167,8 @@ def test_an_update_or_replace_carries_it_and_the_live_object(spec: str) -> None:
 def test_a_no_op_carries_it_and_the_live_object(plainly: bool) -> None:
     """Whether it is seen at a glance, or after a closer look for the secret in it."""
     item = replace(resource(), sensitive=()) if not plainly else connection("a")
-    item = replace(item, ignore=("/i",), shared=("/s",), file="a.yaml", protect=True, labels={"l": "x"})
+    origin = replace(item.provenance, file="a.yaml", protect=True, labels={"l": "x"})
+    item = replace(item, ignore=("/i",), shared=("/s",), provenance=origin)
     state = state_of({"a": entry(item) if not plainly else replace(entry(item), applied=item.body)})
     shown = live(item) if not plainly else Live("id-a", {**item.body, "state": "enabled"}, '"live"')
     change = only(plan_of([item], state, {"a": shown}))
@@ -200,7 +201,7 @@ def test_what_the_state_does_not_know_yet_is_adopted(differs: dict[str, Any], se
     item = resource() if secret else replace(resource(), body=connection("a").body)
     known = entry(item) if secret else replace(entry(item), applied=item.body)
     shown = live(item) if secret else Live("id-a", {**item.body, "state": "enabled"}, '"live"')
-    for before, adopts in ((known, False), (replace(known, **differs), True)):
+    for before, adopts in ((known, False), (replace(known, **with_provenance(differs, known.provenance)), True)):
         change = only(plan_of([item], state_of({"a": before}), {"a": shown}))
         assert (change.action, change.adopt) == (Action.NOOP, adopts)
 
@@ -335,7 +336,7 @@ def test_all_that_is_fixed_is_named() -> None:
     applied = {"name": "d", "schemaRef": {"id": "old", "contentType": "old"}}
     entries = {"d": Entry("Dataset", "id-d", applied=applied)}
     made = plan_of(items, state_of(entries), {"d": Live("id-d", dict(applied))})
-    assert made.changes[0].reason == "/schemaRef/contentType, /schemaRef/id cannot change in place"
+    assert made.changes[0].reason == "/schemaRef/contentType, /schemaRef/id cannot change in place (immutable)"
     assert made.objections[0].what.startswith("/schemaRef/contentType, /schemaRef/id cannot change in place, and")
 
 
@@ -354,14 +355,14 @@ def test_what_is_staged_is_not_live_at_first(staging: Any, state: str | None, fi
     assert (change.initial or {}).get("state") == first
     assert change.waits_for == (("*",) if first else ())
     assert ("until all else is made" in change.reason) is bool(first)
-    assert only(plan_of([item], state_of()), "f").first is None
+    assert only(plan_of([item], state_of()), "f").initial is None
 
 
 def test_another_kind_is_never_taken_for_the_same() -> None:
     item = connection("a")
     state = state_of({"a": Entry("SourceConnection", "id-a", applied=item.body)})
     change = only(plan_of([item], state, {"a": Live("id-a", dict(item.body))}))
-    assert (change.action, change.reason) == (Action.REPLACE, "/kind cannot change in place")
+    assert (change.action, change.reason) == (Action.REPLACE, "/kind cannot change in place (immutable)")
 
 
 def test_an_entry_without_an_applied_body_is_compared_with_the_manifest_alone() -> None:

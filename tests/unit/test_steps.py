@@ -72,8 +72,8 @@ def test_a_forget_is_a_step_of_its_own_kind() -> None:
 def test_a_replace_stops_makes_and_deletes() -> None:
     item = replaced("a", suspends=True)
     assert made([item]) == {
-        "retire a": Step("retire a", Verb.SUSPEND, item, (), "id-a"),
-        "create a": Step("create a", Verb.CREATE, item, ("retire a",), "id-a", True),
+        "suspend a": Step("suspend a", Verb.SUSPEND, item, (), "id-a"),
+        "create a": Step("create a", Verb.CREATE, item, ("suspend a",), "id-a", True),
         "delete a id-a": Step("delete a id-a", Verb.DELETE, item, ("create a",), "id-a"),
     }
 
@@ -102,14 +102,14 @@ def test_creates_and_updates_wait_for_what_they_refer_to() -> None:
 
 def test_a_replace_waits_until_it_and_its_users_are_stopped() -> None:
     found = needs([replaced("a", suspends=True), replaced("b", "a", suspends=True), create("c")], {"b": ["a"]})
-    assert found["create a"] == ["retire a", "retire b"]
-    assert found["create b"] == ["create a", "retire b"]
+    assert found["create a"] == ["suspend a", "suspend b"]
+    assert found["create b"] == ["create a", "suspend b"]
     assert found["create c"] == []
 
 
 def test_only_the_users_that_are_replaced_are_stopped() -> None:
     found = needs([replaced("a"), update("b", "a"), replaced("c", "a", suspends=True)], {"b": ["a"], "c": ["a"]})
-    assert found["create a"] == ["retire c"]
+    assert found["create a"] == ["suspend c"]
     assert found["update b"] == ["create a"], "an update stops nothing"
 
 
@@ -146,7 +146,7 @@ def test_only_deletes_of_the_plan_are_users() -> None:
         (replaced("b"), "delete b id-b"),
         (delete("b"), "delete b id-b"),
         (change("b", Action.FORGET, calls=()), "delete b id-b"),
-        (update("b", first={"x": 1}, waits=("c",)), "finish b"),
+        (update("b", initial={"x": 1}, waits_for=("c",)), "finish b"),
     ],
 )
 def test_a_delete_waits_until_its_user_moved_on(user: Change, key: str) -> None:
@@ -196,7 +196,7 @@ def test_several_old_objects_of_one_address() -> None:
 
 # -- two phases ----------------------------------------------------------------------------------------------------
 def test_a_change_in_two_phases_waits_for_its_parts() -> None:
-    schema = create("a", first={"x": 1}, waits=("a/d",))
+    schema = create("a", initial={"x": 1}, waits_for=("a/d",))
     found = made([schema, create("a/d", "a"), create("c", "a")])
     assert {key: step.needs for key, step in found.items()} == {
         "create a": (),
@@ -208,13 +208,13 @@ def test_a_change_in_two_phases_waits_for_its_parts() -> None:
 
 
 def test_an_update_without_a_first_phase_is_only_finished() -> None:
-    schema = update("a", calls=(), first={"x": 1}, waits=("d",))
+    schema = update("a", calls=(), initial={"x": 1}, waits_for=("d",))
     assert needs([schema, create("d")]) == {"finish a": ["create d"], "create d": []}
 
 
 def test_the_second_phase_waits_for_what_it_refers_to_to_be_whole() -> None:
-    group = create("g", first={"x": 1}, waits=("p",))
-    schema = create("a", "g", first={"x": 1}, waits=("d",))
+    group = create("g", initial={"x": 1}, waits_for=("p",))
+    schema = create("a", "g", initial={"x": 1}, waits_for=("d",))
     found = needs([group, create("p", "g"), schema, create("d", "a")])
     assert found["create a"] == ["create g"], "the first phase needs no more than the object"
     assert found["finish a"] == ["create a", "create d", "finish g"]
@@ -222,7 +222,7 @@ def test_the_second_phase_waits_for_what_it_refers_to_to_be_whole() -> None:
 
 def test_staged_changes_are_finished_last() -> None:
     source, flow = (
-        create(name, *needs, first={"state": "draft"}, waits_for=EVERYTHING) for name, *needs in ("s", "fs")
+        create(name, *needs, initial={"state": "draft"}, waits_for=EVERYTHING) for name, *needs in ("s", "fs")
     )
     found = made([source, flow, create("c", "s")])
     assert {key: (step.needs, step.is_final) for key, step in found.items()} == {
@@ -235,12 +235,12 @@ def test_staged_changes_are_finished_last() -> None:
 
 
 def test_the_old_object_goes_when_its_successor_is_whole() -> None:
-    found = needs([replaced("a", first={"state": "draft"}, waits_for=EVERYTHING)])
+    found = needs([replaced("a", initial={"state": "draft"}, waits_for=EVERYTHING)])
     assert found["delete a id-a"] == ["finish a"]
 
 
 def test_steps_come_in_the_order_of_the_plan_the_old_ones_last() -> None:
     changes = [delete("z", deposed=True, ident="old"), replaced("b", suspends=True), update("a"), delete("c")]
     assert list(made(changes)) == [
-        "retire b", "create b", "delete b id-b", "update a", "delete c id-c", "delete z old",
+        "suspend b", "create b", "delete b id-b", "update a", "delete c id-c", "delete z old",
     ]  # fmt: skip
