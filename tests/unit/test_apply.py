@@ -147,9 +147,15 @@ def test_after_the_disk_refused_nothing_more_is_written() -> None:
 def test_a_create_says_itself_what_became_of_it() -> None:
     bench = Bench()
     bench.platform.faults.append(Fault("POST", "connections", no_answer()))
-    bench.platform.faults.append(Fault("GET", "connections", refusal(500, "the search failed")))
+
+    def refuse(call: Any) -> None:
+        if call.method == "GET" and "POST connections" in bench.platform.calls:
+            raise refusal(500, "the search failed")
+
+    bench.platform.before = refuse
     outcome = bench.apply(plan_of([connection("a")], state_of()))
     assert results(outcome) == {"create a": "failed"}
+    assert [item.what for item in outcome.problems] == ["the search failed"]
     assert bench.journal.events() == ["intent a"], "an error of the search proves nothing"
 
 
@@ -171,16 +177,30 @@ def test_a_create_whose_answer_was_lost_is_found() -> None:
     assert list(bench.platform.objects) == ["connections/connections-1"]
 
 
-def test_an_older_twin_is_not_taken_for_a_create_that_never_happened() -> None:
+@pytest.mark.parametrize("skew", [-5000, 0, 5000])
+def test_an_older_twin_is_not_taken_for_a_create_that_never_happened(skew: int) -> None:
     bench = Bench()
-    bench.platform.put("connections", "twin", connection("a").body)
-    bench.platform.clock.time += 5000
+    body = {**connection("a").body, "createdAt": bench.platform.clock.time + skew}
+    bench.platform.put("connections", "twin", body)
     bench.platform.faults.append(Fault("POST", "connections", no_answer()))
     assert bench.apply(plan_of([connection("a")], state_of())).ok
     assert list(bench.platform.objects) == ["connections/twin", "connections/connections-2"]
-    [*_, last] = bench.journal.records
+    first, *_, last = bench.journal.records
+    assert first.pending is not None
+    assert first.pending.namesakes == ("twin",)
     assert last.entry is not None
     assert last.entry.id == "connections-2"
+
+
+def test_where_the_platform_does_not_say_what_exists_nothing_is_taken() -> None:
+    bench = Bench()
+    bench.platform.faults.append(Fault("GET", "connections", refusal(500)))
+    bench.platform.faults.append(Fault("POST", "connections", no_answer(), after=True))
+    outcome = bench.apply(plan_of([connection("a")], state_of()))
+    assert [(item.code, item.address) for item in outcome.problems] == [("two-candidates", "a")]
+    [record] = bench.journal.records
+    assert record.pending is not None
+    assert record.pending.namesakes is None
 
 
 def test_a_create_finds_nothing_that_is_bound_elsewhere() -> None:
@@ -197,7 +217,12 @@ def test_a_create_finds_nothing_that_is_bound_elsewhere() -> None:
 def test_two_twins_stop_it() -> None:
     bench = Bench()
     bench.platform.faults.append(Fault("POST", "connections", no_answer(), after=True))
-    bench.platform.put("connections", "theirs", connection("a").body)
+
+    def meanwhile(call: Any) -> None:
+        if call.method == "POST":
+            bench.platform.put("connections", "theirs", connection("a").body)
+
+    bench.platform.before = meanwhile
     outcome = bench.apply(plan_of([connection("a")], state_of()))
     assert [(item.code, item.address) for item in outcome.problems] == [("two-candidates", "a")]
     assert bench.journal.events() == ["intent a"]
