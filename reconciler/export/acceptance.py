@@ -83,6 +83,8 @@ def _member(document: Document, base: Path, rest: Path, live: Tree, words: objec
             raise NoPlaceError("the manifest does not list it")
         return (*base, "-"), words(live)  # type: ignore[operator]
     inner = rest[1:]
+    if not inner and live is not MISSING:
+        raise NoPlaceError("the manifest lists it already")
     if inner and not isinstance(items[numbers[0]], Mapping):
         raise NoPlaceError("the manifest lists it by its key alone")
     return (*base, str(numbers[0]), *inner), live

@@ -29,7 +29,7 @@ def test_a_file_system_that_cannot_do_it(live: Cli, server: Server, monkeypatch:
     def refuse(*_: object) -> None:
         raise OSError(errno.EROFS, os.strerror(errno.EROFS))
 
-    monkeypatch.setattr(*((os, "fsync") if step == "fsync" else (Path, "replace")), refuse)
+    monkeypatch.setattr(os if step == "fsync" else Path, step, refuse)
     live.example("customer-io")
     refused = live("apply", "-y")
     assert "Read-only file system (fix its permissions, or choose another with --state-dir)" in refused.err

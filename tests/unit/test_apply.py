@@ -63,7 +63,10 @@ def test_what_is_made_is_noted_before_and_after() -> None:
     assert outcome.stopped == ""
     assert results(outcome) == {"create a": "done", "create b": "done"}
     assert [outcome.results[key][0].key for key in outcome.results] == ["create a", "create b"]
-    assert bench.platform.calls == ["POST connections", "POST sourceConnections"]
+    assert bench.platform.calls == [
+        'GET connections?property=name=="a"&limit=100', "POST connections",
+        'GET sourceConnections?property=name=="b"&limit=100', "POST sourceConnections",
+    ]  # fmt: skip
     assert bench.platform.objects["sourceConnections/sourceConnections-1"]["baseConnectionId"] == "connections-1"
     assert bench.journal.events() == ["intent a", "bound a", "bound a", "intent b", "bound b", "bound b"]
     assert bench.listener.events == [

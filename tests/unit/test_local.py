@@ -298,7 +298,7 @@ def refusing(monkeypatch: pytest.MonkeyPatch, what: str, code: int = errno.ENOSP
     def refuse(*_: object, **__: object) -> None:
         raise OSError(code, os.strerror(code))
 
-    monkeypatch.setattr(*((os, "fsync") if what == "fsync" else (Path, what)), refuse)
+    monkeypatch.setattr(os if what == "fsync" else Path, what, refuse)
 
 
 @pytest.mark.parametrize("step", ["save", "add", "start", "retire"])

@@ -122,7 +122,9 @@ def test_a_replace_says_what_forces_it_rather_than_what_it_goes_along_with() -> 
         connection("c"),
     ]
     wanted[0] = replace(wanted[0], replace_group=("b", "c"))
-    before = {"a": {"connectionSpec": {"id": "old"}}, "b": {"providerId": "id-c"}, "c": {}}
+    before: dict[str, dict[str, Any]] = {
+        "a": {"connectionSpec": {"id": "old"}}, "b": {"providerId": "id-c"}, "c": {},
+    }  # fmt: skip
     entries = {
         item.address: Entry("Connection", f"id-{item.address}", applied={**item.body, **before[item.address]})
         for item in wanted
@@ -134,7 +136,7 @@ def test_a_replace_says_what_forces_it_rather_than_what_it_goes_along_with() -> 
 
 
 # -- what a change carries -----------------------------------------------------------------------------------------
-NEEDS = {"body": {"note": Ref("b")}}
+NEEDS: dict[str, Any] = {"body": {"note": Ref("b")}}
 
 
 def test_a_create_carries_all_that_its_resource_says() -> None:

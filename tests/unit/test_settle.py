@@ -32,7 +32,7 @@ class Lists:
     """An Api that answers each list with the next of some pages, the last one again and again; or raises it."""
 
     client = "client"
-    offset = None
+    offset: int | None = None
 
     def __init__(self, *pages: Any) -> None:
         self.pages = list(pages)
@@ -105,7 +105,7 @@ def test_where_it_is_not_known_what_existed_before_nothing_is_taken() -> None:
     [("client", "client", True), ("client", "other", False), ("", "other", True), ("client", None, True)],
 )
 def test_what_another_credential_made_is_not_taken(sent_with: str, made_with: str | None, is_it: bool) -> None:
-    shown = item("new", **({"createdClient": made_with} if made_with else {}))
+    shown = item("new") if made_with is None else {**item("new"), "createdClient": made_with}
     assert (search(Lists([shown]), replace(INTENT, client=sent_with)) is not None) is is_it
 
 

@@ -221,9 +221,8 @@ def test_the_second_phase_waits_for_what_it_refers_to_to_be_whole() -> None:
 
 
 def test_staged_changes_are_finished_last() -> None:
-    source, flow = (
-        create(name, *needs, initial={"state": "draft"}, waits_for=EVERYTHING) for name, *needs in ("s", "fs")
-    )
+    source = create("s", initial={"state": "draft"}, waits_for=EVERYTHING)
+    flow = create("f", "s", initial={"state": "draft"}, waits_for=EVERYTHING)
     found = made([source, flow, create("c", "s")])
     assert {key: (step.needs, step.is_final) for key, step in found.items()} == {
         "create s": ((), False),
