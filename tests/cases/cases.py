@@ -30,7 +30,7 @@ import jsonpatch
 import yaml
 
 from reconciler.catalog import shipped
-from reconciler.core.abilities import Searchable
+from reconciler.core.abilities import Searchable, Singleton
 from reconciler.core.plan.guards import Guardrails, objections
 from reconciler.core.plan.input import PlanInput
 from reconciler.core.plan.model import Action, Change, Drift, Plan
@@ -86,7 +86,11 @@ def _resources(documents: Sequence[Mapping[str, Any]], folder: Path) -> dict[str
 
 # -- state and live objects --------------------------------------------------------------------------------------
 def _ident(resource: Resource) -> str:
-    """Return the id an object has in every case: its address, for the registry as a URL."""
+    """Return the id an object has in every case: its address, for the registry as a URL; of a singleton its owner's."""
+    kind = kinds()[resource.kind]
+    if isinstance(kind, Singleton):
+        owner = kind.owner(resource.body)
+        return owner.address.replace("/", "-") if isinstance(owner, Ref) else str(owner)
     plain = resource.address.replace("/", "-").replace("#", "-")
     return f"https://ns.adobe.com/t/{plain}" if _of_registry(resource) else plain
 
@@ -137,6 +141,8 @@ def _live(resource: Resource, known: Mapping[Ref, Any]) -> Live:
         return Live(ident, {"id": ident, **body}, None, {"version": 0})
     if resource.kind == "Descriptor":
         return Live(ident, {"@id": ident, **body})
+    if resource.kind == "DatasetLabels":
+        return Live(ident, {"labels": [], "optionalLabels": [], **body}, '"1"')
     if resource.kind == "Dataset":
         return Live(ident, {"version": "1.0.0", **body}, "1.0.0")
     if _of_registry(resource):
