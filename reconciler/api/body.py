@@ -12,6 +12,7 @@ LIMIT = 64 * 1024 * 1024
 ENCODINGS = "gzip, deflate"
 """The content codings that are asked for and read, one at a time: each one more multiplies what a byte can grow to."""
 _SHOWN = 200
+_READ = httpx2.ByteStream(b"")
 
 
 class UnexpectedAnswer(Exception):  # noqa: N818 - the callers turn it into an ApiError
@@ -33,6 +34,7 @@ async def read(response: httpx2.Response) -> bytes:
         return b"".join(parts)
     finally:
         await response.aclose()
+        response.stream = _READ  # the stream of a response refers to it: neither would go without a garbage collection
 
 
 def decode(status: int, content: bytes, headers: httpx2.Headers) -> tuple[Reply, str]:

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 import orjson
 
 DEPTH = 254
-"""The deepest nesting that is read from a server: as deep as orjson writes. Documented bodies have less than 30 levels."""
+"""The deepest nesting that is read from a server, which is the deepest that orjson writes."""
 
 _DIGITS_ALIKE = bytes.maketrans(b"123456789", b"0" * 9)
 _RUN = b"0" * 18
@@ -32,7 +32,7 @@ def _refuse_constant(name: str) -> NoReturn:
 
 
 def received(data: bytes) -> Any:
-    """Return the content of a text of unknown origin. Raises ValueError, also where it is nested deeper than `DEPTH`."""
+    """Return the content of a text of unknown origin. Raises ValueError, also for one nested deeper than `DEPTH`."""
     try:
         tree = parsed(data)
     except RecursionError:

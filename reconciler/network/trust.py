@@ -61,7 +61,7 @@ def _add_file(context: ssl.SSLContext, variable: str, path: Path) -> None:
 
 def _add_folder(context: ssl.SSLContext, variable: str, path: Path) -> None:
     try:
-        hashed = any(_HASHED.fullmatch(name) for name in os.listdir(path))
+        hashed = any(_HASHED.fullmatch(item.name) for item in path.iterdir())
         context.load_verify_locations(capath=path)
     except OSError as error:
         raise _bad(variable, path, _why(error)) from None
