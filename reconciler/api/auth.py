@@ -84,13 +84,21 @@ class ClientCredentials:
     async def token(self, stale: str | None = None) -> str:
         """Return a token, fetching one when there is none, it is about to end, or it equals `stale`."""
         async with self._lock:  # whoever comes second finds the fresh token
-            if not self._value or time.monotonic() >= self._ends or self._value == stale:
+            if self._value and time.monotonic() < self._ends and self._value != stale:
+                return self._value
+            if self._refusal is not None:
+                raise ApiError(self._refusal.problems, self._refusal.status)
+            try:
                 await self._fetch()
+            except ApiError as error:
+                if (
+                    not self._value or 400 <= error.status < 500
+                ):  # the next call would learn the same, after the same wait
+                    self._refusal = error
+                raise
             return self._value
 
     async def _fetch(self) -> None:
-        if self._refusal is not None:  # the same credentials are refused again
-            raise ApiError(self._refusal.problems, self._refusal.status)
         reply, unusable = await self._ask()
         body = reply.body if isinstance(reply.body, dict) else {}
         if reply.status >= 400:
@@ -111,10 +119,7 @@ class ClientCredentials:
 
     def _refuse(self, status: int, what: str) -> NoReturn:
         advice = _CHECK if 400 <= status < 500 else f"check {_URL}, and proxies and gateways on the way"
-        error = ApiError(Problem("ims-refused", f"POST {self._url}: {what}", advice), status)
-        if status < 500:
-            self._refusal = error
-        raise error
+        raise ApiError(Problem("ims-refused", f"POST {self._url}: {what}", advice), status)
 
     async def _ask(self) -> tuple[Reply, str]:
         """Ask for a token, again where that may help: a token asked for twice does no harm."""

@@ -78,7 +78,7 @@ def failure_of(error: httpx2.HTTPError, url: str, proxy: Proxy | None = None) ->
         return Failure("connection-reset", f"the connection was reset by {_peer(url, proxy)}", sent=True)
     if "without sending a response" in str(error):
         return Failure("connection-closed", f"{there} closed the connection without an answer", sent=True)
-    if isinstance(error, httpx2.RemoteProtocolError) and "incomplete" not in str(error):
+    if isinstance(error, httpx2.RemoteProtocolError) and "complete message body" not in str(error):
         return Failure("not-http", f"the answer of {there} is not valid HTTP", "check {setting}", sent=True)
     return Failure("connection-closed", f"{there} closed the connection before the end of its answer", sent=True)
 
