@@ -49,9 +49,9 @@ class Verdict(Enum):
 
 
 class Contact:
-    """What a run knows of the way to a host: whether it ever answered, and why it is given up.
+    """The way to a host in one run: whether the host ever answered, and why it was given up.
 
-    What failed for all is found out by one call, and told by one.
+    A failure that concerns every call is found by one call; the others end with the same error at once.
     """
 
     def __init__(self) -> None:

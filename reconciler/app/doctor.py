@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -14,6 +15,7 @@ from reconciler.core.problems import ApiError, ReconcilerError
 from reconciler.core.resource import Call
 from reconciler.engine.gather import gather
 from reconciler.kinds import kinds
+from reconciler.network.transport import Network
 
 if TYPE_CHECKING:
     from reconciler.api.client import Client
@@ -54,6 +56,8 @@ async def diagnose(session: Session) -> list[Finding]:
     try:
         async with session.platform() as (api, target, _):
             found.append(Finding("platform", "ok", f"{target.url}, organization {target.organization}"))
+            if not session.emulated:
+                found.append(Finding("network", "ok", Network(os.environ).describe(target.url)))
             found += await _online(api, target.sandbox)
             found += _state(session, target)
     except ReconcilerError as error:

@@ -58,7 +58,7 @@ def _told_once(problems: Collection[Problem]) -> list[Problem]:
     return [
         replace(problem, address=addresses[0] or None)
         if len(addresses) == 1
-        else replace(problem, what=f"{problem.what}, for {len(addresses)} objects: {_listed(sorted(addresses))}")
+        else replace(problem, what=f"{problem.what}, the same for {_listed(sorted(addresses))}")
         for problem, addresses in groups.items()
     ]
 

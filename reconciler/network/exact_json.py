@@ -59,7 +59,7 @@ def encoded(tree: Any) -> bytes:
     """Return a body as compact JSON. Raises ValueError for a number that JSON does not have."""
     try:
         text = orjson.dumps(tree, option=_OPTIONS)
-    except TypeError:  # integers beyond 64 bits, keys that are no strings, lone surrogates
+    except TypeError:  # integers beyond 64 bits, keys of another type than text, lone surrogates
         return _encoded_exactly(tree)
     # orjson writes infinity and NaN as null; only a body with a null needs the second look
     return _encoded_exactly(tree) if b"null" in text and _has_no_number(tree) else text

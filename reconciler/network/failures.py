@@ -20,7 +20,7 @@ class Remedy(Enum):
 
     RETRY = "at once"
     LATER = "once the host was reached: a wrong address looks the same"
-    NEVER = "not before somebody changes something"
+    NEVER = "not without a change of the settings or the server"
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ import httpx2
 
 from reconciler.network.failures import NoAnswerError, certificate_failure, failure_of, refused_by_proxy
 from reconciler.network.proxies import Proxies, Proxy
-from reconciler.network.trust import trust
+from reconciler.network.trust import trust, trust_variables
 
 _LANE = httpx2.Limits(max_connections=1, max_keepalive_connections=1)
 _PROBE_LIMIT = 2.0
@@ -46,6 +46,16 @@ class Network:
         self.proxy(url)
         if url.startswith("https:"):
             self.trust()
+
+    def describe(self, url: str) -> str:
+        """Return the way to `url` in words: the proxy and the certificates. Raises `ManifestError` as `check` does."""
+        self.check(url)
+        proxy = self.proxy(url)
+        way = f"through the proxy {proxy} ({proxy.variable})" if proxy else "directly"
+        if not url.startswith("https:"):
+            return f"{way}, without TLS"
+        variables = trust_variables(self._environ)
+        return f"{way}, certificates of {' and '.join(variables) or 'the system'}"
 
     def trust(self) -> ssl.SSLContext:
         """Return the context that verifies certificates. Raises `ManifestError`."""

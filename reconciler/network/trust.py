@@ -20,10 +20,15 @@ def trust(environ: Mapping[str, str]) -> ssl.SSLContext:
     `SSL_CERT_FILE` and `SSL_CERT_DIR` replace the certificates of the system, and where neither is set
     `REQUESTS_CA_BUNDLE` does. Raises `ManifestError` naming a variable that cannot be used.
     """
+    return _context(tuple(trust_variables(environ).items()))
+
+
+def trust_variables(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that name the trusted certificates, with their values; empty for those of the system."""
     named = {name: environ[name] for name in ("SSL_CERT_FILE", "SSL_CERT_DIR") if environ.get(name)}
     if not named and environ.get("REQUESTS_CA_BUNDLE"):
         named = {"REQUESTS_CA_BUNDLE": environ["REQUESTS_CA_BUNDLE"]}
-    return _context(tuple(named.items()))
+    return named
 
 
 @lru_cache(4)

@@ -221,7 +221,7 @@ class Address:
         raise self._unreachable(f"it cannot be {what}: {answer.status_code} {answer.reason_phrase}")
 
     def _unreachable(self, what: str, advice: str = "check address, credentials and network") -> StateError:
-        next_step = f"{advice}; what was done so far is kept"
+        next_step = f"{advice}; completed work is kept"
         return StateError(Problem("store-unreachable", f"{self.where}: {what}", next_step))
 
 

@@ -28,7 +28,7 @@ SANDBOXES = "/data/foundation/sandbox-management/"
 VARIABLES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY")
 CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE")
 HOST = "platform.test"
-"""A name that nobody but the proxy resolves."""
+"""A name that only the proxy resolves."""
 
 
 @pytest.fixture(autouse=True)
@@ -318,7 +318,7 @@ def test_clear_text_where_tls_is_expected(dataflow: Cli, server: Server, monkeyp
 
 # -- failures -----------------------------------------------------------------------------------------------------
 def closed_port() -> int:
-    """Return a port that nobody listens at."""
+    """Return a port without a listener."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return int(free.getsockname()[1])
@@ -364,6 +364,23 @@ def test_many_objects_that_cannot_be_read_are_told_once(
     assert found.out.count("connection refused") == 1
 
 
+def test_doctor_shows_the_way(dataflow: Cli, tls: Tls, authority: trustme.CA, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = dataflow.folder / "authority.pem"
+    authority.cert_pem.write_to_path(path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(path))
+    assert "directly, certificates of SSL_CERT_FILE" in dataflow("doctor").out
+    with running(Proxy(hosts={HOST: tls.port})) as proxy:
+        authority.issue_cert(HOST).configure_cert(tls.context)
+        monkeypatch.setenv("AEP_PLATFORM_URL", f"https://{HOST}")
+        monkeypatch.setenv("AEP_IMS_URL", f"https://{HOST}")
+        monkeypatch.setenv("HTTPS_PROXY", f"http://me:canary-12@127.0.0.1:{proxy.port}")
+        found = dataflow("doctor")
+    assert f"through the proxy 127.0.0.1:{proxy.port} (HTTPS_PROXY), certificates of SSL_CERT_FILE" in found.out
+    assert "token" in found.out
+    assert "canary" not in found.out
+    assert any(line == f"CONNECT {HOST}:443" for line in proxy.seen)
+
+
 def test_doctor_tells_one_failure_once(dataflow: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AEP_ACCESS_TOKEN", "t")
     monkeypatch.setenv("AEP_API_KEY", "k")
@@ -406,6 +423,18 @@ def test_a_connection_that_is_refused_later_is_retried(
     proxy.faults = [""] * 5 + ["reset", "", "close"]
     dataflow.ok("apply", "-y", "--settle", "0.1")
     assert proxy.faults == []
+
+
+def test_one_cause_of_many_failed_steps_is_told_once() -> None:
+    from reconciler.cli.outcome import _told_once
+    from reconciler.core.problems import Problem
+
+    down = [Problem("connection-refused", "connection refused by h:1", "check it", address=f"a{n}") for n in range(3)]
+    other = Problem("refused", "POST /x: 400 no", address="b")
+    assert [str(item) for item in _told_once([down[0], other, *down[1:]])] == [
+        "error: connection refused by h:1, the same for a0, a1, a2 (check it)",
+        "b: error: POST /x: 400 no",
+    ]
 
 
 # -- answers ------------------------------------------------------------------------------------------------------
