@@ -173,6 +173,7 @@ class Tls:
 
     def __init__(self, port: int, context: ssl.SSLContext, requests: list[str]) -> None:
         self.port, self.context, self.requests = port, context, requests
+        self.connections: set[object] = set()
         self.url = f"https://localhost:{port}"
 
 
@@ -186,6 +187,7 @@ def tls_server(certificate: trustme.LeafCert) -> Iterator[Tls]:
     async def noted(scope: dict[str, object], receive: object, send: object) -> None:
         if scope["type"] == "http":
             requests.append(f"{scope['method']} {scope['path']} {scope['http_version']}")
+            found.connections.add(scope["client"])
         await emulator(scope, receive, send)  # type: ignore[arg-type]
 
     config = server_config(noted, log_level="critical", timeout_graceful_shutdown=1)
@@ -193,10 +195,11 @@ def tls_server(certificate: trustme.LeafCert) -> Iterator[Tls]:
     config.ssl = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     config.ssl.set_alpn_protocols(["h2", "http/1.1"])  # as a gateway does; HTTP/2 is slower here and never asked for
     certificate.configure_cert(config.ssl)
+    found = Tls(listener.getsockname()[1], config.ssl, requests)
     running_server = uvicorn.Server(config)
     thread = threading.Thread(target=running_server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
-    yield Tls(listener.getsockname()[1], config.ssl, requests)
+    yield found
     running_server.should_exit = True
     thread.join(10)
     listener.close()
@@ -222,8 +225,9 @@ def test_a_private_authority_is_trusted_where_a_variable_names_it(
         path = tmp_path / "authority.pem"
         authority.cert_pem.write_to_path(path)
     monkeypatch.setenv(variable, str(path))
-    dataflow.ok("apply", "-y")
+    dataflow.ok("apply", "-y", "--parallelism", "1")
     assert {line.rpartition(" ")[2] for line in tls.requests} == {"1.1"}
+    assert len(tls.connections) <= len(tls.requests) / 2, "connections are kept"
 
 
 def hashed_folder(authority: trustme.CA, tmp_path: Path) -> Path:
