@@ -11,6 +11,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
+from tests.conftest import Cli
+
+VARIABLES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY")
+CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE")
+HOST = "platform.test"
+"""A name that only the proxy resolves."""
+
 
 @dataclass
 class Proxy:
@@ -135,3 +142,19 @@ def running(proxy: Proxy) -> Iterator[Proxy]:
         loop.call_soon_threadsafe(over.set)
         thread.join(10)
         loop.close()
+
+
+def failed(cli: Cli, *arguments: str) -> str:
+    """Run a command that must fail without a class name or a traceback; return its message."""
+    result = cli(*(arguments or ("plan",)))
+    assert result.code == 1, result.out
+    for word in ("Error:", "Error)", "Traceback", "internal error", "httpx", "ConnectError"):
+        assert word not in result.err, result.err
+    return result.err
+
+
+def closed_port() -> int:
+    """Return a port without a listener."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
