@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from reconciler.app.access import prove_access
 from reconciler.app.options import PlanOptions
 from reconciler.app.platform import SystemClock
 from reconciler.app.policies import judge_plan
@@ -162,6 +163,7 @@ async def make_plan(
         secrets = session.secret_store(state)
         _, state = await prepare(session, api, options, state)
         plan, lives = await compute_plan(session, api, project, state, secrets, options)
+        await prove_access(api, target.sandbox)
         if more is not None:
             await more(api, state)
     return Prepared(plan, lives, state, secrets)

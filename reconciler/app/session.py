@@ -204,7 +204,13 @@ class Session:
     def platform(self, parallelism: int = 10) -> AbstractAsyncContextManager[tuple[Client, Target, SecretStore]]:
         """Open the door to the platform, real or emulated, for as long as the command runs."""
         platform = Platform(
-            self.project, self.project_document, self.settings, self.state_dir, self.emulated, self._providers()
+            self.project,
+            self.project_document,
+            self.environment,
+            self.settings,
+            self.state_dir,
+            self.emulated,
+            self._providers(),
         )
         return platform.open(parallelism, self.dialogue)
 

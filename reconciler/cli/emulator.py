@@ -168,12 +168,13 @@ def _storage(file: Path | None) -> Storage:
 
 
 def _ask(url: str, method: str, path: str, body: Any = None) -> Any:
-    import httpx
+    import httpx2
 
     try:
-        answer = httpx.request(method, url.rstrip("/") + _CONTROL + path, json=body, timeout=60)
+        with httpx2.Client(trust_env=False, timeout=60) as http:  # an emulator is never reached through a proxy
+            answer = http.request(method, url.rstrip("/") + _CONTROL + path, json=body)
         found = answer.json()
-    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+    except (httpx2.HTTPError, httpx2.InvalidURL, ValueError) as error:
         raise _unusable(f"no emulator answers at {url}: {error}", "start one: reconciler emulator") from None
     if answer.is_error:
         raise _unusable(f"the emulator at {url} refused: {found.get('message')}", "nothing was changed")

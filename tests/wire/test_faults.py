@@ -225,33 +225,6 @@ def test_refused_credentials_of_the_tool(live: Cli, server: Server, monkeypatch:
     assert "does not accept the access token" in refused.err
 
 
-def test_nothing_configured(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    cli.example("customer-io")
-    assert "AEP_ORG_ID is not set" in cli("plan").err
-    monkeypatch.setenv("AEP_ORG_ID", "x@AdobeOrg")
-    assert "AEP_CLIENT_ID and AEP_CLIENT_SECRET" in cli("plan").err
-    monkeypatch.setenv("AEP_ACCESS_TOKEN", "t")
-    assert "AEP_API_KEY" in cli("plan").err
-    monkeypatch.setenv("AEP_PLATFORM_URL", "platform.adobe.io")
-    assert "is no URL" in cli("plan").err
-
-
-def test_unreachable(cli: Cli, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    from tests.conftest import point_at
-
-    point_at(server, monkeypatch)
-    cli.example("customer-io")
-    cli.ok("apply", "-y")
-    monkeypatch.setenv("AEP_PLATFORM_URL", "http://127.0.0.1:9")
-    monkeypatch.setenv("AEP_ACCESS_TOKEN", "t")
-    found = cli("plan", "--state-dir", "other")
-    assert found.code == 0, "with an empty state there is nothing to read, and checks that cannot be made stop nothing"
-    assert "2 checks could not be made" in found.out
-    foreign = cli("plan")
-    assert foreign.code == 1
-    assert "belongs to platform" in foreign.err
-
-
 # -- conflicts ---------------------------------------------------------------------------------------------------
 def edit_before_patch(server: Server, kind: str, ident: str, *operations: dict[str, Any]) -> None:
     """Let somebody edit the object between our GET and our PATCH, once."""

@@ -198,13 +198,13 @@ def test_what_was_read_leaves_nothing_behind(many: Cli, server: Server) -> None:
     """An answer that knows itself stays until somebody looks for garbage, and its page with it."""
     import gc
 
-    import httpx
+    import httpx2
 
     gc.collect()
     gc.disable()
     try:
         assert many("plan").code == 0
-        kept = [item for item in gc.get_objects() if isinstance(item, httpx.Response) and item.is_closed]
+        kept = [item for item in gc.get_objects() if isinstance(item, httpx2.Response) and item.is_closed]
     finally:
         gc.enable()
     assert len(kept) <= 1
