@@ -1,8 +1,9 @@
-"""Changes the code in small ways, one at a time, and tells which changes no test notices: `./run mutants [FILE …]`.
+"""Change the code in small ways, one at a time, and report the changes that no test notices: `./run mutants [FILE …]`.
 
-FILE is a file or a folder below reconciler/, as in `core/diff.py` or `engine`; without one it is each of `FILES`, whose
-surviving mutants stand in survivors.yaml with a reason. A survivor that does not stand there is an error, and so is a
-score below `LEAST`. `RECONCILER_GOLDEN=1` writes the file again; give each new survivor its reason then, or a test.
+FILE is a file or a folder below reconciler/, as in `core/compare/diff.py` or `engine`. Without one, each of `FILES` is
+changed. survivors.yaml lists the mutants of these that survive, each with a reason. A survivor that is not listed is an
+error, and so is a score below `LEAST`. `RECONCILER_GOLDEN=1` rewrites the list; then give each new survivor its reason,
+or a test.
 """
 
 from __future__ import annotations
@@ -22,9 +23,9 @@ from mutmut.mutation.diff_apply import get_diff_for_mutant
 
 ROOT = Path(__file__).parent.parent.parent
 FILES = (
-    "core/diff.py",
-    "core/planner.py",
-    "core/steps.py",
+    "core/compare/diff.py",
+    "core/plan/planner.py",
+    "core/plan/steps.py",
     "engine/settle.py",
     "engine/apply.py",
     "api/retry.py",
@@ -69,7 +70,7 @@ def _chosen(words: Sequence[str]) -> list[str]:
 
 
 def _run(files: Sequence[str]) -> None:
-    """Let mutmut try every mutant of the files; what it says goes to a log, for it is megabytes."""
+    """Let mutmut try every mutant of the files; its output goes to a log: it is megabytes."""
     shutil.rmtree(ROOT / "mutants", ignore_errors=True)
     names = [f"reconciler.{file.removesuffix('.py').replace('/', '.')}.*" for file in files]
     (ROOT / "mutants").mkdir()

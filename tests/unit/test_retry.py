@@ -6,30 +6,31 @@ import email.utils
 import random
 import time
 
-import httpx
+import httpx2
 import pytest
 
 from reconciler.api import retry
-from reconciler.api.retry import Budget, Verdict, of_error, of_status, wait
+from reconciler.api.retry import Budget, Contact, Verdict, of_error, of_status, wait
 from reconciler.core.resource import Call
+from reconciler.network.failures import Failure, Remedy, failure_of
 
 READ, WRITE = Call("GET", "/x"), Call("POST", "/x")
 DELETE, QUESTION = Call("DELETE", "/x"), Call("POST", "/x", read_only=True)
-NEVER_LEFT = [httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout]
-MAYBE = [httpx.ReadTimeout, httpx.WriteTimeout, httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError]
+NEVER_LEFT = [httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout]
+MAYBE = [httpx2.ReadTimeout, httpx2.WriteTimeout, httpx2.ReadError, httpx2.WriteError, httpx2.RemoteProtocolError]
 
 
 @pytest.mark.parametrize("error", NEVER_LEFT)
 @pytest.mark.parametrize("call", [READ, WRITE, DELETE])
-def test_what_never_left_is_sent_again(error: type[httpx.HTTPError], call: Call) -> None:
-    assert of_error(call, error("x")) is Verdict.AGAIN
+def test_what_never_left_is_sent_again(error: type[httpx2.HTTPError], call: Call) -> None:
+    assert of_error(call, failure_of(error("x"), "https://h/x")) is Verdict.AGAIN
 
 
 @pytest.mark.parametrize("error", MAYBE)
-def test_a_write_without_an_answer_may_have_happened(error: type[httpx.HTTPError]) -> None:
-    assert of_error(WRITE, error("x")) is Verdict.UNKNOWN
+def test_a_write_without_an_answer_may_have_happened(error: type[httpx2.HTTPError]) -> None:
+    assert of_error(WRITE, failure_of(error("x"), "https://h/x")) is Verdict.UNKNOWN
     for call in (READ, DELETE, QUESTION):
-        assert of_error(call, error("x")) is Verdict.AGAIN
+        assert of_error(call, failure_of(error("x"), "https://h/x")) is Verdict.AGAIN
 
 
 @pytest.mark.parametrize(
@@ -90,6 +91,7 @@ def test_else_it_backs_off_with_full_jitter(
 
 def test_the_limits_are_as_documented() -> None:
     assert (retry.ATTEMPTS, retry.BASE, retry.CAP, retry.LONGEST) == (6, 0.5, 30.0, 300.0)
+    assert retry.FIRST == 4.0
 
 
 # -- how often -------------------------------------------------------------------------------------------------------
@@ -113,3 +115,24 @@ def test_a_run_has_a_hundred_retries_and_one_for_every_ten_calls() -> None:
     for _ in range(11):
         budget.earn()
     assert [budget.spend() for _ in range(2)] == [True, False]
+
+
+# -- for how long ----------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("remedy", "met", "seconds"),
+    [
+        (Remedy.RETRY, False, 300.0),
+        (Remedy.RETRY, True, 300.0),
+        (Remedy.LATER, False, 4.0),
+        (Remedy.LATER, True, 300.0),
+        (Remedy.NEVER, False, 0.0),
+        (Remedy.NEVER, True, 0.0),
+    ],
+)
+def test_a_failure_that_concerns_every_call_ends_the_others(remedy: Remedy, met: bool, seconds: float) -> None:
+    contact, failure = Contact(), Failure("code", "failed", remedy=remedy)
+    assert (contact.met, contact.lost) == (False, None)
+    contact.met = met
+    assert contact.patience(failure) == seconds
+    contact.give_up(failure)
+    assert contact.lost is (failure if seconds < 300.0 else None)
