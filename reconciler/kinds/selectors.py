@@ -87,7 +87,7 @@ MAPPED_ATTRIBUTES = Selector(
     exported_as="attribute",
     exported_path=("source", "sourceAttribute"),
 )
-"""The attributes of a file export are the rows of its mapping set, which its `attributes` expand to (destinations.yaml)."""
+"""The attributes of a file export are the rows of its mapping set, to which its `attributes` expand."""
 
 DATASETS = Selector(
     "/params/datasets",
