@@ -1,4 +1,4 @@
-"""Findings about manifests, and drift, in the formats of code hosts: SARIF, JUnit, GitHub commands, GitLab code quality."""
+"""Findings about manifests, and drift: SARIF, JUnit, GitHub workflow commands, GitLab code quality."""
 
 from __future__ import annotations
 
