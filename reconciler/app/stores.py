@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reconciler.config.state_settings import StateSettings
+from reconciler.core.distribution import install_command
 from reconciler.core.problems import ManifestError, Problem
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def store_of(settings: StateSettings, environment: str, folder: Path, reveal: Re
         return Store(_MAKERS[settings.backend](settings, environment, reveal))
     except ModuleNotFoundError as error:
         what = f"the backend {settings.backend} needs the Python package {error.name}"
-        advice = f"pip install 'reconciler[{settings.backend}]'"
+        advice = install_command(settings.backend)
         raise ManifestError(Problem("no-library", what, advice)) from None
     except (ValueError, TypeError) as error:
         what = f"the settings of the backend {settings.backend} cannot be used: {str(error).splitlines()[0]}"
