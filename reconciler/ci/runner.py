@@ -98,7 +98,7 @@ class Job:
     def tool_aloud(self, *args: str) -> tuple[int, str]:
         """Run the command line, isolated, and copy both its streams to the log; return its exit code and the text.
 
-        A signal to this process is passed on, so that an apply that is cancelled stops in good order.
+        A signal to this process is passed on, so that a cancelled apply finishes its calls and keeps its state.
         """
         with commands_off():
             process = subprocess.Popen(

@@ -267,7 +267,7 @@ def test_messages_cannot_leave_the_code_block_of_a_comment(hub: Hub) -> None:
 
 # -- 6: a branch of the repository -------------------------------------------------------------------------------------
 def test_a_secret_command_does_not_get_the_tokens_of_the_runner(hub: Hub, canary: Path) -> None:
-    """Whoever may push a branch chooses the secret commands of a plan; they get none of the runner's tokens."""
+    """The author of a branch chooses the secret commands of a plan; they get none of the runner's tokens."""
     project = f"""apiVersion: reconciler/v1
 kind: Project
 metadata: {{name: p}}
@@ -301,7 +301,7 @@ def test_the_state_branch_is_not_read_with_settings_of_the_checkout(hub: Hub, ca
     assert not canary.exists()
 
 
-def test_an_apply_that_is_cancelled_stops_in_good_order_and_keeps_its_state(hub: Hub, server: Server) -> None:
+def test_an_apply_that_is_cancelled_keeps_its_state(hub: Hub, server: Server) -> None:
     head = hub.push("feature", MANIFEST)
     assert hub.run("plan", head, 1).returncode == 0
     hub.know(heads={head: head})
