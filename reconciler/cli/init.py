@@ -29,7 +29,7 @@ def command(path: Path, connector: str | None, pipeline: str) -> None:
     Files that are there already are left alone, and named.
     """
     from reconciler.app.connectors import find, next_midnight
-    from reconciler.cli.schema import schema_text
+    from reconciler.app.schemas import schema_text
     from reconciler.export.starter import starter
 
     found = find(connector) if connector else None
