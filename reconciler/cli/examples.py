@@ -8,6 +8,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "reconciler validate",
         "reconciler validate --env all",
         "reconciler validate --format sarif > it.sarif",
+        "reconciler validate --format gitlab > code-quality.json",
     ),
     "fmt": ("reconciler fmt", "reconciler fmt --check --diff", "reconciler fmt - < draft.yaml"),
     "plan": (

@@ -53,6 +53,10 @@ def command(path: Path, connector: str | None, pipeline: str) -> None:
         )
     else:
         click.echo(f"Next: fill in {found.key}.yaml, then reconciler validate, and reconciler plan --emulator.")
+    if pipeline != "none":
+        click.echo(
+            f"Before you push {_PIPELINES[pipeline]}: replace its zeros by the commit or digest of reconciler to run."
+        )
 
 
 def _pipeline(name: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 import uuid
 import zlib
@@ -13,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote_plus, unquote_plus, urlsplit
 
+from reconciler.emulator.json_text import read_json
 from reconciler.emulator.wire import now_ms
 
 MANY = 999
@@ -199,7 +199,7 @@ _RUN: dict[str, dict[str, tuple[str, int, int, Callable[..., Any] | None]]] = {
             for name in ("to_decimal", "to_float")
         },
     },
-    "JSON": {"json_to_object": ("json_to_object(string)", 1, 1, _text(json.loads))},
+    "JSON": {"json_to_object": ("json_to_object(string)", 1, 1, _text(read_json))},
     "Special": {
         "uuid": ("uuid()", 0, 0, lambda: str(uuid.uuid4())),
         "guid": ("guid()", 0, 0, lambda: str(uuid.uuid4())),

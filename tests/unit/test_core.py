@@ -221,6 +221,7 @@ ROOMS = {
         "secrets", "yamltext",
     },
     "emulator": {"emulator"},
+    "ci": {"ci"},
 }  # fmt: skip
 HOMES = {
     "click": {"cli", "__main__.py"},
