@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeAlias
 
-import reconciler.dataprep.functions  # fills the function table
-from reconciler.dataprep.errors import CompileError, DataPrepError, EvaluationError, NotSupportedLocallyError, nearest
+from reconciler.dataprep.closures import Run, all_of, applied, branching, decoding, each, placed
+from reconciler.dataprep.errors import CompileError, EvaluationError, NotSupportedLocallyError, nearest
 from reconciler.dataprep.methods import METHODS
-from reconciler.dataprep.operators import BINARY, UNARY, equal, truthy
+from reconciler.dataprep.operators import BINARY, UNARY, truthy
 from reconciler.dataprep.parser import parse
 from reconciler.dataprep.paths import AttributePath, taken
 from reconciler.dataprep.syntax import (
@@ -28,22 +27,20 @@ from reconciler.dataprep.syntax import (
     Wildcard,
 )
 from reconciler.dataprep.table import FUNCTIONS, Context, Function
-from reconciler.dataprep.values import CONVERSIONS, Record, Value, as_boolean, as_text, described
+from reconciler.dataprep.values import Record, Value, as_boolean, as_text, described
 
 __all__ = ["Expression", "compile_expression", "unknown_function"]
-
-Run: TypeAlias = Callable[[Context], Value]
 
 
 class Expression:
     """An expression that is ready to run."""
 
-    __slots__ = ("_run", "text", "tree")
+    __slots__ = ("run", "text", "tree")
 
     def __init__(self, text: str, tree: Node, run: Run) -> None:
         self.text = text
         self.tree = tree
-        self._run = run
+        self.run = run
 
     def evaluate(self, record: Record, context: Context | None = None) -> Value:
         """Return the value of the expression for a record.
@@ -53,7 +50,7 @@ class Expression:
         context = context or Context()
         context.record = record
         try:
-            return self._run(context)
+            return self.run(context)
         except EvaluationError:
             raise
         except RecursionError:
@@ -88,7 +85,7 @@ def _compiled(node: Node, local: frozenset[str]) -> Run:
         case Index():
             return _index(node, local)
         case Wildcard(owner=owner):
-            return _placed(node, _all_of(_compiled(owner, local)))
+            return placed(node.at, all_of(_compiled(owner, local)))
         case Call():
             return _call(node, local)
         case Method():
@@ -99,32 +96,17 @@ def _compiled(node: Node, local: frozenset[str]) -> Run:
             return _chain(node, local)
         case Conditional():
             return _conditional(node, local)
-        case ArrayLiteral(items=items):
-            runs = [_compiled(item, local) for item in items]
-            return lambda context: [run(context) for run in runs]
-        case MapLiteral(pairs=pairs):
-            both = [(_compiled(key, local), _compiled(value, local)) for key, value in pairs]
-            return _placed(node, lambda context: {as_text(key(context)): value(context) for key, value in both})
-        case Lambda():
-            raise CompileError("a lambda is an argument of filterArray or transformArray only", node.at)
+        case ArrayLiteral() | MapLiteral():
+            return _container(node, local)
+    raise CompileError("a lambda is an argument of filterArray or transformArray only", node.at)
 
 
-def _placed(node: Node, run: Run) -> Run:
-    """The same, with the place of the node in an error that has none, and any other error made one of ours."""
-
-    def placed(context: Context) -> Value:
-        try:
-            return run(context)
-        except DataPrepError as error:
-            if error.offset is None:
-                error.offset = node.at
-            raise
-        except RecursionError:
-            raise
-        except Exception as error:
-            raise EvaluationError(str(error) or type(error).__name__, node.at) from None
-
-    return placed
+def _container(node: ArrayLiteral | MapLiteral, local: frozenset[str]) -> Run:
+    if isinstance(node, ArrayLiteral):
+        items = [_compiled(item, local) for item in node.items]
+        return lambda context: [run(context) for run in items]
+    pairs = [(_compiled(key, local), _compiled(value, local)) for key, value in node.pairs]
+    return placed(node.at, lambda context: {as_text(key(context)): value(context) for key, value in pairs})
 
 
 # -- fields ------------------------------------------------------------------------------------------------------
@@ -139,44 +121,16 @@ def _field(node: Name | Member, local: frozenset[str]) -> Run:
         if not names and len(below.names) == 1:
             name = below.names[0]
             return lambda context: context.record.get(name)
-        return _placed(node, lambda context: read(context.record))
+        return placed(node.at, lambda context: read(context.record))
     if isinstance(node, Name):
         parameter = node.names[0]
         return lambda context: context.local[parameter]
-    if _projects(below):
+    if isinstance(below, Wildcard):
         tail = tuple(names)
         owner = _compiled(below, local)
-        return _placed(node, lambda context: _each(owner(context), tail))
+        return placed(node.at, lambda context: each(owner(context), tail))
     owner, name = _compiled(node.owner, local), node.name
-    return _placed(node, lambda context: taken(owner(context), name))
-
-
-def _projects(node: Node) -> bool:
-    """Whether the value is an array whose elements the following names are read from."""
-    while isinstance(node, Member | Index):
-        node = node.owner
-    return isinstance(node, Wildcard)
-
-
-def _each(value: Value, names: tuple[str, ...]) -> Value:
-    if not isinstance(value, list):
-        return None
-    result: list[Value] = []
-    for item in value:
-        for name in names:
-            item = taken(item, name)  # noqa: PLW2901
-        result.append(item)
-    return result
-
-
-def _all_of(owner: Run) -> Run:
-    def run(context: Context) -> Value:
-        value = owner(context)
-        if value is None or isinstance(value, list):
-            return value
-        raise EvaluationError(f"[*] is read from {described(value)}, not from an array")
-
-    return run
+    return placed(node.at, lambda context: taken(owner(context), name))
 
 
 def _index(node: Index, local: frozenset[str]) -> Run:
@@ -192,12 +146,12 @@ def _index(node: Index, local: frozenset[str]) -> Run:
             return taken(value, key)
         raise EvaluationError(f"{described(key)} is not the number of an element")
 
-    return _placed(node, run)
+    return placed(node.at, run)
 
 
 # -- operators ---------------------------------------------------------------------------------------------------
 def _unary(node: Node, apply: Callable[[Value], Value], operand: Run) -> Run:
-    return _placed(node, lambda context: apply(operand(context)))
+    return placed(node.at, lambda context: apply(operand(context)))
 
 
 def _chain(node: Chain, local: frozenset[str]) -> Run:
@@ -215,13 +169,13 @@ def _chain(node: Chain, local: frozenset[str]) -> Run:
                     return stops
             return not stops
 
-        return _placed(node, decided)
+        return placed(node.at, decided)
     if sign == "??":
         return lambda context: next((v for run in (first, *operands) if (v := run(context)) is not None), None)
     steps = [(BINARY[sign], operand) for (sign, _), operand in zip(node.rest, operands, strict=True)]
     if len(steps) == 1:
         apply, operand = steps[0]
-        return _placed(node, lambda context: apply(first(context), operand(context)))
+        return placed(node.at, lambda context: apply(first(context), operand(context)))
 
     def run(context: Context) -> Value:
         value = first(context)
@@ -229,7 +183,7 @@ def _chain(node: Chain, local: frozenset[str]) -> Run:
             value = apply(value, operand(context))
         return value
 
-    return _placed(node, run)
+    return placed(node.at, run)
 
 
 def _conditional(node: Conditional, local: frozenset[str]) -> Run:
@@ -241,24 +195,14 @@ def _conditional(node: Conditional, local: frozenset[str]) -> Run:
             return value if truthy(value) else other(context)
 
         return elvis
-    return _placed(node, _branching(node.at, test, _compiled(node.then, local), other))
-
-
-def _branching(at: int, test: Run, then: Run, other: Run) -> Run:
-    def run(context: Context) -> Value:
-        holds = as_boolean(test(context))
-        if context.branches is not None:
-            context.branches.add((at, 0 if holds else 1))
-        return then(context) if holds else other(context)
-
-    return run
+    return placed(node.at, branching(node.at, test, _compiled(node.then, local), other))
 
 
 # -- calls -------------------------------------------------------------------------------------------------------
 def _call(node: Call, local: frozenset[str]) -> Run:
     name = node.name
     if name in ("size", "empty"):
-        return _placed(node, _built_in(node, local))
+        return placed(node.at, _built_in(node, local))
     function = FUNCTIONS.get(name)
     if function is None:
         raise CompileError(unknown_function(name), node.at)
@@ -274,10 +218,10 @@ def _call(node: Call, local: frozenset[str]) -> Run:
         return refused
     if name == "iif":
         test, then, other = (_compiled(argument, local) for argument in node.arguments)
-        return _placed(node, _branching(node.at, test, then, other))
+        return placed(node.at, branching(node.at, test, then, other))
     if name == "decode":
-        return _placed(node, _decoding(node, local))
-    return _placed(node, _applied(function, _arguments(node, function, local)))
+        return placed(node.at, decoding(node.at, *_key_and_options(node, local)))
+    return placed(node.at, applied(function, _arguments(node, function, local)))
 
 
 def _built_in(node: Call, local: frozenset[str]) -> Run:
@@ -345,71 +289,9 @@ def _lambda(node: Lambda, local: frozenset[str]) -> Run:
     return run
 
 
-def _applied(function: Function, arguments: list[Run]) -> Run:
-    """The call of a function: a null argument that it does not take makes null of the call."""
-    convert = [
-        (run, CONVERSIONS[parameter.kind], parameter.nullable)
-        for run, parameter in ((run, function.parameter(index)) for index, run in enumerate(arguments))
-    ]
-    apply = function.run
-    if function.context:
-
-        def with_context(context: Context) -> Value:
-            values = _values(context, convert)
-            return None if values is None else apply(context, *values)
-
-        return with_context
-    if len(convert) == 1 and not convert[0][2]:
-        only, conversion, _ = convert[0]
-
-        def single(context: Context) -> Value:
-            value = only(context)
-            return None if value is None else apply(conversion(value))
-
-        return single
-
-    def run(context: Context) -> Value:
-        values = _values(context, convert)
-        return None if values is None else apply(*values)
-
-    return run
-
-
-def _values(context: Context, convert: list[tuple[Run, Callable[[Value], Value], bool]]) -> list[Value] | None:
-    values: list[Value] = []
-    missing = False
-    for run, conversion, nullable in convert:
-        value = run(context)
-        if value is not None:
-            value = conversion(value)
-        elif not nullable:
-            missing = True
-        values.append(value)
-    return None if missing else values
-
-
-def _decoding(node: Call, local: frozenset[str]) -> Run:
+def _key_and_options(node: Call, local: frozenset[str]) -> tuple[Run, list[Run]]:
     key, *options = (_compiled(argument, local) for argument in node.arguments)
-    default = options.pop() if len(options) % 2 else None
-    pairs = list(zip(options[::2], options[1::2], strict=True))
-
-    def run(context: Context) -> Value:
-        wanted = key(context)
-        for branch, (option, value) in enumerate(pairs):
-            if equal_exactly(option(context), wanted):
-                if context.branches is not None:
-                    context.branches.add((node.at, branch))
-                return value(context)
-        if context.branches is not None:
-            context.branches.add((node.at, len(pairs)))
-        return default(context) if default else None
-
-    return run
-
-
-def equal_exactly(left: Value, right: Value) -> bool:
-    """Return whether two values are equal and of the same sort, as the keys of decode() are compared."""
-    return type(left) is type(right) and equal(left, right)
+    return key, options
 
 
 def _method(node: Method, local: frozenset[str]) -> Run:
@@ -419,7 +301,11 @@ def _method(node: Method, local: frozenset[str]) -> Run:
     name = node.name
     if method is None:
         suggestion = nearest(name, METHODS)
-        reason = f"it is not one of the methods known here; did you mean {suggestion}?" if suggestion else "it is not documented"
+        reason = (
+            f"it is not one of the methods known here; did you mean {suggestion}?"
+            if suggestion
+            else "it is not documented"
+        )
 
         def unknown(_: Context) -> Value:
             raise NotSupportedLocallyError(f"the method {name}", reason, node.at)
@@ -435,4 +321,4 @@ def _method(node: Method, local: frozenset[str]) -> Run:
             raise EvaluationError(f"null has no method {name}: test the field with is_empty() before")
         return apply(value, *(argument(context) for argument in arguments))
 
-    return _placed(node, run)
+    return placed(node.at, run)

@@ -75,7 +75,7 @@ def nearest(name: str, names: Iterable[str]) -> str | None:
 
 
 def with_caret(text: str, place: Place) -> str:
-    """Return the line of `text` at `place`, with a caret under the place. Long lines are cut to about 100 characters."""
+    """Return the line of `text` at `place`, with a caret under the place. A long line is cut to 100 characters."""
     line = text.splitlines()[place.line - 1] if text.strip() else ""
     start = max(0, place.column - 60)
     shown = line[start : start + 100].replace("\t", " ")

@@ -35,33 +35,11 @@ _LONG_NAMES = {
     "PDT": "Pacific Daylight Time", "CET": "Central European Standard Time", "CEST": "Central European Summer Time",
 }  # fmt: skip
 
-DEFAULT_PATTERNS = (
-    "yyyy-MM-dd HH:mm:ssZ",
-    "yyyy-MM-dd HH:mm:ss.SSSZ",
-    "yyyy-MM-dd HH:mm:ss.SSS",
-    "yyyy-MM-dd'T'HH:mm:ss.SSSX",
-    "yyyy-MM-dd'T'HH:mm:ss'Z'",
-    "yyyy-MM-dd",
-    "yyyy/MM/dd",
-    "yyyy.MM.dd",
-    "yyyy-MMM-dd",
-    "yyyyMMdd",
-    "MM-dd-yyyy",
-    "MMddyyyy",
-    "M/dd/yyyy",
-    "dd.M.yyyy",
-    "M/dd/yyyy hh:mm:ss a",
-    "dd.M.yyyy hh:mm:ss a",
-    "dd.MMM.yyyy",
-    "dd-MMM-yyyy",
-)
-"""The formats that are tried, in this order, for a text without one (data-handling.md, "Date function conversions")."""
-
 _LETTERS = frozenset("GYyMLwWDdFEuaHkKhmsSzZXVOQq")
 
 
 @dataclass(frozen=True, slots=True)
-class _Field:
+class Field:
     """One run of a letter in a pattern, or a literal text (letter is empty)."""
 
     letter: str
@@ -70,8 +48,8 @@ class _Field:
 
 
 @lru_cache(maxsize=512)
-def _fields(pattern: str) -> tuple[_Field, ...]:
-    result: list[_Field] = []
+def fields_of(pattern: str) -> tuple[Field, ...]:
+    result: list[Field] = []
     at = 0
     while at < len(pattern):
         character = pattern[at]
@@ -79,18 +57,20 @@ def _fields(pattern: str) -> tuple[_Field, ...]:
             match = re.compile(r"'((?:[^']|'')*)'").match(pattern, at)
             if match is None:
                 raise EvaluationError(f"the quote in the date format {pattern!r} has no end")
-            result.append(_Field("", 0, match.group(1).replace("''", "'") or "'"))
+            result.append(Field("", 0, match.group(1).replace("''", "'") or "'"))
             at = match.end()
         elif character.isascii() and character.isalpha():
             end = at
             while end < len(pattern) and pattern[end] == character:
                 end += 1
             if character not in _LETTERS:
-                raise EvaluationError(f"{character!r} is not a letter of a date format; text stands between quotes: '{character}'")
-            result.append(_Field(character, end - at))
+                raise EvaluationError(
+                    f"{character!r} is not a letter of a date format; text stands between quotes: '{character}'"
+                )
+            result.append(Field(character, end - at))
             at = end
         else:
-            result.append(_Field("", 0, character))
+            result.append(Field("", 0, character))
             at += 1
     return tuple(result)
 
@@ -132,7 +112,9 @@ def _zone_name(value: datetime, count: int) -> str:
     name = value.tzname() or ""
     if not re.fullmatch("[A-Z]{1,5}", name):
         if isinstance(value.tzinfo, ZoneInfo):
-            raise NotSupportedLocallyError(f"the name of the time zone {value.tzinfo.key}", "Java's names are not known")
+            raise NotSupportedLocallyError(
+                f"the name of the time zone {value.tzinfo.key}", "Java's names are not known"
+            )
         return "GMT" + _offset_text(value, colon=True, zulu=False)
     if count < 4:
         return name
@@ -147,7 +129,9 @@ def format_date(value: datetime, pattern: str) -> str:
 
     Raises EvaluationError for a pattern that is not one.
     """
-    return "".join(field.text if not field.letter else _WRITERS[field.letter](value, field.count) for field in _fields(pattern))
+    return "".join(
+        field.text if not field.letter else _WRITERS[field.letter](value, field.count) for field in fields_of(pattern)
+    )
 
 
 def _padded(number: Callable[[datetime], int]) -> Callable[[datetime, int], str]:
@@ -237,150 +221,3 @@ _WRITERS: dict[str, Callable[[datetime, int], str]] = {
     "Q": _quarter,
     "q": _quarter,
 }
-
-
-# -- reading -----------------------------------------------------------------------------------------------------
-_WIDTHS = {"H": 2, "k": 2, "K": 2, "h": 2, "m": 2, "s": 2, "d": 2, "M": 2, "L": 2, "D": 3, "y": 9, "u": 1, "Q": 1, "q": 1}
-_OFFSETS = {
-    ("X", 1): r"Z|[+-]\d\d(?:\d\d)?",
-    ("X", 2): r"Z|[+-]\d{4}",
-    ("X", 3): r"Z|[+-]\d\d:\d\d",
-    ("X", 4): r"Z|[+-]\d{4}(?:\d\d)?",
-    ("X", 5): r"Z|[+-]\d\d:\d\d(?::\d\d)?",
-    ("Z", 5): r"Z|[+-]\d\d:\d\d",
-}
-
-
-def _expression(field: _Field, *, adjacent: bool) -> str:
-    letter, count = field.letter, field.count
-    if not letter:
-        return re.escape(field.text)
-    if letter in "ML" and count > 2 or letter == "E":
-        names = MONTHS if letter in "ML" else DAYS
-        choices = names if count == 4 else tuple(dict.fromkeys(name[:3] for name in names))
-        if count > 4:
-            raise NotSupportedLocallyError(f"reading a date by {letter * count}", "one letter names several of them")
-        return "|".join(choices)
-    match letter:
-        case "y" if count == 2:
-            return r"\d{2}"
-        case "y" if count >= 3:
-            return rf"\d{{{count}}}"
-        case "S":
-            return rf"\d{{{count}}}"
-        case "a":
-            return "AM|PM"
-        case "G":
-            return "Anno Domini|AD|A"
-        case "X" | "Z":
-            return _OFFSETS.get((letter, count), r"[+-]\d{4}" if letter == "Z" else r"Z|[+-]\d\d:?\d\d")
-        case "z" | "V" | "O":
-            return r"[A-Za-z][\w/+:-]*|[+-]\d\d:?\d\d"
-    if letter not in _WIDTHS or (letter in "Qq" and count > 2):
-        raise NotSupportedLocallyError(f"reading a date by the letter {letter}", "no document says how it is resolved")
-    if count > 1 or adjacent:
-        return rf"\d{{{count}}}"
-    return rf"\d{{1,{_WIDTHS[letter]}}}"
-
-
-@lru_cache(maxsize=512)
-def _reader(pattern: str) -> tuple[re.Pattern[str], tuple[_Field, ...]]:
-    fields = _fields(pattern)
-    parts = []
-    for index, field in enumerate(fields):
-        following = fields[index + 1].letter if index + 1 < len(fields) else ""
-        parts.append(f"({_expression(field, adjacent=following in _WIDTHS and field.letter in _WIDTHS)})")
-    return re.compile("".join(parts), re.ASCII), fields
-
-
-def parse_date(text: str, pattern: str) -> datetime:
-    """Return the date that a text holds in a pattern; UTC where the pattern names no zone.
-
-    Raises EvaluationError for a text that does not match, or a date that does not exist.
-    """
-    value = _parsed(text.strip(), pattern)
-    if value is None:
-        raise EvaluationError(f"the text {text[:60]!r} does not match the date format {pattern!r}")
-    return value
-
-
-def _parsed(text: str, pattern: str) -> datetime | None:
-    expression, fields = _reader(pattern)
-    match = expression.fullmatch(text)
-    if match is None:
-        return None
-    found: dict[str, str] = {}
-    for field, part in zip(fields, match.groups(), strict=True):
-        if field.letter:
-            found[field.letter] = part
-    try:
-        return _assembled(found)
-    except (ValueError, OverflowError) as error:
-        raise EvaluationError(f"{text!r} is not a date: {error}") from None
-
-
-def _assembled(found: dict[str, str]) -> datetime:
-    year_text = found.get("y", "1970")
-    year = int(year_text) + (2000 if len(year_text) == 2 else 0)
-    month_text = found.get("M") or found.get("L") or "1"
-    month = int(month_text) if month_text.isdigit() else 1 + [name[:3] for name in MONTHS].index(month_text[:3])
-    micro = int(found.get("S", "0").ljust(6, "0")[:6])
-    value = datetime(
-        year, month, int(found.get("d", 1)), _hour(found), int(found.get("m", 0)), int(found.get("s", 0)), micro, UTC
-    )
-    if "D" in found:
-        value = value.replace(month=1, day=1) + timedelta(days=int(found["D"]) - 1)
-    if "E" in found and DAYS[value.weekday()][:3] != found["E"][:3]:
-        raise ValueError(f"{value.date()} is not a {found['E']}")
-    zone = found.get("X") or found.get("Z") or found.get("z") or found.get("V") or found.get("O")
-    return value.replace(tzinfo=zone_of(zone)) if zone else value
-
-
-def _hour(found: dict[str, str]) -> int:
-    if "H" in found:
-        return int(found["H"])
-    if "k" in found:
-        return int(found["k"]) % 24
-    half = found.get("h") or found.get("K")
-    if half is None:
-        return 0
-    if int(half) > 12:
-        raise ValueError(f"{half} is not an hour of a half day")
-    return int(half) % 12 + (12 if found.get("a") == "PM" else 0)
-
-
-_ISO = re.compile(
-    r"(?P<date>\d{4}-\d\d-\d\d)[T ](?P<hour>\d\d):(?P<minute>\d\d)(?::(?P<second>\d\d)(?:[.,](?P<fraction>\d{1,9}))?)?"
-    r"\s?(?P<zone>Z|[+-]\d\d(?::?\d\d)?|[A-Z]{3,4})?",
-    re.ASCII,
-)
-
-
-def parse_default(text: str, *, drop_fraction: bool = False) -> datetime:
-    """Return the date that a text holds in one of the default formats, or as ISO 8601; UTC where it has no zone.
-
-    `drop_fraction` leaves out the fraction of the second where the text has no offset: what date() does, by the tip in
-    data-handling.md. Raises EvaluationError where nothing matches.
-    """
-    stripped = text.strip()
-    match = _ISO.fullmatch(stripped)
-    if match:
-        return _iso(match, stripped, drop_fraction=drop_fraction)
-    for pattern in DEFAULT_PATTERNS:
-        value = _parsed(stripped, pattern)
-        if value is not None:
-            return value
-    raise EvaluationError(f"the text {text[:60]!r} matches no default date format; name its format: date(…, \"yyyy-MM-dd\")")
-
-
-def _iso(match: re.Match[str], text: str, *, drop_fraction: bool) -> datetime:
-    fraction = (match["fraction"] or "").ljust(6, "0")[:6]
-    zone = match["zone"]
-    offset = zone is not None and not zone.isalpha() or zone == "Z"
-    micro = 0 if drop_fraction and not offset else int(fraction)
-    try:
-        year, month, day = map(int, match["date"].split("-"))
-        tz = zone_of(zone) if zone else UTC
-        return datetime(year, month, day, int(match["hour"]), int(match["minute"]), int(match["second"] or 0), micro, tz)
-    except ValueError as error:
-        raise EvaluationError(f"{text!r} is not a date: {error}") from None

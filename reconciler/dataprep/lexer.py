@@ -15,10 +15,10 @@ from reconciler.dataprep.errors import ExpressionSyntaxError
 LONGEST = 4096
 """Characters a calculated field may have (help/data-prep/home.md)."""
 
-RESERVED = frozenset(
-    "new mod or break var lt for false while eq gt div not null continue else and ne true le if ge return _errors do"
-    " function empty size".split()
-)
+RESERVED = frozenset((
+    "new", "mod", "or", "break", "var", "lt", "for", "false", "while", "eq", "gt", "div", "not", "null", "continue",
+    "else", "and", "ne", "true", "le", "if", "ge", "return", "_errors", "do", "function", "empty", "size",
+))  # fmt: skip
 """Words that cannot be field names unless wrapped in ${} (help/data-prep/functions.md)."""
 
 WORD_SIGNS = {
@@ -55,7 +55,9 @@ def tokens(text: str) -> list[Token]:
     Raises ExpressionSyntaxError for an expression that is too long or has a character that starts no token.
     """
     if len(text) > LONGEST:
-        raise ExpressionSyntaxError(f"an expression has at most {LONGEST} characters, this one has {len(text)}", LONGEST)
+        raise ExpressionSyntaxError(
+            f"an expression has at most {LONGEST} characters, this one has {len(text)}", LONGEST
+        )
     result: list[Token] = []
     at = _skip(text, 0)
     while at < len(text):

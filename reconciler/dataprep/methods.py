@@ -52,7 +52,11 @@ def _is_empty(owner: Value) -> Value:
 
 METHODS: dict[str, tuple[int, int, Run]] = {
     "equals": (1, 1, equals),
-    "equalsIgnoreCase": (1, 1, lambda owner, other: equals_ignore_case(as_text(owner), None if other is None else as_text(other))),
+    "equalsIgnoreCase": (
+        1,
+        1,
+        lambda owner, other: equals_ignore_case(as_text(owner), None if other is None else as_text(other)),
+    ),
     "get": (1, 1, _get),
     "contains": (1, 1, _contains),
     "containsKey": (1, 1, lambda owner, key: as_text(key) in as_object(owner)),

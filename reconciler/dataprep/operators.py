@@ -38,7 +38,11 @@ def equal(left: Value, right: Value) -> bool:
     if _numeric(left) != _numeric(right) and (isinstance(left, str) or isinstance(right, str)):
         return _number(left) == _number(right)
     if isinstance(left, bool) != isinstance(right, bool):
-        return as_text(left).lower() == as_text(right).lower() if isinstance(left, str) or isinstance(right, str) else False
+        return (
+            as_text(left).lower() == as_text(right).lower()
+            if isinstance(left, str) or isinstance(right, str)
+            else False
+        )
     return left == right
 
 

@@ -248,7 +248,9 @@ class _Parser:
             return Literal(_CONSTANTS[word], token.at)
         called = self._token.word == "(" and self._token.sort == "sign"
         if word in RESERVED and not (called and word in _CALLABLE_WORDS):
-            raise ExpressionSyntaxError(f"{word!r} is a reserved word: to use a field of this name, write ${{{word}}}", token.at)
+            raise ExpressionSyntaxError(
+                f"{word!r} is a reserved word: to use a field of this name, write ${{{word}}}", token.at
+            )
         if called:
             self._next += 1
             return Call(plain_name(word), self._arguments(")"), token.at)

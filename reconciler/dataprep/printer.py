@@ -32,21 +32,8 @@ def to_text(node: Node) -> str:
 
 
 def _text(node: Node) -> tuple[str, int]:
+    """The text of a node, and how tightly it binds."""
     match node:
-        case Literal(value=value):
-            return _literal(value), _POSTFIX
-        case Name(names=names):
-            return _name(names), _POSTFIX
-        case Member(owner=owner, name=name, safe=safe):
-            return _at_least(owner, _POSTFIX) + ("?." if safe else ".") + _member(name), _POSTFIX
-        case Index(owner=owner, index=index):
-            return f"{_at_least(owner, _POSTFIX)}[{to_text(index)}]", _POSTFIX
-        case Wildcard(owner=owner):
-            return f"{_at_least(owner, _POSTFIX)}[*]", _POSTFIX
-        case Call(name=name, arguments=arguments):
-            return f"{_called(name)}({_list(arguments)})", _POSTFIX
-        case Method(owner=owner, name=name, arguments=arguments):
-            return f"{_at_least(owner, _POSTFIX)}.{_called(name)}({_list(arguments)})", _POSTFIX
         case Unary(sign=sign, operand=operand):
             blank = " " if isinstance(operand, Unary) else ""
             return f"{sign}{blank}{_at_least(operand, _UNARY)}", _UNARY
@@ -54,19 +41,37 @@ def _text(node: Node) -> tuple[str, int]:
             level = PRECEDENCE[rest[0][0]]
             tail = "".join(f" {sign} {_at_least(operand, level + 1)}" for sign, operand in rest)
             return _at_least(first, level + 1) + tail, level
-        case Conditional(test=test, then=None, other=other):
-            return f"{_at_least(test, _BINARY)} ?: {to_text(other)}", _CONDITIONAL
         case Conditional(test=test, then=then, other=other):
-            middle = "" if then is None else to_text(then)
-            return f"{_at_least(test, _BINARY)} ? {middle} : {to_text(other)}", _CONDITIONAL
+            middle = "?:" if then is None else f"? {to_text(then)} :"
+            return f"{_at_least(test, _BINARY)} {middle} {to_text(other)}", _CONDITIONAL
+        case Lambda(parameters=parameters, body=body):
+            written = ", ".join(map(_called, parameters))
+            return f"{written if len(parameters) == 1 else f'({written})'} -> {to_text(body)}", _LAMBDA
+    return _postfix(node), _POSTFIX
+
+
+def _postfix(node: Node) -> str:
+    match node:
+        case Literal(value=value):
+            return _literal(value)
+        case Name(names=names):
+            return _name(names)
+        case Member(owner=owner, name=name, safe=safe):
+            return _at_least(owner, _POSTFIX) + ("?." if safe else ".") + _member(name)
+        case Index(owner=owner, index=index):
+            return f"{_at_least(owner, _POSTFIX)}[{to_text(index)}]"
+        case Wildcard(owner=owner):
+            return f"{_at_least(owner, _POSTFIX)}[*]"
+        case Call(name=name, arguments=arguments):
+            return f"{_called(name)}({_list(arguments)})"
+        case Method(owner=owner, name=name, arguments=arguments):
+            return f"{_at_least(owner, _POSTFIX)}.{_called(name)}({_list(arguments)})"
         case ArrayLiteral(items=items):
-            return f"[{_list(items)}]", _POSTFIX
+            return f"[{_list(items)}]"
         case MapLiteral(pairs=pairs):
             body = ", ".join(f"{_at_least(key, _BINARY)}: {to_text(value)}" for key, value in pairs)
-            return f"{{{body or ':'}}}", _POSTFIX
-        case Lambda(parameters=parameters, body=body):
-            names = ", ".join(map(_called, parameters))
-            return f"{names if len(parameters) == 1 else f'({names})'} -> {to_text(body)}", _LAMBDA
+            return f"{{{body or ':'}}}"
+    raise AssertionError(node)
 
 
 def _at_least(node: Node, level: int) -> str:

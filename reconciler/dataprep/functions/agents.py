@@ -18,8 +18,8 @@ from reconciler.dataprep.values import Value
 _CATEGORY = "User agent"
 _SYSTEMS = {"iOS": "iOS", "Android": "Android"}
 _AGENTS = {
-    "Mobile Safari": "Safari", "Safari": "Safari", "Firefox": "Firefox", "Firefox Mobile": "Firefox", "Chrome": "Chrome",
-    "Chrome Mobile": "Chrome",
+    "Mobile Safari": "Safari", "Safari": "Safari", "Firefox": "Firefox", "Firefox Mobile": "Firefox",
+    "Chrome": "Chrome", "Chrome Mobile": "Chrome",
 }  # fmt: skip
 _REASON = "the platform uses a Java library whose answer for this user agent is not known here"
 
@@ -44,18 +44,24 @@ def _parsed(text: str) -> tuple[_Version | None, _Version | None, str]:
     try:
         import ua_parser
     except ImportError:
-        raise NotSupportedLocallyError("a user agent function", "install the extra: pip install 'reconciler[useragent]'") from None
+        raise NotSupportedLocallyError(
+            "a user agent function", "install the extra: pip install 'reconciler[useragent]'"
+        ) from None
     result = ua_parser.parse(text)
-    system = result.os and _version(result.os.family, (result.os.major, result.os.minor, result.os.patch))
-    agent = result.user_agent
-    found = agent and _version(agent.family, (agent.major, agent.minor, agent.patch, agent.patch_minor))
-    return system, found, result.device.family if result.device else ""
+    os, agent = result.os, result.user_agent
+    system = None if os is None else _version(os.family, (os.major, os.minor, os.patch))
+    browser = (
+        None if agent is None else _version(agent.family, (agent.major, agent.minor, agent.patch, agent.patch_minor))
+    )
+    return system, browser, result.device.family if result.device else ""
 
 
 def _system(text: str) -> _Version:
     system = _parsed(text)[0]
     if system is None or system.name not in _SYSTEMS or not system.parts:
-        raise NotSupportedLocallyError(f"the operating system {system.name if system else 'of this user agent'}", _REASON)
+        raise NotSupportedLocallyError(
+            f"the operating system {system.name if system else 'of this user agent'}", _REASON
+        )
     return _Version(_SYSTEMS[system.name], system.parts)
 
 

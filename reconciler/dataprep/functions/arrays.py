@@ -31,7 +31,8 @@ def last(*values: Value) -> Value:
 
 
 @function(
-    _CATEGORY, "add_to_array", "array: array|null, values*: any|null", returns="array", doc="Append values to an array.",
+    _CATEGORY, "add_to_array", "array: array|null, values*: any|null", returns="array",
+    doc="Append values to an array.",
 )  # fmt: skip
 def add_to_array(array: list[Value] | None, *values: Value) -> Value:
     return [*(array or []), *values]

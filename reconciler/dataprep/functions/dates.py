@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
+from reconciler.dataprep.datereader import parse_date, parse_default
 from reconciler.dataprep.errors import EvaluationError, NotSupportedLocallyError
-from reconciler.dataprep.javatime import format_date, parse_date, parse_default, zone_of
+from reconciler.dataprep.javatime import format_date, zone_of
 from reconciler.dataprep.table import Context, function
 from reconciler.dataprep.values import Value
 
@@ -24,7 +25,9 @@ def now(context: Context) -> Value:
     return context.time()
 
 
-@function(_CATEGORY, "timestamp", returns="integer", context=True, doc="Give the current time in milliseconds since 1970.")
+@function(
+    _CATEGORY, "timestamp", returns="integer", context=True, doc="Give the current time in milliseconds since 1970."
+)
 def timestamp(context: Context) -> Value:
     return milliseconds(context.time())
 
@@ -77,7 +80,7 @@ _COMPONENTS = {
     "s": "second", "millisecond": "millisecond", "sss": "millisecond",
 }  # fmt: skip
 _UNSETTLED = {
-    "w": "the guide lists \"w\" for the week and for the weekday",
+    "w": 'the guide lists "w" for the week and for the weekday',
     "weekday": "no document says which day is the first",
     "dw": "no document says which day is the first",
 }
@@ -88,7 +91,7 @@ def _component(name: str) -> str:
     if lowered in _UNSETTLED:
         raise NotSupportedLocallyError(f"the component {name!r}", _UNSETTLED[lowered])
     if lowered not in _COMPONENTS:
-        raise EvaluationError(f"{name!r} is not a component of a date, such as \"year\" or \"mm\"")
+        raise EvaluationError(f'{name!r} is not a component of a date, such as "year" or "mm"')
     return _COMPONENTS[lowered]
 
 

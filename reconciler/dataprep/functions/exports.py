@@ -1,4 +1,4 @@
-"""Functions that the guide to calculated fields of file destinations adds (data-transformations-calculated-fields.md)."""
+"""Functions that the guide to calculated fields of file destinations adds (see `_PAGE`)."""
 
 from __future__ import annotations
 
@@ -71,7 +71,8 @@ def transform_array(array: list[Value], change: Function1) -> Value:
 
 
 @function(
-    _CATEGORY, "flattenArray", "array: array", returns="array", page=_PAGE, doc="Replace arrays in an array by their elements.",
+    _CATEGORY, "flattenArray", "array: array", returns="array", page=_PAGE,
+    doc="Replace arrays in an array by their elements.",
 )  # fmt: skip
 def flatten_array(array: list[Value]) -> Value:
     return flattened(array)

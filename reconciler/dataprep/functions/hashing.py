@@ -35,11 +35,12 @@ def _hash(algorithm: str) -> Callable[..., Value]:
 
 
 for _name in ("sha1", "sha256", "sha512", "md5"):
-    function(_CATEGORY, _name, _PARAMETERS, returns="string", doc=f"Give the {_name.upper()} hash in hexadecimal digits.")(
-        _hash(_name)
-    )
+    function(
+        _CATEGORY, _name, _PARAMETERS, returns="string", doc=f"Give the {_name.upper()} hash in hexadecimal digits."
+    )(_hash(_name))
 
 
 @function(_CATEGORY, "crc32", _PARAMETERS, returns="string", doc="Give the CRC-32 checksum in hexadecimal digits.")
 def crc32(text: str, charset: str = "UTF-8") -> Value:
-    return f"{zlib.crc32(_encoded(text, charset)):x}"
+    """The lowest byte comes first, as in the guide's sample."""
+    return zlib.crc32(_encoded(text, charset)).to_bytes(4, "little").hex()

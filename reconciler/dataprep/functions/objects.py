@@ -17,7 +17,9 @@ def pairs_of(name: str, values: tuple[Value, ...]) -> dict[str, Value]:
     return {as_text(key): value for key, value in zip(values[::2], values[1::2], strict=True)}
 
 
-@function(_CATEGORY, "is_empty", "value: any|null", returns="boolean", doc="Tell whether a value is null or has no content.")
+@function(
+    _CATEGORY, "is_empty", "value: any|null", returns="boolean", doc="Tell whether a value is null or has no content."
+)
 def is_empty(value: Value) -> Value:
     return value is None or value == "" or value == [] or value == {}
 
@@ -50,8 +52,8 @@ def parsed_pairs(text: str, value_delimiter: str | None, field_delimiter: str | 
 
 
 @function(
-    _CATEGORY, "str_to_object", "text: string, valueDelimiter?: string|null, fieldDelimiter?: string|null", returns="object",
-    doc="Make an object of a text such as a:1,b:2.",
+    _CATEGORY, "str_to_object", "text: string, valueDelimiter?: string|null, fieldDelimiter?: string|null",
+    returns="object", doc="Make an object of a text such as a:1,b:2.",
 )  # fmt: skip
 def str_to_object(text: str, value_delimiter: str | None = None, field_delimiter: str | None = None) -> Value:
     return parsed_pairs(text, value_delimiter, field_delimiter)

@@ -83,7 +83,8 @@ def split(text: str, separators: str) -> Value:
 
 
 @function(
-    _CATEGORY, "join", "separator: string, values*: any|null", returns="string", doc="Join the elements of arrays to a text.",
+    _CATEGORY, "join", "separator: string, values*: any|null", returns="string",
+    doc="Join the elements of arrays to a text.",
 )  # fmt: skip
 def join(separator: str, *values: Value) -> Value:
     return separator.join("" if value is None else as_text(value) for value in flat(values))
