@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import reconciler.dataprep.functions  # noqa: F401  fills the function table
-from reconciler.dataprep.compiler import unknown_function
+from reconciler.dataprep.compiler import BUILT_IN, LAMBDA_PLACE, LAMBDA_PROBLEM, built_in_problem, unknown_function
 from reconciler.dataprep.errors import ExpressionSyntaxError
-from reconciler.dataprep.methods import METHODS
+from reconciler.dataprep.methods import METHODS, method_problem
 from reconciler.dataprep.parser import parse
 from reconciler.dataprep.syntax import (
     ArrayLiteral,
@@ -30,7 +30,6 @@ from reconciler.dataprep.syntax import (
 from reconciler.dataprep.table import FUNCTIONS
 from reconciler.dataprep.values import kind_of
 
-_BUILT_IN = frozenset(("size", "empty"))
 _COMPARISONS = frozenset(("==", "!=", "<", "<=", ">", ">=", "&&", "||", "=~", "!~", "=^", "!^", "=$", "!$"))
 _ACCEPTED = {
     "string": {"string", "integer", "number", "boolean", "date"},
@@ -87,8 +86,12 @@ def _problems(tree: Node) -> Iterator[Problem]:
                 yield from _call_problems(node)
             case Method(name=name, at=at) if name not in METHODS:
                 yield Problem(f"the method {name!r} is not documented and not known locally", at, error=False)
+            case Method(name=name, arguments=arguments, at=at) if problem := method_problem(name, len(arguments)):
+                yield Problem(problem, at, error=False)
             case Lambda(at=at) if id(node) not in lambdas:
-                yield Problem("a lambda is an argument of filterArray or transformArray only", at, error=False)
+                yield Problem(LAMBDA_PLACE, at, error=False)
+            case Lambda(parameters=parameters, at=at) if len(parameters) != 1:
+                yield Problem(LAMBDA_PROBLEM, at, error=False)
     for reference in references(tree):
         if reference.names[0] in FUNCTIONS:
             name = reference.names[0]
@@ -98,13 +101,17 @@ def _problems(tree: Node) -> Iterator[Problem]:
 
 def _lambda_arguments(node: Call) -> Iterator[Lambda]:
     function = FUNCTIONS.get(node.name)
+    if function is None or function.count_problem(len(node.arguments)):
+        return
     for index, argument in enumerate(node.arguments):
-        if function and isinstance(argument, Lambda) and function.parameter(index).kind == "lambda":
+        if isinstance(argument, Lambda) and function.parameter(index).kind == "lambda":
             yield argument
 
 
 def _call_problems(node: Call) -> Iterator[Problem]:
-    if node.name in _BUILT_IN:
+    if node.name in BUILT_IN:
+        if len(node.arguments) != 1:
+            yield Problem(built_in_problem(node), node.at, error=True)
         return
     function = FUNCTIONS.get(node.name)
     if function is None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from reconciler.dataprep.closures import Run, all_of, applied, branching, decoding, each, placed
 from reconciler.dataprep.errors import CompileError, EvaluationError, NotSupportedLocallyError, nearest
-from reconciler.dataprep.methods import METHODS
+from reconciler.dataprep.methods import METHODS, method_problem
 from reconciler.dataprep.operators import BINARY, UNARY, truthy
 from reconciler.dataprep.parser import parse
 from reconciler.dataprep.paths import AttributePath, taken
@@ -30,6 +30,17 @@ from reconciler.dataprep.table import FUNCTIONS, Context, Function
 from reconciler.dataprep.values import Record, Value, as_boolean, as_text, described
 
 __all__ = ["Expression", "compile_expression", "unknown_function"]
+
+
+LAMBDA_PLACE = "a lambda is an argument of filterArray or transformArray only"
+LAMBDA_PROBLEM = "a lambda here has one parameter"
+BUILT_IN = frozenset(("size", "empty"))
+"""Operators of JEXL that are written like functions."""
+
+
+def built_in_problem(node: Call) -> str:
+    """Return the message for a wrong number of arguments of size() or empty()."""
+    return f"{node.name} takes 1 argument, not {len(node.arguments)}"
 
 
 class Expression:
@@ -98,7 +109,7 @@ def _compiled(node: Node, local: frozenset[str]) -> Run:
             return _conditional(node, local)
         case ArrayLiteral() | MapLiteral():
             return _container(node, local)
-    raise CompileError("a lambda is an argument of filterArray or transformArray only", node.at)
+    raise CompileError(LAMBDA_PLACE, node.at)
 
 
 def _container(node: ArrayLiteral | MapLiteral, local: frozenset[str]) -> Run:
@@ -201,7 +212,7 @@ def _conditional(node: Conditional, local: frozenset[str]) -> Run:
 # -- calls -------------------------------------------------------------------------------------------------------
 def _call(node: Call, local: frozenset[str]) -> Run:
     name = node.name
-    if name in ("size", "empty"):
+    if name in BUILT_IN:
         return placed(node.at, _built_in(node, local))
     function = FUNCTIONS.get(name)
     if function is None:
@@ -227,7 +238,7 @@ def _call(node: Call, local: frozenset[str]) -> Run:
 def _built_in(node: Call, local: frozenset[str]) -> Run:
     """`size(x)` and `empty(x)`: operators of JEXL that are written like functions."""
     if len(node.arguments) != 1:
-        raise CompileError(f"{node.name} takes 1 argument, not {len(node.arguments)}", node.at)
+        raise CompileError(built_in_problem(node), node.at)
     operand, counts = _compiled(node.arguments[0], local), node.name == "size"
 
     def run(context: Context) -> Value:
@@ -271,7 +282,7 @@ def _key_name(argument: Node, local: frozenset[str]) -> Run:
 
 def _lambda(node: Lambda, local: frozenset[str]) -> Run:
     if len(node.parameters) != 1:
-        raise CompileError("a lambda here has one parameter", node.at)
+        raise CompileError(LAMBDA_PROBLEM, node.at)
     name = node.parameters[0]
     body = _compiled(node.body, local | {name})
 
@@ -311,9 +322,10 @@ def _method(node: Method, local: frozenset[str]) -> Run:
             raise NotSupportedLocallyError(f"the method {name}", reason, node.at)
 
         return unknown
-    least, most, apply = method
-    if not least <= len(arguments) <= most:
-        raise CompileError(f"the method {name} takes {least} arguments, not {len(arguments)}", node.at)
+    problem = method_problem(name, len(arguments))
+    if problem:
+        raise CompileError(problem, node.at)
+    apply = method[2]
 
     def run(context: Context) -> Value:
         value = owner(context)

@@ -73,3 +73,12 @@ METHODS: dict[str, tuple[int, int, Run]] = {
     "trim": (0, 0, _text(str.strip)),
 }
 """Each method with the least and most number of arguments, and what it does."""
+
+
+def method_problem(name: str, count: int) -> str | None:
+    """Return a message where a known method does not take `count` arguments, else None."""
+    least, most, _ = METHODS[name]
+    if least <= count <= most:
+        return None
+    expected = f"{least} to {most}" if least != most else str(least) if least else "no"
+    return f"the method {name} takes {expected} argument{'' if expected == '1' else 's'}, not {count}"
