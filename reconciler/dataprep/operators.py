@@ -6,13 +6,14 @@ divide to whole numbers, cut towards zero.
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from reconciler.dataprep.errors import EvaluationError, NotSupportedLocallyError
 from reconciler.dataprep.functions.conversions import decimal_number, whole_number
-from reconciler.dataprep.functions.regexes import SECONDS, bounded, compiled
+from reconciler.dataprep.functions.regexes import matches_regex
 from reconciler.dataprep.values import Value, as_boolean, as_integer, as_number, as_text, compare, described
 
 Binary = Callable[[Value, Value], Value]
@@ -90,8 +91,6 @@ def _remainder(left: Value, right: Value) -> Value:
     if isinstance(first, int) and isinstance(second, int):
         rest = abs(first) % abs(second)
         return -rest if first < 0 else rest
-    import math
-
     return math.fmod(first, second)
 
 
@@ -103,8 +102,7 @@ def _matches(left: Value, right: Value) -> bool:
         return as_text(left) in right
     if left is None or right is None:
         return left is right
-    text, pattern = as_text(left), compiled(as_text(right))
-    return bounded(lambda: pattern.fullmatch(text, timeout=SECONDS)) is not None
+    return as_boolean(matches_regex(as_text(left), as_text(right)))
 
 
 def _math(run: Callable[[int | float, int | float], int | float]) -> Binary:

@@ -98,7 +98,7 @@ def read_json(stream: TextIO) -> Iterator[dict[str, Value]]:
             return
         if buffer.startswith(","):
             buffer = buffer[1:]
-        elif not buffer.startswith("]"):
+        elif buffer and not buffer.startswith("]"):
             raise ReadError(f"record {number}: expected ',' or ']' behind it")
 
 

@@ -81,7 +81,7 @@ class Function:
             expected = str(self.least) if self.least else "no"
         else:
             expected = f"{self.least} to {self.most}"
-        plural = "" if expected == "1" else "s"
+        plural = "" if expected in ("1", "at least 1") else "s"
         return f"{self.name} takes {expected} argument{plural}, not {count}: {self.syntax}"
 
 
