@@ -12,7 +12,8 @@ from reconciler.dataprep.functions import regexes
 
 RECORD: dict[str, Any] = {
     "a": "x", "n": 5, "t": "18", "blank": "",
-    "o": {"b": {"c": 1}, "k.l": 2}, "list": [{"v": 1}, {"v": 2}, {}], "new": 7, "Full.Name": "Ann", "nested": [[1, [2]], 3],
+    "o": {"b": {"c": 1}, "k.l": 2}, "list": [{"v": 1}, {"v": 2}, {}], "new": 7,
+    "Full.Name": "Ann", "nested": [[1, [2]], 3],
 }  # fmt: skip
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC)
 
