@@ -79,10 +79,10 @@ def _options(found: click.Command, without: set[str] = frozenset()) -> Iterator[
 
 def manifests() -> str:
     """Return the reference of manifests, from the models that check them."""
-    from reconciler.manifests import blocks
-    from reconciler.manifests.json_schema import field_docs
-    from reconciler.manifests.load import document_kinds
-    from reconciler.manifests.project import ProjectSpec
+    from reconciler.config.editor_schema import field_docs
+    from reconciler.config.project import ProjectSpec
+    from reconciler.documents import blocks
+    from reconciler.documents.load import document_kinds
 
     out = [
         NOTE,
@@ -98,7 +98,7 @@ def manifests() -> str:
             "SourceDataflow": [
                 ("spec.mapping, long form", blocks.MappingBlock),
                 ("spec.source.connection", blocks.Account),
-                ("spec.source.connection, made elsewhere", blocks.Borrowed),
+                ("spec.source.connection, made elsewhere", blocks.ExternalRef),
                 ("spec.target.schema, made elsewhere (else as a Schema)", blocks.SchemaRef),
                 ("spec.target.dataset, made elsewhere (else as a Dataset)", blocks.DatasetRef),
             ],
@@ -108,7 +108,7 @@ def manifests() -> str:
                 ("spec.attributes of a file-based destination, each", blocks.Row),
                 ("spec.primaryFields, each (a bare path is short for it)", blocks.PrimaryField),
                 ("spec.source.connection and spec.target.connection", blocks.Account),
-                ("spec.target.connection, made elsewhere", blocks.Borrowed),
+                ("spec.target.connection, made elsewhere", blocks.ExternalRef),
                 ("spec.source.params.datasets of a dataset export, each", blocks.ExportedDataset),
             ],
         }

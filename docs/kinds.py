@@ -70,7 +70,7 @@ NOTES = """
 def kinds() -> str:
     """Return the page."""
     from reconciler.core.resource import Live
-    from reconciler.resources import kinds as all_kinds
+    from reconciler.kinds import kinds as all_kinds
 
     out = [HEAD, "| kind | create | update in place | forces a replace | delete | drift | import |\n"]
     out.append("| --- | --- | --- | --- | --- | --- | --- |\n")
@@ -82,14 +82,14 @@ def kinds() -> str:
         for suffix, body in samples:
             update = kind.update(Live("ID", {}), [{"op": "replace", "path": "/name", "value": "x"}], body)
             rules = kind.rules(body)
-            fixed = ", ".join(f"`{item}`" if item else "anything" for item in rules.fixed)
-            free = ", ".join(f"`{item}`" for item in rules.free if item != "/state")
+            fixed = ", ".join(f"`{item}`" if item else "anything" for item in rules.immutable)
+            free = ", ".join(f"`{item}`" for item in rules.mutable_exceptions if item != "/state")
             forces = "; ".join(filter(None, [fixed + (f" but {free}" if free else ""), breaking])) or "nothing"
             gone = kind.delete("ID")
             delete = f"`{gone.brief()}`{', ' + when if when else ''}" if gone else "forgotten"
-            if kind.stays:
+            if kind.retain_on_delete:
                 delete = f"forgotten; if allowed {delete}"
-            drift = "not read" if kind.constant else "through its flow" if name == "MappingSet" else "yes"
+            drift = "not read" if kind.write_once else "through its flow" if name == "MappingSet" else "yes"
             out.append(
                 f"| {name}{suffix} | `{kind.create(body).brief()}` | `{update[0].brief()}`{also} | {forces} "
                 f"| {delete} | {drift} | yes |\n"
@@ -103,8 +103,8 @@ def _rules(found: Any) -> Iterator[str]:
     for name, samples in SAMPLES.items():
         for suffix, body in samples:
             rules = found[name].rules(body)
-            sets = ", ".join(f"`{item.pattern}` by `{item.key}`" for item in rules.sets)
-            whole = ", ".join(f"`{item}`" for item in rules.whole or ())
+            sets = ", ".join(f"`{item.pattern}` by `{item.key}`" for item in rules.associative_lists)
+            whole = ", ".join(f"`{item}`" for item in rules.atomic or ())
             hidden = ", ".join(f"`{item}`" for item in rules.write_only)
             if sets or whole or hidden:
                 yield f"| {name}{suffix} | {sets} | {whole} | {hidden} |\n"

@@ -7,13 +7,13 @@ import sys
 
 def main() -> None:
     """Run `reconciler` and exit with its code."""
-    from reconciler.cli.process import claim, leave
+    from reconciler.app.runtime import exit_process, own_process
 
-    claim()
+    own_process()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a terminal that knows no arrows still gets its plan
-    leave(run())
+    exit_process(run())
 
 
 def run(args: list[str] | None = None) -> int:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from reconciler.cli.arguments import Files, project
 from reconciler.cli.options import common
+from reconciler.cli.terminal import Terminal, message
+
+if TYPE_CHECKING:
+    from reconciler.app.session import Session
 
 
 @click.command("adopt")
@@ -19,8 +25,19 @@ def command(files: Files, auto_approve: bool, lock_timeout: float) -> int:
     Nothing is written to the platform. What matches more than once, or has the name but differs, is named and left to
     `import`. Secrets are trusted until `apply --send-secrets` sends them.
     """
-    from reconciler.cli.running import run
-    from reconciler.cli.surgery import rebuilt
+    return adopt_matching(files.open(dialogue=Terminal(approved=auto_approve)), "adopt", lock_timeout)
 
-    done: int = run(rebuilt(files.open(), lock_timeout, verb="adopt", auto_approve=auto_approve))
-    return done
+
+def adopt_matching(session: Session, verb: str, lock_timeout: float) -> int:
+    """Bind what matches the manifests, for the command `verb`; return the exit code."""
+    from reconciler.app.binding import adopt
+    from reconciler.app.running import run
+
+    bound = run(adopt(session, lock_timeout, verb=verb))
+    if bound.refused:
+        message("Nothing was done.")
+        return 1
+    click.echo(
+        f"{bound.count} objects bound. Where they differ: reconciler plan" if bound.count else "Nothing to bind."
+    )
+    return 0

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler.cli.arguments import Choice, Files, Planning, Writing, planner, project, selecting, writer
-from reconciler.cli.options import assume, common
+from reconciler.cli.options import common, default_option
 
 if TYPE_CHECKING:
-    from reconciler.cli.planning import Want
-    from reconciler.cli.wiring import Session
+    from reconciler.app.options import PlanOptions
+    from reconciler.app.session import Session
+    from reconciler.core.plan.model import Plan
 
 
 @click.command("apply")
@@ -33,14 +34,10 @@ def command(
     --refresh-only drift is accepted into the state where the manifests say the same, or nothing any more. Several
     environments, as --env dev,stage,prod, are applied one after the other, until one does not end well.
     """
-    from reconciler.cli.everywhere import in_turn
-    from reconciler.cli.execute import applied
-    from reconciler.cli.planning import Want, parse_plan
-    from reconciler.cli.running import run
-    from reconciler.core.problems import Problem, StaleError
-    from reconciler.manifests.load import changed_since
+    from reconciler.app.options import PlanOptions
+    from reconciler.app.planning import parse_plan
 
-    want = Want(
+    options = PlanOptions(
         selection=choice.selection(), policies=planning.policy, settle=writing.settle, staged=planning.staged,
         checks=planning.checks, send_secrets=send_secrets,
     )  # fmt: skip
@@ -48,36 +45,33 @@ def command(
     if names := files.everywhere(by_name=True):
         if saved is not None:
             raise click.UsageError("A saved plan is of one environment.")
-        return in_turn(names, lambda name: _fresh(files.open(env=name), want, writing, refresh_only=refresh_only))
-    if saved is not None and saved.environment != "default":
-        assume("env", saved.environment)
-    if saved is not None and choice.selection():
-        raise click.UsageError("A saved plan is applied whole: what part of it is meant is said to plan --out.")
-    session = files.open(path=Path() if saved else None)
-    if saved is not None and saved.environment != session.environment:
-        what = f"the plan was made for environment {saved.environment!r}, not {session.environment!r}"
-        raise StaleError(Problem("stale-plan", what, f"pass --env {saved.environment}"))
-    if saved is not None and (changed := changed_since(session.root, saved.manifests)):
-        what = f"the plan was made from other manifests: {', '.join(changed[:5])} changed since"
-        raise StaleError(Problem("stale-plan", what, "plan again, and review what it shows"))
+        from reconciler.cli.environments import in_turn
+
+        return in_turn(names, lambda name: _fresh(files, name, options, writing, refresh_only=refresh_only))
     if saved is None:
-        return _fresh(session, want, writing, refresh_only=refresh_only)
+        return _fresh(files, None, options, writing, refresh_only=refresh_only)
+    if choice.selection():
+        raise click.UsageError("A saved plan is applied whole: what part of it is meant is said to plan --out.")
     if refresh_only:
         raise click.UsageError("--refresh-only reads the platform; it does not go with a saved plan.")
-    done: int = run(applied(session, want, writing, verb="apply", saved=saved))
-    return done
+    if saved.environment != "default":
+        default_option("env", saved.environment)
+    return _apply(files.open(path=Path(), dialogue=writing.terminal()), options, writing, saved)
 
 
-def _fresh(session: Session, want: Want, writing: Writing, *, refresh_only: bool) -> int:
-    """Plan and apply, or take over what drifted."""
-    from dataclasses import replace
+def _fresh(files: Files, env: str | None, options: PlanOptions, writing: Writing, *, refresh_only: bool) -> int:
+    """Plan and apply in one environment, or take over what drifted there."""
+    session = files.open(env=env, dialogue=writing.terminal())
+    if not refresh_only:
+        return _apply(session, options, writing)
+    from reconciler.cli.state_refresh import refresh_only as take_over
 
-    from reconciler.cli.execute import applied
-    from reconciler.cli.refresh_only import refreshed
-    from reconciler.cli.running import run
+    return take_over(session, options, writing.options())
 
-    if refresh_only:
-        accepted: int = run(refreshed(session, replace(want, checks=False, judged=False), writing))
-        return accepted
-    done: int = run(applied(session, want, writing, verb="apply"))
-    return done
+
+def _apply(session: Session, options: PlanOptions, writing: Writing, saved: Plan | None = None) -> int:
+    from reconciler.app.apply import apply
+    from reconciler.app.running import run
+    from reconciler.cli.outcome import tell
+
+    return tell(run(apply(session, options, writing.options(), saved=saved)), "apply")

@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from reconciler.cli.options import F
+from reconciler.cli.options import F, option
 
 if TYPE_CHECKING:
-    from reconciler.cli.wiring import Session
-    from reconciler.core.selection import Selection
-    from reconciler.core.sharding import Shard
+    from reconciler.app.dialogue import Dialogue
+    from reconciler.app.options import ProjectOptions, WriteOptions
+    from reconciler.app.session import Session
+    from reconciler.cli.terminal import Terminal
+    from reconciler.core.plan.selection import Selection
+    from reconciler.core.plan.sharding import Shard
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,25 +29,58 @@ class Files:
     var_file: tuple[Path, ...]
     allow_literal_secrets: bool
 
-    def open(self, *, path: Path | None = None, env: str | None = None) -> Session:
+    def options(self, *, path: Path | None = None, env: str | None = None) -> ProjectOptions:
+        """Return the options of the project; `path` and `env` replace PATH and `--env` where they are given."""
+        return project_options(path or self.path, self.variables, self.var_file, self.allow_literal_secrets, env)
+
+    def open(self, *, path: Path | None = None, env: str | None = None, dialogue: Dialogue | None = None) -> Session:
         """Return the session for PATH, or for another `path`, and for `env` instead of `--env`.
 
         Raises `ManifestError`; nothing is sent or written.
         """
-        from reconciler.cli.wiring import open_session
+        from reconciler.app.session import open_session
+        from reconciler.cli.terminal import Terminal
 
-        return open_session(
-            path or self.path, self.variables, self.var_file, allow_literal_secrets=self.allow_literal_secrets, env=env
-        )
+        return open_session(self.options(path=path, env=env), dialogue or Terminal())
 
     def everywhere(self, *, by_name: bool = False) -> list[str]:
         """Return the names of the environments that `--env all`, or a list as `dev,prod`, means; empty for one alone.
 
         With `by_name` they must be named. Raises `ManifestError` where none is declared.
         """
-        from reconciler.cli.wiring import several
+        from reconciler.app.session import several
 
-        return several(self.path, by_name=by_name)
+        return several(self.options(), by_name=by_name)
+
+
+def project_options(
+    path: Path,
+    variables: tuple[str, ...] = (),
+    var_files: tuple[Path, ...] = (),
+    allow_literal_secrets: bool = False,
+    env: str | None = None,
+) -> ProjectOptions:
+    """Return the options of the project at `path`, the common options of the running command included."""
+    from reconciler.app.options import ProjectOptions
+
+    state_dir = option("state_dir")
+    return ProjectOptions(
+        path=path,
+        environment=env or option("env"),
+        variables=variables,
+        var_files=var_files,
+        state_dir=Path(state_dir) if state_dir else None,
+        emulator=bool(option("emulator")),
+        allow_literal_secrets=allow_literal_secrets,
+    )
+
+
+def open_project(path: Path, *, env: str | None = None, dialogue: Dialogue | None = None) -> Session:
+    """Return the session for the project at `path`. Raises `ManifestError`; nothing is sent or written."""
+    from reconciler.app.session import open_session
+    from reconciler.cli.terminal import Terminal
+
+    return open_session(project_options(path, env=env), dialogue or Terminal())
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +103,14 @@ class Choice:
 
     def selection(self) -> Selection:
         """Return it as the core knows it."""
-        from reconciler.core.selection import Selection
+        from reconciler.core.plan.selection import Selection
 
         return Selection(self.targets, self.select, self.exclude, shard_of(self.shard))
 
 
 def shard_of(text: str | None) -> Shard | None:
     """Return the part of the project that `--shard` names. Raises `click.UsageError` for any other text."""
-    from reconciler.core.sharding import Shard
+    from reconciler.core.plan.sharding import Shard
 
     try:
         return None if text is None else Shard.of(text)
@@ -94,6 +130,20 @@ class Writing:
     wait_timeout: float
     settle: float
 
+    def options(self) -> WriteOptions:
+        """Return them as the use cases take them."""
+        from reconciler.app.options import WriteOptions
+
+        return WriteOptions(self.parallelism, self.lock_timeout, self.wait_timeout, self.time_limit, self.allow_delete)
+
+    def terminal(self) -> Terminal:
+        """Return the dialogue of the command. Raises a usage error where its question could not be answered."""
+        from reconciler.cli.terminal import Terminal
+
+        terminal = Terminal(approved=self.auto_approve)
+        terminal.require_answer()
+        return terminal
+
 
 def _gathered(function: F, name: str, kind: type[Any]) -> F:
     """Return `function` given one `kind` under `name` instead of the options that fill its fields."""
@@ -110,13 +160,13 @@ def _gathered(function: F, name: str, kind: type[Any]) -> F:
 def project(function: F) -> F:
     """Add PATH and the options of commands that read manifests, as one `files`."""
     function = _gathered(function, "files", Files)
-    for option in (
+    for add in (
         click.argument("path", default=".", type=click.Path(path_type=Path), required=False),
         click.option("--var", "variables", multiple=True, metavar="NAME=VALUE", help="Set a variable (YAML scalar)."),
         click.option("--var-file", multiple=True, type=click.Path(path_type=Path), help="Variables from a YAML file."),
         click.option("--allow-literal-secrets", is_flag=True, help="Let secrets be written out in manifests."),
     ):
-        function = option(function)
+        function = add(function)
     return function
 
 
@@ -128,7 +178,7 @@ SHARD = click.option(
 def selecting(function: F) -> F:
     """Add the options that narrow a run down, as one `choice`."""
     function = _gathered(function, "choice", Choice)
-    for option in (
+    for add in (
         click.option("--target", "targets", multiple=True, metavar="ADDRESS",
                      help="Only this and what is below it, and what they need."),
         click.option("--select", multiple=True, metavar="LABEL=VALUE",
@@ -137,28 +187,28 @@ def selecting(function: F) -> F:
                      help="Leave this out, what is below it and whoever needs it."),
         SHARD,
     ):  # fmt: skip
-        function = option(function)
+        function = add(function)
     return function
 
 
 def planner(function: F) -> F:
     """Add the options of commands that plan changes, as one `planning`."""
     function = _gathered(function, "planning", Planning)
-    for option in (
+    for add in (
         click.option("--policy", multiple=True, type=click.Path(path_type=Path), metavar="FILE",
                      help="Rules the plan must keep, besides those of the project file."),
         click.option("--staged", is_flag=True, help="New dataflows go live only when all of it is there."),
         click.option("--checks/--no-checks", default=True,
                      help="Ask the platform about mappings, fields and audiences before anything is written."),
     ):  # fmt: skip
-        function = option(function)
+        function = add(function)
     return function
 
 
 def writer(function: F) -> F:
     """Add the options of commands that change something, as one `writing`."""
     function = _gathered(function, "writing", Writing)
-    for option in (
+    for add in (
         click.option("-y", "--auto-approve", is_flag=True, help="Do not ask."),
         click.option("--parallelism", default=10, type=click.IntRange(1, 100), show_default=True, help="Calls at once"),
         click.option("--lock-timeout", default=0.0, type=click.FloatRange(0), help="Seconds to wait for the lock."),
@@ -170,5 +220,5 @@ def writer(function: F) -> F:
                      help="Stop in good order after so long, as Ctrl-C does."),
         click.option("--allow-delete", is_flag=True, help="Allow deletes in a protected environment for this run."),
     ):  # fmt: skip
-        function = option(function)
+        function = add(function)
     return function

@@ -10,8 +10,7 @@ import click
 from reconciler.cli.options import common
 
 if TYPE_CHECKING:
-    from reconciler.catalog import Connector, Direction, Parameter
-    from reconciler.cli.wiring import Session
+    from reconciler.catalog import Parameter
 
 
 @click.group("connectors")
@@ -50,7 +49,8 @@ def show(key: str, manifest: bool) -> None:
 
     A key that is both a source and a destination wants source/ or destination/ before it.
     """
-    from reconciler.manifests.starter import starter
+    from reconciler.app.connectors import find, next_midnight
+    from reconciler.export.starter import starter
 
     item = find(key)
     if manifest:
@@ -83,14 +83,13 @@ def refresh(path: Path, form: str) -> None:
     The live /connectionSpecs and /flowSpecs win over the catalog: what they have and it has not works through explicit
     ids, see connectionSpec and flowSpec in the manifests.
     """
-    from reconciler.catalog import shipped
-    from reconciler.catalog.refresh import differences
-    from reconciler.cli.running import run
-    from reconciler.cli.wiring import open_session
+    from reconciler.app.connectors import compare_specs
+    from reconciler.app.running import run
+    from reconciler.cli.arguments import open_project
     from reconciler.render import json as as_json
 
-    connections, flows = run(_specs(open_session(path)))
-    found = differences(shipped().all(), connections, flows)
+    comparison = run(compare_specs(open_project(path)))
+    found = comparison.differences
     if form == "json":
         click.echo(as_json.text([{"connector": item.connector or None, "what": item.what} for item in found]), nl=False)
         return
@@ -98,45 +97,9 @@ def refresh(path: Path, form: str) -> None:
         click.echo(f"{item.connector or 'others'}: {item.what}")
     count = len({item.connector for item in found if item.connector})
     click.echo(
-        f"{len(found)} differences, {count} connectors; read {len(connections)} connection and {len(flows)} flow specs."
+        f"{len(found)} differences, {count} connectors; "
+        f"read {comparison.connection_specs} connection and {comparison.flow_specs} flow specs."
     )
-
-
-async def _specs(session: Session) -> tuple[list[Any], list[Any]]:
-    """Return the connection specs and flow specs of the sandbox."""
-    from reconciler.engine.together import together
-    from reconciler.resources._lookup import SPECS
-
-    async with session.platform() as (api, _, _):
-        replies = await together(*(api.send(call) for call in SPECS))
-    connections, flows = (reply.body.get("items") or [] for reply in replies)
-    return connections, flows
-
-
-def find(key: str) -> Connector:
-    """Return the connector a key names. Raises ManifestError for none, and for two."""
-    from reconciler.catalog import shipped
-    from reconciler.core.problems import ManifestError, Problem
-    from reconciler.manifests.document import nearest
-
-    catalog = shipped()
-    direction, _, plain = key.rpartition("/")
-    ways: tuple[Direction, Direction] = ("source", "destination")
-    found = [item for way in ways if direction in ("", way) and (item := catalog.get(way, plain)) is not None]
-    if not found:
-        names = [*catalog.keys("source"), *catalog.keys("destination")]
-        raise ManifestError(Problem("unknown-connector", f"no connector {key!r} in the catalog", nearest(plain, names)))
-    if len(found) > 1:
-        what = f"{key!r} is both a source and a destination"
-        raise ManifestError(Problem("ambiguous-connector", what, f"write source/{key} or destination/{key}"))
-    return found[0]
-
-
-def next_midnight() -> int:
-    """Return when tomorrow begins, UTC, in s since the epoch: when the schedule of a first manifest starts."""
-    import time
-
-    return (int(time.time()) // 86_400 + 1) * 86_400
 
 
 def _table(title: str, parameters: tuple[Parameter, ...]) -> None:

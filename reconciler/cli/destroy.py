@@ -18,11 +18,11 @@ def command(files: Files, choice: Choice, writing: Writing) -> int:
 
     What the platform cannot delete (mapping sets) is forgotten and stays there.
     """
-    from reconciler.cli.execute import applied
-    from reconciler.cli.planning import Want
-    from reconciler.cli.running import run
+    from reconciler.app.apply import apply
+    from reconciler.app.options import PlanOptions
+    from reconciler.app.running import run
+    from reconciler.cli.outcome import tell
 
-    session = files.open()
-    want = Want(destroy=True, selection=choice.selection(), settle=writing.settle)
-    done: int = run(applied(session, want, writing, verb="destroy"))
-    return done
+    session = files.open(dialogue=writing.terminal())
+    options = PlanOptions(destroy=True, selection=choice.selection(), settle=writing.settle)
+    return tell(run(apply(session, options, writing.options(), verb="destroy")), "destroy")

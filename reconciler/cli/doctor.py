@@ -10,7 +10,7 @@ from reconciler.cli.arguments import Files, project
 from reconciler.cli.options import common
 
 if TYPE_CHECKING:
-    from reconciler.cli.diagnosis import Finding
+    pass
 
 _SIGNS = {"ok": ("green", "ok    "), "warning": ("yellow", "warn  "), "wrong": ("red", "wrong ")}
 
@@ -27,12 +27,12 @@ def command(files: Files, form: str) -> int:
     """
     import sys
 
-    from reconciler.cli.diagnosis import diagnose
-    from reconciler.cli.output import painter
-    from reconciler.cli.running import run
+    from reconciler.app.doctor import diagnose
+    from reconciler.app.running import run
+    from reconciler.cli.terminal import painter
     from reconciler.render import json as as_json
 
-    found: list[Finding] = run(diagnose(files.open()))
+    found = run(diagnose(files.open()))
     if form == "json":
         rows = [{"check": item.check, "status": item.status, "what": item.what, "next": item.next} for item in found]
         click.echo(as_json.text(rows), nl=False)

@@ -149,9 +149,9 @@ def _open(data: Path | None) -> tuple[Storage, Any]:
 
 def _embedded() -> Path:
     """Return the file that `--emulator` keeps in the project's state folder."""
-    from reconciler.cli.wiring import open_session
+    from reconciler.cli.arguments import open_project
 
-    folder = open_session(Path()).state_dir
+    folder = open_project(Path()).state_dir
     folder.mkdir(parents=True, exist_ok=True)
     return folder / "emulator.db"
 

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from reconciler.cli.options import common
+from reconciler.cli.terminal import message
+
+if TYPE_CHECKING:
+    from reconciler.app.export import Exported
 
 _KINDS = ("SourceDataflow", "DestinationDataflow")
 
@@ -26,10 +31,34 @@ def command(
     Nothing is written to the platform. What no manifest can say is listed with the reason. Secrets, which the platform
     never shows, become placeholders. Dataflows that are managed already are left out.
     """
-    from reconciler.cli.exporting import Choice, exported
-    from reconciler.cli.running import run
+    from reconciler.app.export import Choice, export_dataflows
+    from reconciler.app.running import run
+    from reconciler.cli.arguments import project_options
+    from reconciler.cli.terminal import Terminal
 
     if adopt and out is None:
         raise click.UsageError("--adopt needs --out DIR: it binds what is written there.")
-    done: int = run(exported(Choice(kinds, names, flows), out, adopt=adopt))
-    return done
+    choice = Choice(kinds, names, flows)
+    exported = run(export_dataflows(project_options(Path()), Terminal(), choice, out, adopt=adopt))
+    if out is None:
+        click.echo("---\n".join(exported.texts.values()), nl=False)
+    _tell(exported, out)
+    return 1 if exported.differing else 0
+
+
+def _tell(exported: Exported, out: Path | None) -> None:
+    """Say on stderr what was written, what was left out and why, and which secrets to provide."""
+    where = f" in {out}" if out is not None else ""
+    message(f"{exported.documents} documents{where}.")
+    if exported.managed:
+        message(f"Left out: {exported.managed} flows that are managed already.")
+    for line in exported.skipped:
+        message(f"Not exported: {line}")
+    if exported.secrets:
+        message("Secrets to provide, which the platform never shows:")
+        for name in exported.secrets:
+            message(f"  {name}")
+    for address, fields in exported.differing.items():
+        message(f"{address} would still change: {', '.join(fields)}")
+    if exported.bound is not None:
+        message(f"{exported.bound} objects are bound in {exported.state}.")

@@ -24,10 +24,10 @@ def command(paths: tuple[Path, ...], check: bool, diff: bool) -> int:
     import difflib
     import sys
 
-    from reconciler.cli.output import say
+    from reconciler.cli.terminal import message
     from reconciler.core.problems import ManifestError
-    from reconciler.manifests.format import formatted
-    from reconciler.manifests.yaml import Text
+    from reconciler.yamltext.layout import formatted
+    from reconciler.yamltext.reader import Text
 
     if paths == (Path("-"),):
         click.echo(formatted(Text("<stdin>", _text("<stdin>", sys.stdin.buffer.read))), nl=False)
@@ -41,7 +41,7 @@ def command(paths: tuple[Path, ...], check: bool, diff: bool) -> int:
         except ManifestError as error:
             broken += 1
             for problem in error.problems:
-                say(str(problem))
+                message(str(problem))
             continue
         if after == before:
             continue
@@ -50,11 +50,11 @@ def command(paths: tuple[Path, ...], check: bool, diff: bool) -> int:
             pair = (before.splitlines(keepends=True), after.splitlines(keepends=True))
             click.echo("".join(difflib.unified_diff(*pair, f"a/{path}", f"b/{path}")), nl=False)
         if check or diff:
-            say(f"{path} would change")
+            message(f"{path} would change")
         else:
             _write(path, after)
-            say(f"{path} changed")
-    say(f"{seen} file{'s' * (seen != 1)} looked at, {changed} {'would change' if check or diff else 'changed'}.")
+            message(f"{path} changed")
+    message(f"{seen} file{'s' * (seen != 1)} looked at, {changed} {'would change' if check or diff else 'changed'}.")
     return 1 if broken or (changed and check) else 0
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from reconciler.cli.options import given
-from reconciler.cli.output import painter, width
+from reconciler.cli.options import option
+from reconciler.cli.terminal import painter, width
 
 if TYPE_CHECKING:
-    from reconciler.core.plan import Plan
+    from reconciler.core.plan.model import Plan
 
 FORMATS = ("text", "json", "markdown", "html")
 
@@ -31,4 +31,4 @@ def shown_as(plan: Plan, form: str, *, compact: bool = False) -> str:
     from reconciler.render.text import plan_text
 
     out = sys.stdout
-    return plan_text(plan, painter(out), verbose=bool(given("verbose")), compact=compact, width=width(out))
+    return plan_text(plan, painter(out), verbose=bool(option("verbose")), compact=compact, width=width(out))

@@ -22,10 +22,11 @@ def command(files: Files, form: str, with_plan: bool, documents: bool, choice: C
 
     Without --plan nothing is asked of the platform. Arrows lead from what is needed to who needs it.
     """
-    from reconciler.cli.planning import Want, parse_plan, planned
-    from reconciler.cli.running import run
-    from reconciler.core.selection import narrowed
-    from reconciler.core.state import State
+    from reconciler.app.options import PlanOptions
+    from reconciler.app.planning import make_plan, parse_plan
+    from reconciler.app.running import run
+    from reconciler.core.plan.selection import narrowed
+    from reconciler.core.state.model import State
     from reconciler.render.graph import dot, graph_of, graph_of_plan, mermaid
     from reconciler.render.svg import svg
 
@@ -35,8 +36,8 @@ def command(files: Files, form: str, with_plan: bool, documents: bool, choice: C
             raise click.UsageError("A saved plan is drawn whole: --target, --select, --exclude belong to plan --out.")
         graph = graph_of_plan(saved)
     elif with_plan:
-        want = Want(selection=choice.selection(), checks=False, judged=False)
-        graph = graph_of_plan(run(planned(files.open(), want)).plan)
+        options = PlanOptions(selection=choice.selection(), checks=False, judged=False)
+        graph = graph_of_plan(run(make_plan(files.open(), options)).plan)
     else:
         session = files.open()
         found = session.manifests()

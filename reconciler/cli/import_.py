@@ -20,8 +20,9 @@ def command(address: str, ident: str, files: Files, lock_timeout: float) -> int:
     Nothing is written to the platform. The next plan shows where the object and the manifest differ. Secrets cannot be
     read back: they are trusted as they are, until apply --send-secrets or a new value sends them.
     """
-    from reconciler.cli.running import run
-    from reconciler.cli.surgery import imported
+    from reconciler.app.binding import import_object
+    from reconciler.app.running import run
 
-    done: int = run(imported(files.open(), address, ident, lock_timeout))
-    return done
+    entry = run(import_object(files.open(), address, ident, lock_timeout))
+    click.echo(f"{address} is {entry.kind} {entry.id} now. Where it differs: reconciler plan")
+    return 0

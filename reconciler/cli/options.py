@@ -26,27 +26,27 @@ def _keep(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
     return value
 
 
-def given(name: str, default: Any = None) -> Any:
+def option(name: str, default: Any = None) -> Any:
     """Return a common option of the running command, wherever it was written."""
     value = click.get_current_context().meta.get(_KEPT, {}).get(name)
     return default if value is None else value
 
 
-def assume(name: str, value: Any) -> None:
+def default_option(name: str, value: Any) -> None:
     """Set a common option that was not given."""
     click.get_current_context().meta.setdefault(_KEPT, {}).setdefault(name, value)
 
 
 def common(function: F) -> F:
     """Add the options that every command takes."""
-    for option in (
+    for add in (
         click.option("--env", "env", metavar="NAME", help="The environment to work on."),
         click.option("--emulator", is_flag=True, help="Use the embedded emulator instead of the platform."),
         click.option("--state-dir", metavar="DIR", envvar="RECONCILER_STATE_DIR", help="Where the state is kept."),
         click.option("--verbose", is_flag=True, help="Show every call on stderr, and more of each change."),
         click.option("--no-color", is_flag=True, help="No colours, also on a terminal."),
     ):
-        function = _hook(option)(function)
+        function = _hook(add)(function)
     return function
 
 

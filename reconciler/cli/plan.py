@@ -41,20 +41,23 @@ def command(
     """
     import json
 
-    from reconciler.cli.everywhere import show_all
-    from reconciler.cli.planning import Want, planned
-    from reconciler.cli.running import run
+    from reconciler.app.options import PlanOptions
+    from reconciler.app.planning import make_plan
+    from reconciler.app.running import run
+    from reconciler.cli.environments import show_plans
+    from reconciler.core.plan.saved_plan import plan_json
     from reconciler.core.problems import GuardError
-    from reconciler.core.saved_plan import plan_json
 
-    want = Want(destroy, choice.selection(), planning.policy, refresh, staged=planning.staged, checks=planning.checks)
+    options = PlanOptions(
+        destroy, choice.selection(), planning.policy, refresh, staged=planning.staged, checks=planning.checks
+    )
     if names := files.everywhere():
         if form not in ("text", "json"):
             raise click.UsageError("Several environments are shown as text or json.")
         if out is not None:
             raise click.UsageError("A saved plan is of one environment: --out does not go with several.")
-        return show_all(files, names, want, form, detailed_exitcode=detailed_exitcode)
-    plan = run(planned(files.open(), want)).plan
+        return show_plans(files, names, options, form, detailed_exitcode=detailed_exitcode)
+    plan = run(make_plan(files.open(), options)).plan
     click.echo(shown_as(plan, form, compact=compact), nl=False)
     if plan.objections:
         raise GuardError(plan.objections)

@@ -20,20 +20,10 @@ def command(source: str, target: str, files: Files, form: str, detailed_exitcode
 
     What differs then comes from overlays. Neither the platform nor a state is asked.
     """
-    from reconciler.core.promotion import differences
-    from reconciler.render import promotion
+    from reconciler.app.promotion import promotion
+    from reconciler.render import promotion as rendered
     from reconciler.render.json import text
-    from reconciler.resources import kinds
 
-    sessions = files.open(env=source), files.open(env=target)
-    one, other = (dict(session.variables) for session in sessions)
-    mine, theirs = (session.manifests() for session in sessions)
-    for session, own, others in zip(sessions, (one, other), (other, one), strict=True):
-        session.variables = {**own, **others}  # the other's values, where it has one
-    as_theirs, as_mine = (session.manifests() for session in sessions)
-    found = differences(kinds(), ((mine.resources, as_mine.resources), (as_theirs.resources, theirs.resources)))
-    used = mine.used_variables | theirs.used_variables
-    pairs = {name: (one.get(name), other.get(name)) for name in sorted(used)}
-    view = promotion.Promotion(source, target, pairs, tuple(found))
-    click.echo(text(promotion.document(view)) if form == "json" else promotion.text(view), nl=False)
-    return 2 if detailed_exitcode and found else 0
+    view = promotion(files.open(env=source), files.open(env=target))
+    click.echo(text(rendered.document(view)) if form == "json" else rendered.text(view), nl=False)
+    return 2 if detailed_exitcode and view.differences else 0

@@ -29,7 +29,7 @@ def schema_text(document: str) -> str:
 
     if document == "manifest":
         from reconciler.catalog import shipped
-        from reconciler.manifests.json_schema import json_schema
+        from reconciler.config.editor_schema import json_schema
 
         return json.dumps(json_schema(shipped()), indent=1, ensure_ascii=False) + "\n"
     return files("reconciler.render").joinpath("schemas", f"{document}.json").read_text(encoding="utf-8")

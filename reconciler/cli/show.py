@@ -19,10 +19,12 @@ def command(file: Path | None, form: str) -> int:
     import json
     import sys
 
-    from reconciler.cli.output import painter
-    from reconciler.cli.planning import parse_plan
-    from reconciler.core.codec import state_json, state_of
+    from reconciler.app.planning import parse_plan
+    from reconciler.app.state_edit import read_state
+    from reconciler.cli.arguments import open_project
+    from reconciler.cli.terminal import painter
     from reconciler.core.problems import Problem, StateError
+    from reconciler.core.state.codec import state_json, state_of
     from reconciler.render import json as as_json
     from reconciler.render.text import state_text
 
@@ -41,8 +43,6 @@ def command(file: Path | None, form: str) -> int:
             raise StateError(Problem("not-ours", what, "make one with: reconciler plan --out FILE")) from None
         state = state_of(data, str(file))
     else:
-        from reconciler.cli.state import read_state
-
-        state = read_state(Path())
+        state = read_state(open_project(Path()))
     click.echo(as_json.text(state_json(state)) if form == "json" else state_text(state, paint), nl=False)
     return 0

@@ -3,33 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from reconciler.cli.options import common
-
-if TYPE_CHECKING:
-    from reconciler.core.state import State
-
-
-def read_state(path: Path) -> State:
-    """Return the state of the chosen environment. Raises `StateError` where there is none."""
-    from reconciler.cli.wiring import open_session
-    from reconciler.core.problems import Problem, StateError
-
-    session = open_session(path)
-    store = session.store()
-    state = store.read()
-    if state is None:
-        raise StateError(
-            Problem(
-                "no-state",
-                f"there is no state at {store.where}",
-                "it is made by the first apply; see --env and --state-dir",
-            )
-        )
-    return state
 
 
 @click.group("state")
@@ -44,9 +21,11 @@ def command() -> None:
 @common
 def list_(path: Path, form: str) -> None:
     """List the addresses in the state of the project at PATH."""
+    from reconciler.app.state_edit import read_state
+    from reconciler.cli.arguments import open_project
     from reconciler.render import json as as_json
 
-    state = read_state(path)
+    state = read_state(open_project(path))
     if form == "json":
         rows = [
             {"address": address, "kind": entry.kind, "id": entry.id}
@@ -66,17 +45,12 @@ def list_(path: Path, form: str) -> None:
 def show(address: str, path: Path, form: str) -> None:
     """Show one entry of the state."""
     import json
-    from difflib import get_close_matches
 
-    from reconciler.core.problems import Problem, StateError
+    from reconciler.app.state_edit import read_entry
+    from reconciler.cli.arguments import open_project
     from reconciler.render import json as as_json
 
-    state = read_state(path)
-    entry = state.resources.get(address)
-    if entry is None:
-        close = get_close_matches(address, state.resources, 1)
-        advice = f"did you mean {close[0]!r}?" if close else "see: reconciler state list"
-        raise StateError(Problem("no-entry", f"the state has no entry {address!r}", advice))
+    entry = read_entry(open_project(path), address)
     document = as_json.entry_document(address, entry)
     if form == "json":
         click.echo(as_json.text(document), nl=False)
@@ -98,10 +72,12 @@ _PATH = click.argument("path", default=".", type=click.Path(path_type=Path), req
 @common
 def mv(source: str, target: str, path: Path, lock_timeout: float) -> None:
     """Rename an address, or all addresses below a name. In review, `moved:` in the project file does the same."""
-    from reconciler.cli.running import run
-    from reconciler.cli.surgery import move
+    from reconciler.app.running import run
+    from reconciler.app.state_edit import move
+    from reconciler.cli.arguments import open_project
 
-    run(move(path, source, target, lock_timeout))
+    for name, to in run(move(open_project(path), source, target, lock_timeout)).items():
+        click.echo(f"{name} → {to}")
 
 
 @command.command("rm")
@@ -111,10 +87,13 @@ def mv(source: str, target: str, path: Path, lock_timeout: float) -> None:
 @common
 def rm(addresses: tuple[str, ...], path: Path, lock_timeout: float) -> None:
     """Forget an address and all below it; the objects stay on the platform, unmanaged."""
-    from reconciler.cli.running import run
-    from reconciler.cli.surgery import remove
+    from reconciler.app.running import run
+    from reconciler.app.state_edit import remove
+    from reconciler.cli.arguments import open_project
 
-    run(remove(path, addresses, lock_timeout))
+    for name, entry in run(remove(open_project(path), addresses, lock_timeout)).items():
+        objects = ", ".join(filter(None, (entry.id, *(old.id for old in entry.deposed))))
+        click.echo(f"{name}: forgotten; its object {objects} stays")
 
 
 @command.command("pull")
@@ -122,10 +101,12 @@ def rm(addresses: tuple[str, ...], path: Path, lock_timeout: float) -> None:
 @common
 def pull(path: Path) -> None:
     """Print the state as JSON, a left-over journal folded in."""
-    from reconciler.core.codec import state_json
+    from reconciler.app.state_edit import read_state
+    from reconciler.cli.arguments import open_project
+    from reconciler.core.state.codec import state_json
     from reconciler.render import json as as_json
 
-    click.echo(as_json.text(state_json(read_state(path))), nl=False)
+    click.echo(as_json.text(state_json(read_state(open_project(path)))), nl=False)
 
 
 @command.command("push")
@@ -139,9 +120,12 @@ def push(file: Path, path: Path, force: bool, lock_timeout: float) -> None:
 
     Refused when FILE is of another lineage, environment, platform, organization or sandbox, or older.
     """
-    from reconciler.cli import surgery
+    from reconciler.app.state_edit import push
+    from reconciler.cli.arguments import open_project
 
-    surgery.push(path, file, lock_timeout, force=force)
+    session = open_project(path)
+    state = push(session, file, lock_timeout, force=force)
+    click.echo(f"{session.store().where} holds {len(state.resources)} resources now, serial {state.serial}.")
 
 
 @command.command("unlock")
@@ -154,9 +138,9 @@ def unlock(path: Path, ident: str) -> None:
     A local lock is gone with its process, and one of an object store or a database some time after; only the lock of an
     HTTP backend stays. Whoever held a lock that was taken can write no more.
     """
-    from reconciler.cli import surgery
+    from reconciler.cli.arguments import open_project
 
-    surgery.unlock(path, ident)
+    click.echo(open_project(path).store().release(ident))
 
 
 @command.command("migrate")
@@ -172,9 +156,29 @@ def migrate(path: Path, source: str, keep: bool, lock_timeout: float) -> int:
     Both places are locked, what was written is read again and compared, and only then the state goes from the old
     place. Run once more after it was interrupted, it goes on. SETTINGS is YAML, as '{backend: s3, bucket: states}'.
     """
-    from reconciler.cli.moving import migrate
+    from reconciler.app.session import several
+    from reconciler.app.state_migrate import migrate
+    from reconciler.cli.arguments import open_project, project_options
+    from reconciler.cli.environments import in_turn
+    from reconciler.config.state_settings import settings_in
 
-    return migrate(path, source, lock_timeout, keep=keep)
+    settings = settings_in(source)
+    names = several(project_options(path))
+
+    def one(env: str | None) -> int:
+        moved = migrate(open_project(path, env=env), settings, lock_timeout, keep=keep, required=not names)
+        if moved.state is None:
+            click.echo(f"There is no state, neither at {moved.source} nor at {moved.target}.")
+        elif not moved.moved:
+            count = len(moved.state.resources)
+            click.echo(f"There is no state at {moved.source}; {moved.target} holds {count} resources.")
+        else:
+            left = f" The old one is {moved.kept_at}." if moved.kept_at else ""
+            count, serial = len(moved.state.resources), moved.state.serial
+            click.echo(f"{moved.target} holds {count} resources now, serial {serial}.{left}")
+        return 0
+
+    return in_turn(names, one) if names else one(None)
 
 
 @command.command("rebuild")
@@ -187,10 +191,8 @@ def rebuild(path: Path, auto_approve: bool, lock_timeout: float) -> int:
 
     Nothing is written to the platform. What could be several objects is told and left alone.
     """
-    from reconciler.cli.running import run
-    from reconciler.cli.surgery import rebuilt
-    from reconciler.cli.wiring import open_session
+    from reconciler.cli.adopt import adopt_matching
+    from reconciler.cli.arguments import open_project
+    from reconciler.cli.terminal import Terminal
 
-    session = open_session(path)
-    done: int = run(rebuilt(session, lock_timeout, verb="state rebuild", auto_approve=auto_approve))
-    return done
+    return adopt_matching(open_project(path, dialogue=Terminal(approved=auto_approve)), "state rebuild", lock_timeout)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,7 +12,7 @@ from reconciler.cli.arguments import Files, project
 from reconciler.cli.options import common
 
 if TYPE_CHECKING:
-    from reconciler.cli.wiring import Session
+    from reconciler.app.session import Session
     from reconciler.core.runs import Dataflow
 
 _SPAN = re.compile(r"(\d+)(s|m|h|d)")
@@ -51,52 +52,46 @@ def command(files: Files, form: str, runs: int, fail_on: tuple[int, ...], watch:
     """
     import sys
 
-    from reconciler.cli.output import painter
-    from reconciler.cli.platform import SystemClock
-    from reconciler.cli.running import run
+    from reconciler.app.platform import SystemClock
+    from reconciler.app.running import run
+    from reconciler.cli.terminal import painter
     from reconciler.render import json as as_json
     from reconciler.render import status
 
-    session = files.open()
     clock = SystemClock()
 
-    def show(found: list[Dataflow]) -> None:
+    def show(dataflows: list[Dataflow]) -> None:
         if watch and sys.stdout.isatty():
             click.clear()
         paint = painter(sys.stdout)
-        text = as_json.text(status.document(found)) if form == "json" else status.text(found, clock.now(), paint)
+        text = (
+            as_json.text(status.document(dataflows)) if form == "json" else status.text(dataflows, clock.now(), paint)
+        )
         click.echo(text, nl=False)
         sys.stdout.flush()
 
-    found = run(_look(session, runs, show, interval if watch else None))
+    dataflows = run(_look(files.open(), runs, show, interval if watch else None))
     now = clock.now()
-    bad = {flow.name for flow in found for limit in fail_on if (flow.stale(now, limit) if limit else flow.failing())}
+    bad = {
+        flow.name for flow in dataflows for limit in fail_on if (flow.stale(now, limit) if limit else flow.failing())
+    }
     if bad:
         click.echo(f"Not as it should be: {', '.join(sorted(bad))}", err=True)
     return 2 if bad else 0
 
 
-async def _look(session: Session, runs: int, show: Any, interval: float | None) -> list[Dataflow]:
+async def _look(
+    session: Session, runs: int, show: Callable[[list[Dataflow]], None], interval: float | None
+) -> list[Dataflow]:
     """Read and show the dataflows, once or every `interval` seconds."""
     import asyncio
 
-    from reconciler.cli.wiring import in_memory
-    from reconciler.engine.watch import dataflows
-    from reconciler.resources import kinds
-    from reconciler.resources.flow import runs_call
+    from reconciler.app.flows import status
 
-    async with session.platform() as (api, place, _):
+    async with session.platform() as (api, target, _):
         while True:
-            state = session.check(session.store().read(), place)
-            state = in_memory(state, session.moves(state))
-            entries = {
-                address.partition("/")[0]: entry
-                for address, entry in sorted(state.resources.items())
-                if entry.kind == "Flow" and entry.id and session.holds(entry)
-            }
-            calls = {name: runs_call(entry.id, runs) for name, entry in entries.items()}
-            found = list((await dataflows(api, kinds()["Flow"], calls, entries)).values())
-            show(found)
+            dataflows = await status(session, api, target, runs)
+            show(dataflows)
             if interval is None:
-                return found
+                return dataflows
             await asyncio.sleep(interval)

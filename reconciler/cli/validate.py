@@ -10,9 +10,9 @@ from reconciler.cli.arguments import Files, project
 from reconciler.cli.options import common
 
 if TYPE_CHECKING:
-    from reconciler.cli.wiring import Session
+    from reconciler.app.session import Session
     from reconciler.core.problems import Problem
-    from reconciler.manifests.load import Project
+    from reconciler.documents.load import Project
 
 _FORMATS = ("text", "json", "sarif", "junit")
 
@@ -42,7 +42,7 @@ def command(files: Files, form: str) -> int:
 def _one(files: Files, form: str) -> int:
     """Check one environment; a project file that cannot be used is a finding in the format that was asked for, too."""
     from reconciler.core.problems import ManifestError
-    from reconciler.manifests.load import Project
+    from reconciler.documents.load import Project
 
     try:
         session = files.open()

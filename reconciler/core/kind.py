@@ -8,103 +8,52 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar
 
 from reconciler.core.problems import Problem
 from reconciler.core.resource import Call, Live, Reply
-from reconciler.core.values import Path, Tree, matches, matches_exactly
+from reconciler.core.rules import FieldChange, Rules
+from reconciler.core.values import Path, Tree
 
 if TYPE_CHECKING:
-    from reconciler.core.diff import FieldChange
-    from reconciler.core.plan import Change
+    from reconciler.core.plan.model import Change
 
 
 @dataclass(frozen=True, slots=True)
-class KeyedSet:
-    """A list that means a set: members are told apart by the value at `key`, order never matters.
-
-    `deep` members are patched inside, others are replaced whole at their live index. An `exclusive` set is
-    ours alone: what others added is removed, unless the manifest says `shared`.
-    """
-
-    pattern: str
-    key: str
-    deep: bool = False
-    exclusive: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """How the declared fields of one object are compared and changed; patterns are pointers with `*`.
-
-    `fixed`: a change there forces a replace. `free`: exceptions from `fixed`. `whole`: units the API takes
-    only as a whole, with what others put there (`merge`) or just as declared (`declared`). `write_only`:
-    never returned, so compared with what was last applied.
-    """
-
-    fixed: tuple[str, ...] = ()
-    free: tuple[str, ...] = ()
-    whole: Mapping[str, Literal["merge", "declared"]] | None = None
-    write_only: tuple[str, ...] = ()
-    sets: tuple[KeyedSet, ...] = ()
-
-    def forces_replace(self, path: Path) -> bool:
-        """Tell whether a change at `path` cannot be made in place."""
-        return any(matches(pattern, path) for pattern in self.fixed) and not any(
-            matches(pattern, path) for pattern in self.free
-        )
-
-    def unit(self, path: Path) -> Literal["merge", "declared"] | None:
-        """Return how the value at `path` must be sent as a whole, or None where it need not."""
-        for pattern, how in (self.whole or {}).items():
-            if matches_exactly(pattern, path):
-                return how
-        return None
-
-    def is_write_only(self, path: Path) -> bool:
-        """Tell whether the platform never returns the value at `path`."""
-        return any(matches(pattern, path) for pattern in self.write_only)
-
-    def keyed(self, path: Path) -> KeyedSet | None:
-        """Return the set that the list at `path` means, or None for a plain list."""
-        return next((rule for rule in self.sets if matches_exactly(rule.pattern, path)), None)
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
+class Check:
     """Something a plan asks before anything is written: a `call` that changes nothing, and how its answer is read.
 
-    `judge` gets 400 and 404 too. A finding with severity `warning` stops nothing; a question asks further.
+    `evaluate` gets 400 and 404 too. A finding with severity `warning` stops nothing; a question asks further.
     """
 
     call: Call
-    judge: Callable[[Reply], Sequence[Problem | Question]]
+    evaluate: Callable[[Reply], Sequence[Problem | Check]]
 
 
 class Kind(ABC):
     """One sort of object on the platform. Subclasses are stateless; one instance each, named `KIND`."""
 
     name: ClassVar[str]
-    shapes_data: ClassVar[bool] = False
+    holds_data: ClassVar[bool] = False
     """Whether a replace loses data: it is an objection unless the manifest allows that."""
-    stays: ClassVar[bool] = False
+    retain_on_delete: ClassVar[bool] = False
     """Whether an object that left the manifests is forgotten, unless the manifest allowed data to be lost."""
-    constant: ClassVar[bool] = False
+    write_once: ClassVar[bool] = False
     """Whether an object never changes and is never read: an update makes another, and the state is believed."""
     unique_names: ClassVar[bool] = False
     """Whether the platform refuses a second object of the same name."""
-    naming: ClassVar[str] = "name"
+    name_field: ClassVar[str] = "name"
     """The top-level field that a search goes by."""
-    part: ClassVar[bool] = False
-    """Whether the object has no use without the one it is a part of (`Resource.part_of`)."""
-    by_age: ClassVar[tuple[str, str] | None] = None
+    is_part: ClassVar[bool] = False
+    """Whether the object has no use without the one it is a part of (`Resource.owner`)."""
+    list_orders: ClassVar[tuple[str, str] | None] = None
     """How a list is asked for from its oldest object on, and from its newest."""
-    lists_tell_all: ClassVar[bool] = False
+    lists_are_complete: ClassVar[bool] = False
     """Whether a list shows objects whole, so that they need not be read singly to see what another version says."""
-    late: ClassVar[tuple[str, ...]] = ()
-    """Top-level fields that can be set only when the object's own parts (`Resource.part_of`) are there."""
+    deferred_fields: ClassVar[tuple[str, ...]] = ()
+    """Top-level fields that can be set only when the object's own parts (`Resource.owner`) are there."""
 
-    def confirm(self, body: Tree) -> bool:
+    def needs_readback(self, body: Tree) -> bool:
         """Tell whether a create or update to `body` is only over once a GET shows a settled state."""
         del body
         return False
@@ -140,7 +89,7 @@ class Kind(ABC):
     def browse(self, after: Reply | None, order: str = "") -> Call | None:
         """Return the call for the first page of all objects, or for the page after one; None when there is none.
 
-        `order` is one of `by_age`, or left to the platform.
+        `order` is one of `list_orders`, or left to the platform.
         """
         del after, order
         return None
@@ -176,13 +125,13 @@ class Kind(ABC):
     def create(self, body: Tree) -> Call:
         """Return the POST of the seed; what it leaves out is settled by the update that follows."""
 
-    def seeded(self, call: Call) -> Tree:
+    def created_fields(self, call: Call) -> Tree:
         """Return what of the object is so once the create `call` is carried out."""
         return call.body
 
-    def born(self, call: Call) -> Tree:
+    def predicted(self, call: Call) -> Tree:
         """Return what an object looks like once its create `call` is carried out and settled, as far as is known."""
-        return self.seeded(call)
+        return self.created_fields(call)
 
     @abstractmethod
     def created(self, reply: Reply, body: Tree) -> Live:
@@ -206,32 +155,32 @@ class Kind(ABC):
     def delete(self, ident: str) -> Call | None:
         """Return the call that deletes the object; None means the API cannot: it is forgotten."""
 
-    def retire(self, live: Live) -> Call | None:
+    def suspend(self, live: Live) -> Call | None:
         """Return the call that stops the old object of a replace before the new one is made, if any."""
         del live
         return None
 
-    def revive(self, live: Live) -> Call | None:
-        """Return the call that undoes `retire` when the new object could not be made; `live` as before that."""
+    def resume(self, live: Live) -> Call | None:
+        """Return the call that undoes `suspend` when the new object could not be made; `live` as before that."""
         del live
         return None
 
-    def keeps(self, body: Tree) -> str | None:
+    def undeletable_reason(self, body: Tree) -> str | None:
         """Return why the platform keeps such an object for good, or None where it can be deleted."""
         del body
         return None
 
-    def clings(self, body: Tree, needs: Sequence[Tree]) -> str | None:
+    def delete_blocked_by(self, body: Tree, needs: Sequence[Tree]) -> str | None:
         """Return why the object cannot be deleted while the objects `needs` that it refers to stay, or None."""
         del body, needs
         return None
 
-    def breaking(self, live: Tree, fields: Sequence[FieldChange], now: int) -> Mapping[Path, str]:
+    def incompatible_changes(self, live: Tree, fields: Sequence[FieldChange], now: int) -> Mapping[Path, str]:
         """Return those of the changed `fields` that the platform refuses in this object as it is, and why."""
         del live, fields, now
         return {}
 
-    def questions(self, change: Change) -> Sequence[Question]:
+    def checks(self, change: Change) -> Sequence[Check]:
         """Return what the platform should be asked before `change` is carried out."""
         del change
         return ()
@@ -257,17 +206,17 @@ class Kind(ABC):
         del reply
         return None
 
-    def cautions(self, live: Live, body: Tree, now: int) -> Sequence[str]:
+    def replace_warnings(self, live: Live, body: Tree, now: int) -> Sequence[str]:
         """Return what people should know before `live` is replaced by a new object; `now` in s since the epoch."""
         del live, body, now
         return ()
 
-    def losses(self, live: Live, patch: Sequence[Tree]) -> Sequence[str]:
+    def update_warnings(self, live: Live, patch: Sequence[Tree]) -> Sequence[str]:
         """Return what others put into `live` that `patch` takes away because the API takes a unit only as a whole."""
         del live, patch
         return ()
 
-    def objections(self, before: Tree, body: Tree, now: int) -> Sequence[Problem]:
+    def preflight_errors(self, before: Tree, body: Tree, now: int) -> Sequence[Problem]:
         """Return what the platform will refuse about going from live `before` to `body`; `now` in s since the epoch."""
         del before, body, now
         return ()

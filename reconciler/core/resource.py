@@ -15,8 +15,8 @@ class Resource:
 
     `body` holds declared fields only; an explicit `None` means "must be absent". `sensitive` are pointers into
     `body` whose live side is never shown, `ignore` pointers that are left alone after creation, `shared`
-    pointers to keyed sets that others may add to. `together` names resources that are replaced as one.
-    `where` is the pointer of the block in its document that this resource was made from. `part_of` is the address
+    pointers to keyed sets that others may add to. `replace_group` names resources that are replaced as one.
+    `where` is the pointer of the block in its document that this resource was made from. `owner` is the address
     of an object that this one completes (a schema's descriptor). `allow_data_loss` lets data go with it.
     `staging` is how it can be made without being live yet: as a draft, or disabled. `labels` are those of its document.
     """
@@ -31,8 +31,8 @@ class Resource:
     ignore: tuple[str, ...] = ()
     sensitive: tuple[str, ...] = ()
     shared: tuple[str, ...] = ()
-    together: tuple[str, ...] = ()
-    part_of: str = ""
+    replace_group: tuple[str, ...] = ()
+    owner: str = ""
     allow_data_loss: bool = False
     staging: Literal["draft", "disabled"] | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
@@ -64,7 +64,7 @@ class Live:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request: `path` below the platform URL. `guarded` wants If-Match; a POST that `asks` changes nothing."""
+    """One request: `path` below the platform URL. `guarded` wants If-Match; a `read_only` POST changes nothing."""
 
     method: str
     path: str
@@ -72,12 +72,12 @@ class Call:
     query: tuple[tuple[str, str], ...] = ()
     guarded: bool = False
     headers: tuple[tuple[str, str], ...] = ()
-    asks: bool = False
+    read_only: bool = False
 
     @property
     def safe(self) -> bool:
         """Whether sending it twice does no harm: reads, questions and deletes."""
-        return self.asks or self.method in ("GET", "HEAD", "DELETE")
+        return self.read_only or self.method in ("GET", "HEAD", "DELETE")
 
     def brief(self) -> str:
         """Return the call as a reviewer reads it: the path below its service, with the query."""

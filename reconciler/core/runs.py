@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Outcome = Literal["success", "partial", "failed", "running", "unknown"]
@@ -109,3 +109,13 @@ class Dataflow:
 def order(runs: Sequence[DataflowRun]) -> tuple[DataflowRun, ...]:
     """Return `runs` newest first, whatever order the platform gave them in."""
     return tuple(sorted(runs, key=lambda run: run.started or 0, reverse=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Outputs:
+    """The outputs of one dataflow: `inlet_url` where data is pushed to it, `ids` of its objects by address."""
+
+    flow_id: str
+    state: str
+    inlet_url: str | None = None
+    ids: Mapping[str, str] = field(default_factory=dict)

@@ -7,15 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from reconciler.core.kind import Kinds
-from reconciler.core.plan import Action, Plan
+from reconciler.core.plan.model import Action, Plan
+from reconciler.core.plan.steps import Step, Verb, steps
 from reconciler.core.problems import AmbiguousError, Problem, ReconcilerError, StateError, StoppedError
 from reconciler.core.resource import Live
-from reconciler.core.state import Record, State
-from reconciler.core.steps import Step, Verb, steps
-from reconciler.engine.agenda import Agenda, Result
+from reconciler.core.state.model import Record, State
+from reconciler.engine.executor import Executor, Settings
 from reconciler.engine.ports import Api, Clock, Event, Journal, Listener, Secrets
+from reconciler.engine.scheduler import Result, Scheduler
 from reconciler.engine.stop import Stop, Stoppable
-from reconciler.engine.work import Settings, Work
 
 _GROUP = 5000
 """Records that are written at once: those of every object, as when all files moved, would be text by the hundred MB."""
@@ -56,7 +56,7 @@ class Run:
         """Carry out the plan. Raises only what makes going on impossible (the disk refuses the journal)."""
         todo = steps(self.plan, self.state)
         clock = Stoppable(self.clock, self.stop)
-        work = Work.begin(
+        executor = Executor.begin(
             self.kinds,
             self.api,
             self.journal,
@@ -67,33 +67,33 @@ class Run:
             self.state,
             self.lives,
         )
-        await self._adopt(work)
+        await self._adopt(executor)
         # the client bounds requests; a step also waits for the disk, and others may use the line meanwhile
         most = self.settings.parallelism
-        agenda = Agenda(todo)
+        scheduler = Scheduler(todo)
         problems: list[Problem] = []
 
         async def carry_out() -> None:
-            while (step := await agenda.next()) is not None:
+            while (step := await scheduler.next()) is not None:
                 result: Result = "skipped"
-                if agenda.possible(step) and not self.stop.asked:
-                    result = await self._do(work, step, problems)
+                if scheduler.possible(step) and not self.stop.asked:
+                    result = await self._do(executor, step, problems)
                 else:
                     self.listener.tell(Event("skipped", step.change.address, step.verb))
-                agenda.over(step, result)
+                scheduler.over(step, result)
 
         async with asyncio.TaskGroup() as group:
             for _ in range(min(2 * most if most > 1 else 1, len(todo))):
                 group.create_task(carry_out())
-        results = {key: (step, agenda.results[key]) for key, step in todo.items()}
-        problems += await self._revive(work, results)
+        results = {key: (step, scheduler.results[key]) for key, step in todo.items()}
+        problems += await self._resume(executor, results)
         return Outcome(results, tuple(problems), self.stop.why)
 
-    async def _do(self, work: Work, step: Step, problems: list[Problem]) -> Result:
+    async def _do(self, executor: Executor, step: Step, problems: list[Problem]) -> Result:
         address, verb = step.change.address, step.verb
         self.listener.tell(Event("start", address, verb))
         try:
-            ident = await getattr(work, verb.value)(step)
+            ident = await getattr(executor, verb.value)(step)
         except StoppedError:
             self.listener.tell(Event("skipped", address, verb))
             return "skipped"
@@ -104,34 +104,36 @@ class Run:
             ]
             problems += found
             self.listener.tell(Event("failed", address, verb, found[0].what))
-            intent = work.ledger.pending.get(address)
+            intent = executor.ledger.pending.get(address)
             if intent and intent.action != "create" and not isinstance(error, AmbiguousError | StateError):
                 # refused, and known to be; a create says that itself: an error of the search after it proves nothing
-                await work.ledger.note(Record("settled", address))
+                await executor.ledger.note(Record("settled", address))
             return "failed"
         self.listener.tell(Event("done", address, verb, ident=ident or ""))
         return "done"
 
-    async def _adopt(self, work: Work) -> None:
+    async def _adopt(self, executor: Executor) -> None:
         """Write what no-ops still have to say to the state: a moved file, a new protection."""
         records = [
-            Record("bound", change.address, entry=work.ledger.entry_for(change, work.ledger.lives[change.address]))
+            Record(
+                "bound", change.address, entry=executor.ledger.entry_for(change, executor.ledger.lives[change.address])
+            )
             for change in self.plan.changes
             if change.action is Action.NOOP and change.adopt
         ]
         for start in range(0, len(records), _GROUP):
-            await work.ledger.note(*records[start : start + _GROUP])
+            await executor.ledger.note(*records[start : start + _GROUP])
 
-    async def _revive(self, work: Work, results: Mapping[str, tuple[Step, Result]]) -> list[Problem]:
+    async def _resume(self, executor: Executor, results: Mapping[str, tuple[Step, Result]]) -> list[Problem]:
         """Enable the old flow of a replace again when its successor could not be made."""
         problems: list[Problem] = []
         for step, result in list(results.values()):
-            if step.verb is not Verb.RETIRE or result != "done" or step.key not in work.retired:
+            if step.verb is not Verb.SUSPEND or result != "done" or step.key not in executor.suspended:
                 continue
             successors = [results.get(f"{verb} {step.change.address}") for verb in (Verb.CREATE, Verb.FINISH)]
             if any(successor is not None and successor[1] != "done" for successor in successors):
                 try:
-                    await work.revive(step)
+                    await executor.resume(step)
                     self.listener.tell(Event("done", step.change.address, "enable again", ident=step.ident or ""))
                 except StoppedError:
                     pass  # it was asked for and is under way

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from reconciler.core.compare import alike
+from reconciler.core.compare.same import interned
+from reconciler.core.compare.views import project
 from reconciler.core.fingerprint import TRUSTED
 from reconciler.core.kind import Kind, Kinds
 from reconciler.core.problems import Problem, StateError
 from reconciler.core.resource import Live, Resource
-from reconciler.core.state import Entry, State
+from reconciler.core.state.model import Entry, State
 from reconciler.core.values import Secret, Tree, refs, resolve
-from reconciler.core.views import project
+from reconciler.engine.gather import gather
 from reconciler.engine.observe import has_versions, read
 from reconciler.engine.ports import Api
-from reconciler.engine.together import together
 
 
 async def bind(api: Api, kinds: Kinds, state: State, resource: Resource, ident: str) -> Entry:
@@ -38,7 +38,7 @@ async def _version(api: Api, kinds: Kinds, state: State, resource: Resource, ide
     if not has_versions(kind):
         return None
     users = [item for item in state.resources.values() if item.id and resource.address in item.dependencies]
-    lives = await together(*(read(api, kinds[item.kind], item.id) for item in users))
+    lives = await gather(*(read(api, kinds[item.kind], item.id) for item in users))
     return kind.pinned(ident, [live.body for live in lives if live is not None])
 
 
@@ -55,7 +55,7 @@ def entry_of(kind: Kind, entries: Mapping[str, Entry], resource: Resource, live:
         id=live.id,
         etag=live.etag,
         file=resource.file,
-        applied=alike(_trusted(shown, declared), resource.body),
+        applied=interned(_trusted(shown, declared), resource.body),
         dependencies=resource.dependencies,
         protect=resource.protect,
         allow_data_loss=resource.allow_data_loss,

@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, replace
 
-from reconciler.core.codec import encode
 from reconciler.core.fingerprint import UNPROVEN
-from reconciler.core.plan import Change
+from reconciler.core.plan.model import Change
 from reconciler.core.problems import Problem, ReconcilerError
 from reconciler.core.resource import Call, Live
-from reconciler.core.state import Entry, Pending, Record, fold_into, shared_outputs
+from reconciler.core.state.codec import encode
+from reconciler.core.state.model import Entry, Pending, Record, fold_into, shared_outputs
 from reconciler.core.values import (
     Fingerprint,
     Secret,

@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from sys import intern
 
-from reconciler.core.compare import plainly
+from reconciler.core.compare.same import identical
 from reconciler.core.kind import Kind, Kinds
 from reconciler.core.problems import ApiError
 from reconciler.core.resource import Live
-from reconciler.core.state import Entry
+from reconciler.core.state.model import Entry
+from reconciler.engine.gather import gather
 from reconciler.engine.ports import Api
-from reconciler.engine.together import together
 
 MANY = 25
 _TRIES = 3
@@ -31,7 +31,7 @@ async def unchanged(
     """
     by_kind: dict[str, dict[str, str]] = {}
     for name, entry in entries.items():
-        if entry.etag is not None or kinds[entry.kind].lists_tell_all:
+        if entry.etag is not None or kinds[entry.kind].lists_are_complete:
             by_kind.setdefault(entry.kind, {})[entry.id] = name
     found: dict[str, Live | None] = {}
     lists = [
@@ -39,11 +39,11 @@ async def unchanged(
         for kind, names in by_kind.items()
         if len(names) >= MANY and kinds[kind].page(None, "", 0) is not None
     ]
-    await together(*(item.read() for item in lists))
+    await gather(*(item.read() for item in lists))
     return found
 
 
-def believed(entry: Entry) -> Live:
+def from_state(entry: Entry) -> Live:
     """Return the live object as the state has it: of a kind that never changes, or without a refresh."""
     return Live(entry.id, entry.applied, entry.etag, entry.outputs)
 
@@ -53,9 +53,9 @@ def as_applied(entry: Entry, live: Live, known: Live | None = None) -> Live:
 
     The one that is `known`, if it is just so.
     """
-    if plainly(live.body, entry.applied):
+    if identical(live.body, entry.applied):
         if live.outputs == entry.outputs:
-            return known or believed(entry)
+            return known or from_state(entry)
         return Live(entry.id, entry.applied, entry.etag, live.outputs)
     return live
 
@@ -74,10 +74,10 @@ class _List:
 
     async def read(self) -> None:
         """Find what is wanted, as far as the list shows it."""
-        ends = self.kind.by_age if len(self.wanted) >= _BOTH_ENDS else None
+        ends = self.kind.list_orders if len(self.wanted) >= _BOTH_ENDS else None
         if ends is not None:
             try:
-                await together(*(self._walk(order) for order in ends))
+                await gather(*(self._walk(order) for order in ends))
             except ApiError as error:
                 if error.status != 400:
                     raise
@@ -106,7 +106,7 @@ class _List:
                 call = self.kind.page(page, order, shown) if worth else None
                 coming = asyncio.ensure_future(self.api.send(call)) if call is not None else None
                 for name, live in ours:  # while the next page is on its way
-                    if self.kind.lists_tell_all or live.etag == self.entries[name].etag:
+                    if self.kind.lists_are_complete or live.etag == self.entries[name].etag:
                         self.found[name] = as_applied(self.entries[name], live, self.known.get(name))
         finally:
             if coming is not None:

@@ -8,11 +8,11 @@ from dataclasses import replace
 from reconciler.core.kind import Finder, Finders, Kind, Kinds, Row
 from reconciler.core.problems import ApiError, ManifestError, Problem
 from reconciler.core.resource import Live, Resource
-from reconciler.core.state import Entry, State
+from reconciler.core.state.model import Entry, State
 from reconciler.core.values import Lookup, Tree, transform
-from reconciler.engine.listing import believed, unchanged
+from reconciler.engine.gather import gather
+from reconciler.engine.listing import from_state, unchanged
 from reconciler.engine.ports import Api
-from reconciler.engine.together import together
 
 
 async def read(api: Api, kind: Kind, ident: str, version: Tree = None) -> Live | None:
@@ -52,8 +52,8 @@ async def observe(
         entry = state.resources.get(name)
         if entry is None or not entry.id:
             continue
-        if kinds[entry.kind].constant:
-            lives[name] = believed(entry)
+        if kinds[entry.kind].write_once:
+            lives[name] = from_state(entry)
         else:
             (versioned if has_versions(kinds[entry.kind]) else plain)[name] = entry
     listed = await unchanged(
@@ -61,7 +61,7 @@ async def observe(
     )
     lives |= listed
     left = {name: entry for name, entry in plain.items() if name not in listed}
-    there_now = await together(*(read(api, kinds[entry.kind], entry.id) for entry in left.values()))
+    there_now = await gather(*(read(api, kinds[entry.kind], entry.id) for entry in left.values()))
     lives |= dict(zip(left, there_now, strict=True))
     users: dict[str, list[str]] = {name: [] for name in versioned}
     for name, entry in state.resources.items() if versioned else ():
@@ -76,7 +76,7 @@ async def observe(
             return Live(entry.id, entry.applied, None, entry.outputs)
         return await read(api, kinds[entry.kind], entry.id, version)
 
-    found = await together(*(pinned(name, entry) for name, entry in versioned.items()))
+    found = await gather(*(pinned(name, entry) for name, entry in versioned.items()))
     return lives | dict(zip(versioned, found, strict=True)), listed.keys()
 
 
@@ -93,7 +93,7 @@ async def look_up(api: Api, finders: Finders, resources: Mapping[str, Resource])
     wanted = {leaf: resource.address for resource in resources.values() for leaf in resource.lookups}
     if not wanted:
         return resources
-    answers = await together(*(_matches(api, finders[item.kind], item.name) for item in wanted))
+    answers = await gather(*(_matches(api, finders[item.kind], item.name) for item in wanted))
     found: dict[Lookup, str] = {}
     problems = []
     for (item, address), hits in zip(wanted.items(), answers, strict=True):

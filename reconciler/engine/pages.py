@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 
 from reconciler.core.kind import Kind
 from reconciler.core.resource import Live
+from reconciler.engine.gather import gather
 from reconciler.engine.listing import MANY
 from reconciler.engine.observe import read
 from reconciler.engine.ports import Api
-from reconciler.engine.together import together
 
 
 async def pages(api: Api, kind: Kind) -> AsyncIterator[Sequence[Live]]:
@@ -40,5 +40,5 @@ async def gathered(api: Api, kind: Kind, idents: Collection[str]) -> Mapping[str
             if not left or count == most:
                 break
     alone = sorted(left)
-    lives = await together(*(read(api, kind, ident) for ident in alone))
+    lives = await gather(*(read(api, kind, ident) for ident in alone))
     return found | {ident: live for ident, live in zip(alone, lives, strict=True) if live is not None}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from reconciler.core.resource import Call, Reply
-from reconciler.core.state import Record, State
+from reconciler.core.state.model import Record, State
 from reconciler.core.values import Clear, Fingerprint, Secret
 
 

@@ -7,19 +7,20 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 
 from reconciler.core import graph
-from reconciler.core.compare import covers
-from reconciler.core.diff import keyed_members
-from reconciler.core.kind import Kind, Kinds, Rules
+from reconciler.core.compare.diff import members_by_key
+from reconciler.core.compare.same import covers
+from reconciler.core.kind import Kind, Kinds
 from reconciler.core.problems import Problem
 from reconciler.core.resource import Call, Live, Resource
-from reconciler.core.state import Entry, Record, State
+from reconciler.core.rules import Rules
+from reconciler.core.state.model import Entry, Record, State
 from reconciler.core.values import MISSING, Path, Ref, Secret, Tree, resolve
 from reconciler.engine.binding import entry_of
+from reconciler.engine.gather import gather
 from reconciler.engine.listing import MANY
 from reconciler.engine.observe import read
 from reconciler.engine.pages import pages
 from reconciler.engine.ports import Api
-from reconciler.engine.together import together
 
 
 @dataclass(slots=True)
@@ -65,7 +66,7 @@ async def rebuild(
             await _find(search, [
                 resources[name]
                 for name in sorted(level)
-                if bool(resources[name].part_of) is parts and not _is_bound(search.entries.get(name))
+                if bool(resources[name].owner) is parts and not _is_bound(search.entries.get(name))
             ])  # fmt: skip
     by_address = attrgetter("address")  # not by whose answer came first
     return sorted(search.records, key=by_address), sorted(search.doubts, key=by_address)
@@ -75,7 +76,7 @@ def _is_bound(entry: Entry | None) -> bool:
     return entry is not None and bool(entry.id)
 
 
-async def twins(api: Api, kind: Kind, resources: Mapping[str, Resource]) -> list[str]:
+async def possible_duplicates(api: Api, kind: Kind, resources: Mapping[str, Resource]) -> list[str]:
     """Return what to say of objects of `kind` that are there already and show all that `resources` declare.
 
     They are paged through once, whatever the number of resources: for a first apply, whose state may have been lost.
@@ -104,7 +105,7 @@ async def _find(search: _Search, wanted: Sequence[Resource]) -> None:
     by_kind: dict[str, list[Resource]] = {}
     for resource in wanted:
         by_kind.setdefault(resource.kind, []).append(resource)
-    groups = await together(*(_possible(search, search.kinds[name], items) for name, items in by_kind.items()))
+    groups = await gather(*(_possible(search, search.kinds[name], items) for name, items in by_kind.items()))
     for possible in groups:  # when all that users name is bound, so that nobody is taken for it
         for resource, lives in possible:
             _decide(search, resource, [live for live in lives if (resource.kind, live.id) not in search.taken])
@@ -140,8 +141,8 @@ async def _possible(search: _Search, kind: Kind, wanted: Sequence[Resource]) -> 
         else:
             _bind(search, item, live)
 
-    await together(*map(named, alone))
-    replies = await together(*(search.api.send(call) for call in calls))
+    await gather(*map(named, alone))
+    replies = await gather(*(search.api.send(call) for call in calls))
     for items, reply in zip(calls.values(), replies, strict=True):
         lives = kind.found(reply)
         found += [(item, lives) for item in items]
@@ -151,7 +152,7 @@ async def _possible(search: _Search, kind: Kind, wanted: Sequence[Resource]) -> 
 def _sought(search: _Search, kind: Kind, resource: Resource) -> tuple[str, str]:
     """Return by what an object is looked for: the id that a user names, or its name."""
     hint = search.hints.get(resource.address)
-    return ("name", str(resource.body.get(kind.naming))) if hint is None else ("id", hint[0])
+    return ("name", str(resource.body.get(kind.name_field))) if hint is None else ("id", hint[0])
 
 
 async def _listed(
@@ -168,7 +169,7 @@ async def _listed(
             return None
         left -= 1
         for live in lives:
-            for key in (("id", live.id), ("name", str(live.body.get(kind.naming)))):
+            for key in (("id", live.id), ("name", str(live.body.get(kind.name_field)))):
                 if key in wanted:
                     found.setdefault(key, {})[live.id] = live
         if len(found) == len(wanted) and not named:
@@ -250,12 +251,12 @@ def _named(rules: Rules, declared: Tree, live: Tree, path: Path = ()) -> Iterato
             if key in live:
                 yield from _named(rules, value, live[key], (*path, key))
     elif isinstance(declared, list) and isinstance(live, list):
-        rule = rules.keyed(path)
+        rule = rules.associative(path)
         if rule is None:
             for left, right in zip(declared, live, strict=False):
                 yield from _named(rules, left, right, (*path, "0"))
             return
-        there = dict(keyed_members(rule, live))
-        for key, member in keyed_members(rule, declared):
+        there = dict(members_by_key(rule, live))
+        for key, member in members_by_key(rule, declared):
             if key in there:
                 yield from _named(rules, member, there[key], (*path, key))

@@ -7,16 +7,16 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from reconciler.core.kind import Finders, Kinds
-from reconciler.core.plan import Plan
-from reconciler.core.planner import plan
+from reconciler.core.plan.input import PlanInput
+from reconciler.core.plan.model import Plan
+from reconciler.core.plan.planner import plan
 from reconciler.core.problems import Problem, ReconcilerError, StaleError
 from reconciler.core.resource import Live, Resource
-from reconciler.core.state import State
-from reconciler.core.world import World
-from reconciler.engine.listing import believed
+from reconciler.core.state.model import State
+from reconciler.engine.gather import gather
+from reconciler.engine.listing import from_state
 from reconciler.engine.observe import look_up, observe
 from reconciler.engine.ports import Api, Secrets
-from reconciler.engine.together import together
 
 Lives = Mapping[str, Live | None]
 
@@ -42,11 +42,11 @@ async def refresh(
     there. `now` is the time in seconds since the epoch.
     """
     wanted = {*scope, *resources}
-    there = {name: believed(entry) for name in wanted if (entry := state.resources.get(name)) and entry.id}
-    world = World(resources, state, there, kinds, secrets.changed, tuple(scope), destroy, now, staged)
+    there = {name: from_state(entry) for name in wanted if (entry := state.resources.get(name)) and entry.id}
+    world = PlanInput(resources, state, there, kinds, secrets.changed, tuple(scope), destroy, now, staged)
     if not read:
         return plan(replace(world, resources=await look_up(api, finders, resources))), there
-    guess, found, (lives, listed) = await together(
+    guess, found, (lives, listed) = await gather(
         _guess(world), look_up(api, finders, resources), observe(api, kinds, state, wanted, known=there)
     )
     told = set(listed)
@@ -68,7 +68,7 @@ _LARGE = 1000
 """Objects from which on a plan is guessed while they are read."""
 
 
-async def _guess(world: World) -> Plan | None:
+async def _guess(world: PlanInput) -> Plan | None:
     """Return the plan if nothing changed outside, made while the lists come in; None where that is not worth it.
 
     Most runs over a great many objects find them as they were: then it is the plan, and nobody has to wait for it.

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from reconciler.core.compare import covers, same
+from reconciler.core.compare.same import covers, same
 from reconciler.core.fingerprint import UNPROVEN
 from reconciler.core.kind import Kind, Kinds
 from reconciler.core.problems import ApiError, Problem, ReconcilerError
 from reconciler.core.resource import Live
-from reconciler.core.state import Deposed, Entry, Pending, Record, State
+from reconciler.core.state.model import Deposed, Entry, Pending, Record, State
 from reconciler.core.values import MISSING, Fingerprint, Path, Tree, leaves, transform
 from reconciler.engine.ports import Api, Clock
 

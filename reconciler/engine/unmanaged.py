@@ -6,10 +6,10 @@ from collections.abc import Collection
 
 from reconciler.core.kind import Kind, Kinds
 from reconciler.core.resource import Live
-from reconciler.core.state import State
+from reconciler.core.state.model import State
+from reconciler.engine.gather import gather
 from reconciler.engine.pages import pages
 from reconciler.engine.ports import Api
-from reconciler.engine.together import together
 
 
 async def unmanaged(api: Api, kinds: Kinds, state: State) -> list[tuple[Kind, Live]]:
@@ -25,5 +25,5 @@ async def unmanaged(api: Api, kinds: Kinds, state: State) -> list[tuple[Kind, Li
         return sorted(found.values(), key=lambda item: (str(item.body.get("name", "")), item.id))
 
     browsable = [kind for kind in kinds.values() if kind.browse(None) is not None]
-    groups = await together(*(others(kind) for kind in browsable))
+    groups = await gather(*(others(kind) for kind in browsable))
     return [(kind, live) for kind, lives in zip(browsable, groups, strict=True) for live in lives]

@@ -4,56 +4,22 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from xml.etree import ElementTree
 
-from reconciler.core.plan import Drift, DriftField
+from reconciler.core.plan.drift_report import STATUSES, Report, Unmanaged
+from reconciler.core.plan.model import Drift, DriftField
 from reconciler.core.values import SENSITIVE, pointer
 from reconciler.render.values import code, inline, label, say
 
 Paint = Callable[[str, str], str]
 
-STATUSES = ("changed", "missing", "unchecked", "acknowledged")
 _CAUSES = {
     "outside": "",
     "agreed": "  the manifest says so, too",
     "conflict": "  the manifest now says {desired}",
     "undeclared": "  no longer declared",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Unmanaged:
-    """A live object that no address is bound to."""
-
-    kind: str
-    id: str
-    name: str
-    updated_by: str | None = None
-    updated_at: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What `drift` found: `pending` are addresses that differ in the manifests alone; `unmanaged` None if not asked."""
-
-    environment: str
-    sandbox: str
-    checked: int
-    drift: tuple[Drift, ...]
-    pending: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-    unmanaged: tuple[Unmanaged, ...] | None = None
-
-    def of(self, *statuses: str) -> list[Drift]:
-        """Return the entries of some statuses."""
-        return [item for item in self.drift if item.status in statuses]
-
-    @property
-    def drifted(self) -> bool:
-        """Whether something changed or went away that nobody acknowledged."""
-        return bool(self.of("changed", "missing"))
 
 
 def plain(_style: str, text: str) -> str:

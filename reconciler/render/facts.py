@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from reconciler.core.plan import Action, Plan
+from reconciler.core.compare.views import mask
+from reconciler.core.plan.model import Action, Plan
 from reconciler.core.values import shown
-from reconciler.core.views import mask
 from reconciler.render.json import plan_document
 
 _GONE = (Action.DELETE, Action.FORGET)

@@ -8,10 +8,11 @@ from typing import Any
 from xml.etree import ElementTree
 
 from reconciler import __version__
-from reconciler.core.plan import Drift
+from reconciler.core.plan.drift_report import Report
+from reconciler.core.plan.model import Drift
 from reconciler.core.problems import Problem
 from reconciler.core.values import Span
-from reconciler.render.drift import Report, drift_lines, plain
+from reconciler.render.drift import drift_lines, plain
 from reconciler.render.json import FORMAT_VERSION, text
 
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from reconciler.core.plan import Action, Plan
+from reconciler.core.plan.model import Action, Plan
 from reconciler.core.resource import Resource
 
 COLOURS = {

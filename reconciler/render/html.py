@@ -9,7 +9,7 @@ from functools import cache
 from html import escape
 from importlib.resources import files
 
-from reconciler.core.plan import Action, Change, Plan
+from reconciler.core.plan.model import Action, Change, Plan
 from reconciler.core.resource import Call
 from reconciler.core.values import MISSING, SENSITIVE, Tree, pointer, shown
 from reconciler.render.drift import drift_lines, plain

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from reconciler.core.codec import entry_json
-from reconciler.core.plan import Change, Drift, DriftField, Plan
-from reconciler.core.state import Entry
+from reconciler.core.plan.drift_report import STATUSES, Report
+from reconciler.core.plan.model import Change, Drift, DriftField, Plan
+from reconciler.core.state.codec import entry_json
+from reconciler.core.state.model import Entry
 from reconciler.core.values import MISSING, SENSITIVE, Tree, pointer, shown
-from reconciler.render.drift import STATUSES, Report
 
 FORMAT_VERSION = 1
 _KINDS = {"AdHocSchema": "Schema"}  # to whoever reads a plan, one sort of schema

@@ -6,9 +6,10 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 
-from reconciler.core.plan import Change, Plan
-from reconciler.render.drift import Report, plain
+from reconciler.core.plan.drift_report import Report
+from reconciler.core.plan.model import Change, Plan
 from reconciler.render.drift import markdown as drift_markdown
+from reconciler.render.drift import plain
 from reconciler.render.text import SYMBOLS, Printer, summary
 from reconciler.render.values import code, inline, many
 

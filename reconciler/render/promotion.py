@@ -2,27 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
-from reconciler.core.promotion import Difference
+from reconciler.core.compare.promotion import Promotion
 from reconciler.core.values import MISSING, Tree, pointer, shown
 from reconciler.render.json import FORMAT_VERSION
 from reconciler.render.values import say
 
 _WORDS = {"onlyFrom": "only in {source}", "onlyTo": "only in {target}"}
 _SIGNS = {"onlyFrom": "-", "onlyTo": "+", "changed": "~"}
-
-
-@dataclass(frozen=True, slots=True)
-class Promotion:
-    """`variables` that are used, by name, with the value of either side; `differences` besides them."""
-
-    source: str
-    target: str
-    variables: Mapping[str, tuple[Tree, Tree]]
-    differences: tuple[Difference, ...]
 
 
 def text(view: Promotion) -> str:

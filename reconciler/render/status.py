@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from reconciler.core.runs import Dataflow, DataflowRun
+from reconciler.core.runs import Dataflow, DataflowRun, Outputs
 
 Paint = Callable[[str, str], str]
 
@@ -96,3 +96,16 @@ def size(count: int) -> str:
             return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
         value /= 1000
     return f"{value:.1f} TB"
+
+
+def outputs_document(outputs: Mapping[str, Outputs]) -> dict[str, dict[str, Any]]:
+    """Return what `outputs --format json` prints: `inletUrl` only where data is pushed to the dataflow."""
+    return {
+        name: {
+            "flowId": item.flow_id,
+            "state": item.state,
+            **({"inletUrl": item.inlet_url} if item.inlet_url else {}),
+            "ids": dict(item.ids),
+        }
+        for name, item in outputs.items()
+    }

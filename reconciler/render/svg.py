@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from html import escape
 from urllib.parse import quote
 
-from reconciler.core.plan import Action
+from reconciler.core.plan.model import Action
 from reconciler.render.folding import columns
 from reconciler.render.graph import COLOURS, Graph, Node
 

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from reconciler.core.diff import FieldChange
-from reconciler.core.plan import Action, Change, Plan
-from reconciler.core.state import State
+from reconciler.core.plan.model import Action, Change, Plan
+from reconciler.core.rules import FieldChange
+from reconciler.core.state.model import State
 from reconciler.core.values import MISSING, Tree, pointer
 from reconciler.render.drift import drift_lines
 from reconciler.render.folding import fold

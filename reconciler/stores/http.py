@@ -20,7 +20,7 @@ from typing import Any
 import httpx
 
 from reconciler.core.problems import Problem, StateError
-from reconciler.core.state import State
+from reconciler.core.state.model import State
 from reconciler.stores.lease import Holder, by_force, clock, locked, lost, wait_for
 from reconciler.stores.text import Blocks, parts_of, serial_in, state_text
 

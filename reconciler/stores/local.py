@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from reconciler.core.problems import Problem, StateError
-from reconciler.core.state import State
+from reconciler.core.state.model import State
 from reconciler.stores.lock import FileLock
 from reconciler.stores.store import Store
 from reconciler.stores.text import Blocks, header_of, state_text

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
-from reconciler.core.state import State
+from reconciler.core.state.model import State
 from reconciler.stores.text import Blocks
 
 

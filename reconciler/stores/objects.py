@@ -24,7 +24,7 @@ import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError, NotFoundError, PreconditionError
 
 from reconciler.core.problems import Problem, StateError
-from reconciler.core.state import State
+from reconciler.core.state.model import State
 from reconciler.stores.lease import TTL, VERSIONS, Holder, Keeper, Lease, by_force, clock, locked, lost, wait_for
 from reconciler.stores.text import Blocks, header_of, parts_of, serial_in, state_text
 

@@ -17,7 +17,7 @@ import psycopg
 from psycopg import sql
 
 from reconciler.core.problems import Problem, StateError
-from reconciler.core.state import State
+from reconciler.core.state.model import State
 from reconciler.stores.lease import TTL, VERSIONS, Holder, Keeper, by_force, clock, locked, lost, wait_for
 from reconciler.stores.text import Blocks, header_of, parts_of, state_text
 

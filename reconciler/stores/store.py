@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 
 from reconciler.core.problems import Problem, StateError
-from reconciler.core.state import Entry, Pending, Record, State, fold, fold_into
+from reconciler.core.state.model import Entry, Pending, Record, State, fold, fold_into
 from reconciler.stores.medium import Medium
 from reconciler.stores.text import Like, line_of, records_in, state_in
 

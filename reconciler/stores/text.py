@@ -15,11 +15,20 @@ from typing import Any
 
 import orjson
 
-from reconciler.core.codec import entry_json, entry_of, leaf_json, record_json, record_of, state_json, state_of, too_new
-from reconciler.core.migrations import migrate_record
 from reconciler.core.problems import Problem, StateError
 from reconciler.core.resource import Resource
-from reconciler.core.state import VERSION, Entry, Record, State
+from reconciler.core.state.codec import (
+    entry_json,
+    entry_of,
+    leaf_json,
+    record_json,
+    record_of,
+    state_json,
+    state_of,
+    too_new,
+)
+from reconciler.core.state.migrations import migrate_record
+from reconciler.core.state.model import VERSION, Entry, Record, State
 from reconciler.core.values import Tree
 
 Blocks = Callable[[], Iterable[bytes]]

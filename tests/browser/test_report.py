@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.core.plan import Plan
+from reconciler.core.plan.model import Plan
 from reconciler.render.html import html
 from tests.unit.plans import everything, many, nothing, refused
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.cli import diagnosis
+from reconciler.app import doctor
 from reconciler.core.runs import Dataflow, DataflowRun, run_of
 from reconciler.render import status as rendered
 from reconciler.stores.local import local_store
@@ -196,7 +196,7 @@ def test_a_healthy_project(live: Cli, server: Server) -> None:
     lines = [line for line in healthy.out.splitlines() if not line.startswith(" ")]
     assert all(line.startswith("ok") for line in lines), healthy.out
     names = (
-        "manifests", "platform", "token", "sandbox", *diagnosis.SERVICES, "clock", "state", "lock", "catalog",
+        "manifests", "platform", "token", "sandbox", *doctor.SERVICES, "clock", "state", "lock", "catalog",
     )  # fmt: skip
     assert set(checks(live)) == set(names)
     assert [item for item in server.writes() if FLOW in item.path] == []

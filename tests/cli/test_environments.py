@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.manifests.overlay import merge
+from reconciler.documents.overlay import merge
 from tests.cli.test_project import project
 from tests.conftest import FLOW, Cli, Server
 

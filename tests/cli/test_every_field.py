@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
-from reconciler.manifests.yaml import Text, read
+from reconciler.yamltext.reader import Text, read
 from tests.conftest import EXAMPLES, ROOT, Cli, Server
 
 UPDATE, REPLACE = "update", "replace"

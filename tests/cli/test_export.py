@@ -12,14 +12,14 @@ from typing import Any
 import pytest
 import yaml
 
+from reconciler.app.export import bound
 from reconciler.catalog import shipped
-from reconciler.cli.exporting import bound
 from reconciler.core.resource import Live, Resource
-from reconciler.core.state import State
-from reconciler.engine.survey import Survey
-from reconciler.manifests.export import Sandbox as Found
-from reconciler.manifests.export import export
-from reconciler.manifests.exported import slug
+from reconciler.core.state.model import State
+from reconciler.engine.inventory import Inventory
+from reconciler.export.dataflows import Sandbox as Found
+from reconciler.export.dataflows import export
+from reconciler.export.export_result import slug
 from tests.cli.test_every_field import EXAMPLES
 from tests.conftest import FLOW, PREP, Cli, Server
 
@@ -312,7 +312,7 @@ def test_what_was_written_is_not_held_twice() -> None:
     live = Live("7", {**copy.deepcopy(body), "id": "7", "createdAt": 1}, '"e"')
     edited = Live("8", {**copy.deepcopy(body), "name": "m"}, '"e"')
     resources = {name: Resource(name, "SourceConnection", body) for name in ("a/source", "b/source")}
-    found = Survey({"SourceConnection": {"7": live, "8": edited}})
+    found = Inventory({"SourceConnection": {"7": live, "8": edited}})
     entries = bound(resources, {"a/source": "7", "b/source": "8"}, found, State("l", "default", "p", "o", "s", 1))
     assert entries["a/source"].applied is body
     assert found.lives["SourceConnection"]["7"].body is body

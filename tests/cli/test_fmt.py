@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.core.problems import ManifestError
-from reconciler.manifests.format import formatted
-from reconciler.manifests.yaml import Text, read
+from reconciler.yamltext.layout import formatted
+from reconciler.yamltext.reader import Text, read
 from tests.conftest import ROOT, Cli
 
 UGLY = """\

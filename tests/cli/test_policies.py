@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from reconciler.core.policy import Rule, judge
+from reconciler.core.plan.policy import Rule, judge
 from tests.cli.test_project import project
 from tests.conftest import ROOT, Cli, Server
 

@@ -12,11 +12,11 @@ import pytest
 
 from reconciler.catalog import shipped
 from reconciler.cli.schema import schema_text
-from reconciler.manifests.json_schema import field_docs, json_schema, models_in
-from reconciler.manifests.load import document_kinds
-from reconciler.manifests.project import ProjectSpec
-from reconciler.manifests.starter import starter
-from reconciler.manifests.yaml import Text, read
+from reconciler.config.editor_schema import field_docs, json_schema, models_in
+from reconciler.config.project import ProjectSpec
+from reconciler.documents.load import document_kinds
+from reconciler.export.starter import starter
+from reconciler.yamltext.reader import Text, read
 from tests.conftest import ROOT, Cli, Server
 
 EXAMPLES = sorted((ROOT / "examples").rglob("*.yaml"))

@@ -16,9 +16,9 @@ import pytest
 import yaml
 from obstore.store import AzureStore, GCSStore, S3Store
 
-from reconciler.cli.stores import store_of
-from reconciler.core.state import State
-from reconciler.manifests.state_settings import StateSettings
+from reconciler.app.stores import store_of
+from reconciler.config.state_settings import StateSettings
+from reconciler.core.state.model import State
 from reconciler.stores.lease import Lease
 from reconciler.stores.store import Store
 from tests.conftest import SECRETS, Cli, Server
@@ -241,7 +241,7 @@ def network(remote: Backend, monkeypatch: pytest.MonkeyPatch) -> Iterator[server
     proxy = servers.Proxy(int(port or 0))
     for key in remote.settings.keys() & set(keys):
         remote.settings[key] = remote.settings[key].replace(f":{port}", f":{proxy.port}")
-    for name in ("reconciler.cli.stores", "reconciler.stores.http", "reconciler.stores.postgres"):
+    for name in ("reconciler.app.stores", "reconciler.stores.http", "reconciler.stores.postgres"):
         monkeypatch.setattr(f"{name}.PATIENCE", 1.0)
     yield proxy
     proxy.close()

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from reconciler.core.problems import StateError
-from reconciler.core.state import Entry, Pending, Record, State, fold
+from reconciler.core.state.model import Entry, Pending, Record, State, fold
 from reconciler.stores.postgres import _refused
 from reconciler.stores.store import Store
 from tests.stores.conftest import Backend, backend_named

@@ -17,7 +17,7 @@ import pytest
 from obstore.store import MemoryStore
 
 from reconciler.core.problems import StateError
-from reconciler.core.state import Entry, Record, State
+from reconciler.core.state.model import Entry, Record, State
 from reconciler.stores import objects
 from reconciler.stores.lease import Keeper
 from reconciler.stores.objects import Bucket

@@ -12,7 +12,7 @@ from obstore.exceptions import AlreadyExistsError
 from obstore.store import MemoryStore
 
 from reconciler.core.problems import Problem, StateError
-from reconciler.core.state import Entry, Record, State
+from reconciler.core.state.model import Entry, Record, State
 from reconciler.stores import objects
 from reconciler.stores.lease import Keeper, Lease, lost
 from reconciler.stores.objects import Bucket

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from reconciler.core.diff import FieldChange
-from reconciler.core.plan import Action, Change, Drift, DriftField, Plan
+from reconciler.core.plan.model import Action, Change, Drift, DriftField, Plan
 from reconciler.core.problems import Problem
 from reconciler.core.resource import Call
+from reconciler.core.rules import FieldChange
 from reconciler.core.values import MISSING, Ref, Secret
 
 FLOWS = "/data/foundation/flowservice"

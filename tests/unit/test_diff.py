@@ -10,17 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.core.compare import covers, same_scalar
-from reconciler.core.diff import compare
-from reconciler.core.kind import KeyedSet, Rules
+from reconciler.core.compare.diff import compare
+from reconciler.core.compare.same import covers, same_scalar
+from reconciler.core.rules import AssociativeList, Rules
 from reconciler.core.values import MISSING, Fingerprint, Ref, Secret, merge_patch
-from reconciler.resources.flow import AUDIENCES
-from reconciler.resources.flow import KIND as FLOW
-from reconciler.resources.mapping_set import KIND as MAPPING
-from reconciler.resources.source_connection import KIND as SOURCE
+from reconciler.kinds.flow import AUDIENCES
+from reconciler.kinds.flow import KIND as FLOW
+from reconciler.kinds.mapping_set import KIND as MAPPING
+from reconciler.kinds.source_connection import KIND as SOURCE
 
 PLAIN = Rules()
-KEYED = Rules(sets=(KeyedSet("/list", "/id"),))
+KEYED = Rules(associative_lists=(AssociativeList("/list", "/id"),))
 
 scalars = st.none() | st.booleans() | st.integers(-3, 3) | st.text("ab1/~", max_size=3)
 keys = st.text("xyz/~", min_size=1, max_size=2)

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.core.plan import Action
+from reconciler.core.plan.drift_report import Report
+from reconciler.core.plan.model import Action
+from reconciler.core.plan.saved_plan import plan_json, plan_of
 from reconciler.core.problems import Problem
-from reconciler.core.saved_plan import plan_json, plan_of
 from reconciler.core.values import Span
 from reconciler.render import json as as_json
-from reconciler.render.drift import Report
 from reconciler.render.drift import junit as drift_junit
 from reconciler.render.drift import markdown as drift_markdown
 from reconciler.render.drift import text as drift_text

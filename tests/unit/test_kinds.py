@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from reconciler.core.diff import FieldChange
 from reconciler.core.resource import Live
+from reconciler.core.rules import FieldChange
 from reconciler.core.values import MISSING
-from reconciler.resources import kinds
-from reconciler.resources._xdm import breaking
+from reconciler.kinds import kinds
+from reconciler.kinds._xdm import incompatible_changes
 
 FIELD = ("definitions", "d", "properties", "_t", "properties", "age")
 
@@ -47,7 +47,7 @@ FIELD = ("definitions", "d", "properties", "_t", "properties", "age")
 )
 def test_a_schema_only_grows(path: tuple[str, ...], old: Any, new: Any, breaks: bool) -> None:
     live = {"definitions": {"d": {"properties": {"_t": {"properties": {"age": {"type": "string"}}}}}}}
-    assert bool(breaking(live, [FieldChange(path, old, new)])) is breaks
+    assert bool(incompatible_changes(live, [FieldChange(path, old, new)])) is breaks
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_a_schema_only_grows(path: tuple[str, ...], old: Any, new: Any, breaks: 
 def test_a_start_that_has_passed_is_fixed_unless_the_flow_is_a_draft(state: str, start: int, fixed: bool) -> None:
     change = FieldChange(("scheduleParams", "startTime"), start, 400)
     live = {"state": state, "scheduleParams": {"startTime": str(start)}}
-    assert bool(kinds()["Flow"].breaking(live, [change], 200)) is fixed
+    assert bool(kinds()["Flow"].incompatible_changes(live, [change], 200)) is fixed
 
 
 def test_a_dataset_leaves_profile_only_to_come_back_with_upsert() -> None:

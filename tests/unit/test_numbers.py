@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.core.codec import state_json
-from reconciler.core.state import Entry, State
+from reconciler.core.state.codec import state_json
+from reconciler.core.state.model import Entry, State
 from reconciler.core.values import Fingerprint, Tree
 from reconciler.stores.text import parsed, state_text
 

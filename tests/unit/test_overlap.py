@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.core.diff import compare
-from reconciler.core.kind import KeyedSet, Rules
-from reconciler.core.overlap import overlaps
+from reconciler.core.compare.diff import compare
+from reconciler.core.compare.overlap import overlaps
+from reconciler.core.rules import AssociativeList, Rules
 from reconciler.core.values import MISSING, Tree
 
 RULES = Rules(
-    whole={"/merged": "merge", "/replaced": "declared"},
-    sets=(KeyedSet("/members", "/id"), KeyedSet("/deep", "/name", deep=True)),
+    atomic={"/merged": "merge", "/replaced": "declared"},
+    associative_lists=(AssociativeList("/members", "/id"), AssociativeList("/deep", "/name", deep=True)),
 )
 
 

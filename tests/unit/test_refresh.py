@@ -10,9 +10,9 @@ import pytest
 
 from reconciler.core import graph
 from reconciler.core.resource import Call, Reply, Resource
-from reconciler.core.state import Entry, State
+from reconciler.core.state.model import Entry, State
 from reconciler.engine import refresh
-from reconciler.resources import kinds
+from reconciler.kinds import kinds
 
 COUNT = 30
 

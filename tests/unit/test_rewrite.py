@@ -8,9 +8,9 @@ from hypothesis import assume, given, note
 from hypothesis import strategies as st
 
 from reconciler.core.values import MISSING, Tree
-from reconciler.manifests.dump import yaml_text
-from reconciler.manifests.rewrite import CannotEditError, Edit, rewritten
-from reconciler.manifests.yaml import Text, read
+from reconciler.yamltext.dump import yaml_text
+from reconciler.yamltext.edit import CannotEditError, Edit, rewritten
+from reconciler.yamltext.reader import Text, read
 
 TEXT = """\
 # the first document

@@ -6,28 +6,28 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reconciler.core.plan.selection import Selection, narrowed
 from reconciler.core.problems import ManifestError
 from reconciler.core.resource import Resource
-from reconciler.core.selection import Selection, narrowed
-from reconciler.core.state import Entry, State
+from reconciler.core.state.model import Entry, State
 from reconciler.core.values import Ref
 
 CRM, WEB = {"team": "crm", "tier": "1"}, {"team": "web"}
 
 
 def resource(
-    address: str, *needs: str, labels: dict[str, str] | None = None, together: tuple[str, ...] = ()
+    address: str, *needs: str, labels: dict[str, str] | None = None, replace_group: tuple[str, ...] = ()
 ) -> Resource:
     body = {need: Ref(need) for need in needs}
-    return Resource(address, "Flow", body, labels=labels or {}, together=together)
+    return Resource(address, "Flow", body, labels=labels or {}, replace_group=replace_group)
 
 
 DESIRED = {
     item.address: item
     for item in (
         resource("account"),
-        resource("a/source", "account", labels=CRM, together=("a/target",)),
-        resource("a/target", labels=CRM, together=("a/source",)),
+        resource("a/source", "account", labels=CRM, replace_group=("a/target",)),
+        resource("a/target", labels=CRM, replace_group=("a/source",)),
         resource("a/flow", "a/source", "a/target", labels=CRM),
         resource("b/source", "account", labels=WEB),
         resource("b/flow", "b/source", labels=WEB),

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reconciler.core.plan.sharding import Shard
 from reconciler.core.resource import Resource
-from reconciler.core.sharding import Shard
-from reconciler.core.state import Entry, State
+from reconciler.core.state.model import Entry, State
 from reconciler.core.values import Ref
 
 names = st.sampled_from([f"d{number}" for number in range(12)])

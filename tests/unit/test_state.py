@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.core import codec
 from reconciler.core.fingerprint import UNPROVEN, Fingerprinter
 from reconciler.core.problems import ReconcilerError, StateError
-from reconciler.core.state import Deposed, Entry, Pending, Record, State, fold
+from reconciler.core.state import codec
+from reconciler.core.state.model import Deposed, Entry, Pending, Record, State, fold
 from reconciler.core.values import MISSING, Fingerprint, Ref, Secret
 from reconciler.stores.local import local_store
 from reconciler.stores.store import Store

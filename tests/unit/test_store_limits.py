@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from reconciler.core import migrations
-from reconciler.core.migrations import migrate, migrate_record
 from reconciler.core.problems import StateError
+from reconciler.core.state import migrations
+from reconciler.core.state.migrations import migrate, migrate_record
 from reconciler.stores import local
 from reconciler.stores.local import local_store
 from tests.conftest import Cli, Server
@@ -125,9 +125,9 @@ def test_an_old_state_and_its_journal_are_read_and_written_anew(
         path = tmp_path / name
         path.write_text(path.read_text().replace('"kind"', '"type"'))
     monkeypatch.setattr(migrations, "STEPS", {1: renamed})
-    for module in ("reconciler.core.codec", "reconciler.stores.text"):
+    for module in ("reconciler.core.state.codec", "reconciler.stores.text"):
         monkeypatch.setattr(f"{module}.VERSION", 2)
-    monkeypatch.setattr("reconciler.core.codec.migrate", lambda data, version: migrate(data, version, to=2))
+    monkeypatch.setattr("reconciler.core.state.codec.migrate", lambda data, version: migrate(data, version, to=2))
     monkeypatch.setattr(
         "reconciler.stores.text.migrate_record", lambda data, version: migrate_record(data, version, to=2)
     )

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.core.codec import encode, state_json, state_of
 from reconciler.core.problems import StateError
 from reconciler.core.resource import Resource
-from reconciler.core.state import Deposed, Entry, Pending, State
+from reconciler.core.state.codec import encode, state_json, state_of
+from reconciler.core.state.model import Deposed, Entry, Pending, State
 from reconciler.core.values import Fingerprint, Ref, Tree
 from reconciler.stores.text import Blocks, state_in, state_text
 

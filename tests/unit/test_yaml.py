@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from reconciler.core.problems import ManifestError
-from reconciler.manifests.yaml import MAX_DEPTH, Text, _Build, _quickly, compose, read
+from reconciler.yamltext.reader import MAX_DEPTH, Text, _Build, _quickly, compose, read
 
 words = st.sampled_from(
     ["~", "null", "true", "False", "no", "yes", "1", "-1", "+1", "0o17", "0x1F", "1.5", ".5", "1e3", "1e999", "-", "--",

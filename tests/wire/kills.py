@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from reconciler.core.state import State
+from reconciler.core.state.model import State
 from reconciler.stores.local import local_store
 from tests.conftest import ROOT, SECRETS, Request, Server, serve
 

@@ -390,7 +390,7 @@ def test_a_secret_in_a_platform_error_is_taken_out(live: Cli, server: Server) ->
 
 
 def test_a_bug_of_ours_is_no_traceback(live: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    from reconciler.manifests import load
+    from reconciler.documents import load
 
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError("hush")

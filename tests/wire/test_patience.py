@@ -360,7 +360,7 @@ def test_never_more_at_once_than_allowed_and_nobody_is_forgotten() -> None:
 def test_progress_tells_how_far_it_is(capsys: pytest.CaptureFixture[str]) -> None:
     import click
 
-    from reconciler.cli.output import Progress
+    from reconciler.cli.terminal import Progress
     from reconciler.engine.ports import Event
 
     now = [0.0]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.core.state import Record
+from reconciler.core.state.model import Record
 from reconciler.engine import apply, listing, rebuild, refresh
 from reconciler.stores.store import Store
 from tests.conftest import FLOW, PREP, Cli, Server

@@ -1,0 +1,78 @@
+"""Compares what is live with what was last applied; changes nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from reconciler.app.options import PlanOptions
+from reconciler.app.planning import make_plan
+from reconciler.app.platform import SystemClock
+from reconciler.app.session import Session
+from reconciler.core.plan.drift import Acknowledged, acknowledge
+from reconciler.core.plan.drift_report import Report, Unmanaged
+from reconciler.core.plan.model import Plan
+from reconciler.core.plan.selection import Selection
+from reconciler.core.plan.sharding import Shard
+from reconciler.core.state.model import State
+from reconciler.core.values import Span, parse_pointer
+from reconciler.documents.load import Project
+from reconciler.engine.unmanaged import unmanaged
+from reconciler.kinds import kinds
+
+if TYPE_CHECKING:
+    from reconciler.api.client import Client
+
+
+@dataclass(frozen=True, slots=True)
+class DriftOptions:
+    """Which part of the project to compare, and whether to list the objects that no address is bound to."""
+
+    unmanaged: bool = False
+    shard: Shard | None = None
+
+
+async def drift(session: Session, options: DriftOptions, project: Project | None = None) -> Report:
+    """Return the drift report of one environment; `project` are its manifests where they were read already."""
+    others: list[Unmanaged] = []
+
+    async def list_unmanaged(api: Client, state: State) -> None:
+        if options.unmanaged:
+            others.extend(await _unmanaged(api, state))
+
+    choice = PlanOptions(selection=Selection(shard=options.shard), checks=False, judged=False)
+    plan = (await make_plan(session, choice, project, more=list_unmanaged)).plan
+    return _report(session, plan, tuple(others) if options.unmanaged else None)
+
+
+def _report(session: Session, plan: Plan, others: tuple[Unmanaged, ...] | None) -> Report:
+    """Return the report of a plan: drift, acknowledged drift, and changes that are in the manifests alone."""
+    today = datetime.fromtimestamp(SystemClock().now() / 1000, UTC).date().isoformat()
+    known = session.project.acknowledged
+    entries = [Acknowledged(item.address, item.path, item.reason, item.until) for item in known]
+    drift, notes = acknowledge(plan.drift, entries, today)
+    drifted = {item.address for item in plan.drift if item.status in ("changed", "missing")}
+    pending = tuple(change.address for change in plan.effective if change.address not in drifted)
+    return Report(plan.environment, plan.sandbox, len(plan.scope), drift, pending, notes, others)
+
+
+async def _unmanaged(api: Client, state: State) -> list[Unmanaged]:
+    return [
+        Unmanaged(
+            kind.name,
+            live.id,
+            str(live.body.get("name", "")),
+            live.body.get("updatedBy"),
+            live.body.get("updatedAt"),
+        )
+        for kind, live in await unmanaged(api, kinds(), state)
+    ]
+
+
+def places(project: Project) -> dict[str, Span]:
+    """Return the place of the block of each resource, by address."""
+    return {
+        name: project.documents[item.document].span(parse_pointer(item.where))
+        for name, item in project.resources.items()
+    }

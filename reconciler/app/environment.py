@@ -1,0 +1,128 @@
+"""Chooses the environment of a run and collects its variables."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Collection, Mapping
+from difflib import get_close_matches
+from pathlib import Path
+
+from reconciler.app.options import ProjectOptions
+from reconciler.config.project import Environment, ProjectSpec
+from reconciler.config.variables import Given, resolve
+from reconciler.core.problems import ManifestError, Problem
+from reconciler.core.values import Tree
+from reconciler.documents.document import NAME, Document, nearest
+from reconciler.yamltext.reader import Text, read
+
+_PREFIX = "RECONCILER_VAR_"
+
+EVERY = "all"
+"""What `--env` takes for every environment, where a command can; no environment may be named so."""
+
+
+def choose_environment(project: ProjectSpec, document: Document | None, name: str | None) -> tuple[str, Environment]:
+    """Return the environment that `name`, from `--env`, names.
+
+    Raises `ManifestError` when it is missing, malformed or not declared.
+    """
+    known = project.environments
+    if name == EVERY or "," in (name or ""):
+        names = ", ".join(sorted(known)) or "your environments"
+        advice = f"name one of {names}; validate, plan and drift take all, and apply a list as dev,prod"
+        raise ManifestError(Problem("every-env", "this command works on one environment", advice))
+    if name is None:
+        if len(known) > 1:
+            raise ManifestError(
+                Problem(
+                    "no-env", "several environments are declared", f"pass --env with one of {', '.join(sorted(known))}"
+                )
+            )
+        return "default", Environment()
+    if not NAME.fullmatch(name):
+        raise ManifestError(
+            Problem("bad-env", f"{name!r} is no name of an environment", "use lower-case letters, digits and hyphens")
+        )
+    if known and name not in known:
+        close = get_close_matches(name, known, 1)
+        advice = f"did you mean {close[0]!r}?" if close else f"declared: {', '.join(sorted(known))}"
+        where = document.span(("spec", "environments")) if document else None
+        raise ManifestError(Problem("unknown-env", f"the environment {name!r} is not declared", advice, where))
+    return name, known.get(name, Environment())
+
+
+def collect_variables(
+    project: ProjectSpec,
+    document: Document | None,
+    environment: str,
+    settings: Environment,
+    options: ProjectOptions,
+) -> dict[str, Tree]:
+    """Return the variables; `--var` wins, then `--var-file`, RECONCILER_VAR_*, the environment's, the project's."""
+    declared = project.variables.keys() | settings.variables.keys()
+    told: list[Given] = []
+    for key, value in os.environ.items():
+        name = key.removeprefix(_PREFIX)
+        if name != key:
+            # as written, or in capitals with _ for a name that is declared or yet unknown
+            known = [item for item in declared if name in (item, item.upper().replace("-", "_"))]
+            guesses = known or dict.fromkeys((name, name.lower(), name.lower().replace("_", "-")))
+            told += [Given(guess, key, text=value) for guess in guesses]
+    for file in options.var_files:
+        told += [Given(name, f"--var-file {file}", value=value) for name, value in _var_file(file).items()]
+    told += [Given(name, f"the variable {name}", value=value) for name, value in options.values.items()]
+    for item in options.variables:
+        name, sign, value = item.partition("=")
+        if not sign or not name:
+            raise ManifestError(Problem("bad-var", f"--var {item!r} is not NAME=VALUE", "as in --var region=us-east-1"))
+        told.append(Given(name, f"--var {name}", text=value))
+    return resolve(project.variables, settings.variables, told, environment, document)
+
+
+def unused_variables(
+    project: ProjectSpec,
+    document: Document | None,
+    environment: str,
+    settings: Environment,
+    given_vars: tuple[str, ...],
+    files_given: tuple[Path, ...],
+    used: Collection[str],
+    spoken_of: Callable[[], Collection[str]],
+) -> list[Problem]:
+    """Return a warning for each variable that nothing uses, in this or any other environment.
+
+    `used` are those that were asked for; the rest is looked for by `spoken_of`, once and only if there is one.
+    """
+    places: dict[str, tuple[str, ...]] = {name: ("spec", "variables", name) for name in project.variables}
+    places |= {name: ("spec", "environments", environment, "variables", name) for name in settings.variables}
+    typed = {item.partition("=")[0] for item in given_vars}
+    listed = {name: file for file in files_given for name in _var_file(file)}
+    left = (places.keys() | typed | listed.keys()) - set(used)
+    if left:
+        left -= set(spoken_of())
+    found = []
+    for name in sorted(left):
+        known = nearest(name, set(used)) if name not in places else ""
+        if name in places and document is not None:
+            what = f"the variable {name!r} is used nowhere"
+            found.append(
+                document.problem(places[name], "unused-variable", what, "take it out", key=True, severity="warning")
+            )
+        elif name in listed:
+            span = Text(str(listed[name]), listed[name].read_text(encoding="utf-8")).span(0, (name,), key=True)
+            what = f"nothing uses a variable named {name!r}"
+            found.append(Problem("unused-variable", what, known, span, severity="warning"))
+        else:
+            what = f"--var {name}: nothing uses a variable of that name"
+            found.append(Problem("unused-variable", what, known, severity="warning"))
+    return found
+
+
+def _var_file(file: Path) -> Mapping[str, Tree]:
+    try:
+        documents = read(Text(str(file), file.read_text(encoding="utf-8")))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ManifestError(Problem("bad-var-file", f"--var-file {file} cannot be read: {error}")) from None
+    if len(documents) != 1 or not isinstance(documents[0], dict):
+        raise ManifestError(Problem("bad-var-file", f"--var-file {file} must hold one mapping of names to values"))
+    return documents[0]

@@ -1,0 +1,162 @@
+"""Makes a plan: settles what an earlier run left, reads, compares, checks, and collects what objects to it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reconciler.app.options import PlanOptions
+from reconciler.app.platform import SystemClock
+from reconciler.app.policies import apply_policies
+from reconciler.app.runtime import no_garbage_collection
+from reconciler.app.session import Session, in_memory
+from reconciler.core.plan import guards, saved_plan
+from reconciler.core.plan.model import Action, Plan
+from reconciler.core.plan.selection import narrowed
+from reconciler.core.problems import ApiError, GuardError, SecretError
+from reconciler.core.resource import Call, Resource
+from reconciler.core.state.model import Record, State
+from reconciler.core.values import Secret, leaves, of_kind
+from reconciler.documents.load import Project
+from reconciler.engine.preflight import preflight
+from reconciler.engine.rebuild import possible_duplicates
+from reconciler.engine.refresh import Lives, refresh
+from reconciler.engine.settle import settle_pending
+from reconciler.kinds import kinds
+from reconciler.kinds.lookups import FINDERS
+from reconciler.secrets.store import SecretStore
+
+if TYPE_CHECKING:
+    from reconciler.api.client import Client
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A plan and everything its execution needs."""
+
+    plan: Plan
+    lives: Lives
+    state: State
+    secrets: SecretStore
+
+
+def parse_plan(path: Path) -> Plan | None:
+    """Return the saved plan in `path`, or None when it holds something else."""
+    if not path.is_file():
+        return None
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    if not isinstance(data, dict) or data.get("format") != saved_plan.PLAN_FORMAT:
+        return None
+    return saved_plan.plan_of(data, str(path))
+
+
+async def prepare(session: Session, api: Client, options: PlanOptions, state: State) -> tuple[list[Record], State]:
+    """Return the records that an earlier run and the project file still owe the state, and the state after them."""
+    moves = session.moves(state)
+    moved = in_memory(state, moves)
+    settled = await settle_pending(api, kinds(), moved, SystemClock(), options.settle, set(moved.pending))
+    return [*moves, *settled], in_memory(moved, settled)
+
+
+async def compute_plan(
+    session: Session, api: Client, project: Project, state: State, secrets: SecretStore, options: PlanOptions
+) -> tuple[Plan, Lives]:
+    """Return the plan for what PATH, `--target` and `--destroy` leave in scope."""
+    resources, scope = session.scope(project, state)
+    if options.destroy:
+        resources = {}
+    left_out: tuple[str, ...] = ()
+    if options.selection:
+        everything = {*resources, *scope}
+        resources, scope = narrowed(options.selection, resources, scope, state)
+        left_out = tuple(sorted(everything.difference(resources, scope)))
+    warnings = tuple(str(problem) for problem in project.warnings)
+    # a plan needs values only of what was sent before: to see whether it changed
+    compared = [item.body for name, item in resources.items() if item.sensitive and name in state.resources]
+    held = [leaf for body in compared for leaf in of_kind(body, Secret)]
+    unchecked = secrets.unanswered(held)
+    if unchecked:
+        warnings += (f"not checked whether they changed, {unchecked}",)
+    plan, lives = await refresh(
+        api, kinds(), FINDERS, state, resources, scope, secrets,
+        now=SystemClock().now() // 1000, destroy=options.destroy, read=options.read, staged=options.staged,
+    )  # fmt: skip
+    if options.checks and options.read and not plan.objections:
+        plan = await preflight(api, kinds(), plan)
+        if not state.resources:
+            warnings += tuple(await _there_already(api, resources))
+    plan = replace(plan, warnings=(*warnings, *plan.warnings), left_out=left_out, manifests=project.digests())
+    return apply_policies(session, plan, options.policies) if options.judged else plan, lives
+
+
+async def _there_already(api: Client, resources: Mapping[str, Resource]) -> list[str]:
+    """Return warnings about dataflows that a first apply would make once more; asking is no reason to fail."""
+    try:
+        return await possible_duplicates(api, kinds()["Flow"], resources)
+    except ApiError:
+        return []
+
+
+def guard(session: Session, plan: Plan, state: State, *, allow_delete: bool) -> None:
+    """Raise `GuardError` with every objection to `plan`."""
+    limits = session.project.guardrails
+    found = [
+        *plan.objections,
+        *guards.objections(
+            plan,
+            state,
+            guards.Guardrails(limits.max_deletes, limits.max_delete_percent),
+            protected=session.settings.protected,
+            allow_delete=allow_delete,
+        ),
+    ]
+    if found:
+        raise GuardError(found)
+
+
+def need_secrets(plan: Plan, secrets: SecretStore) -> None:
+    """Raise `SecretError` when a secret that will be sent has no value: before anything is sent."""
+    wanted = [
+        leaf
+        for change in plan.effective
+        if change.action in (Action.CREATE, Action.UPDATE, Action.REPLACE)
+        for _, leaf in leaves(change.desired)
+        if isinstance(leaf, Secret) and (change.action is not Action.UPDATE or _sent(change.calls, leaf))
+    ]
+    missing = secrets.missing(wanted)
+    if missing:
+        raise SecretError(secrets.missing_problem(missing))
+
+
+def _sent(calls: Collection[Call], secret: Secret) -> bool:
+    return any(leaf == secret for call in calls for _, leaf in leaves(call.body))
+
+
+async def make_plan(
+    session: Session,
+    options: PlanOptions,
+    project: Project | None = None,
+    *,
+    more: Callable[[Client, State], Awaitable[None]] | None = None,
+) -> Prepared:
+    """Return a plan without writing anything: a left-over journal and unsettled intents are followed in memory.
+
+    `more` is called with the platform and the state while the connection is open.
+    """
+    project = project or session.manifests()
+    async with session.platform() as (api, target, _):
+        with no_garbage_collection():  # in a thread: several environments are read at the same time
+            state = session.check(await asyncio.to_thread(session.store().read, project.resources), target)
+        secrets = session.secret_store(state)
+        _, state = await prepare(session, api, options, state)
+        plan, lives = await compute_plan(session, api, project, state, secrets, options)
+        if more is not None:
+            await more(api, state)
+    return Prepared(plan, lives, state, secrets)

@@ -1,0 +1,262 @@
+"""One run's view of a project: manifests, environment, platform, store, secrets."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from reconciler.app.dialogue import Dialogue
+from reconciler.app.environment import EVERY, choose_environment, collect_variables, unused_variables
+from reconciler.app.options import ProjectOptions
+from reconciler.app.platform import EMULATOR, Platform, Target, chosen_url
+from reconciler.app.runtime import keep_until_exit, no_garbage_collection
+from reconciler.catalog import shipped
+from reconciler.config.project import Environment, ProjectSpec, find_root, load_project
+from reconciler.config.state_settings import StateSettings
+from reconciler.core.fingerprint import Fingerprinter
+from reconciler.core.problems import ManifestError, Problem, StateError
+from reconciler.core.resource import Resource
+from reconciler.core.state.model import Entry, Record, State, fold
+from reconciler.core.values import Secret, Tree, parse_pointer
+from reconciler.documents.document import PROJECT_FILE, Document
+from reconciler.documents.load import Project, load
+from reconciler.documents.overlay import speak_of
+from reconciler.secrets.providers import command, dotenv, environment, files, keyring
+from reconciler.secrets.store import SecretStore
+
+if TYPE_CHECKING:
+    from contextlib import AbstractAsyncContextManager
+
+    from reconciler.api.client import Client
+    from reconciler.stores.store import Store
+
+
+@dataclass(slots=True)
+class Session:
+    """One run's view of a project and an environment.
+
+    `path` is what the run is limited to, `root` the project root and `shown` how messages call it. `state_dir` is the
+    folder of a local state and of the emulator's data.
+    """
+
+    options: ProjectOptions
+    dialogue: Dialogue
+    path: Path
+    root: Path
+    shown: str
+    environment: str
+    project: ProjectSpec
+    project_document: Document | None
+    settings: Environment
+    state_dir: Path
+    emulated: bool
+    variables: dict[str, Tree] = field(default_factory=dict)
+
+    # -- manifests -------------------------------------------------------------------------------------------
+    def manifests(self) -> Project:
+        """Return the project's resources. Raises `ManifestError` with every finding when there is an error."""
+        found = self.examine()
+        if found.errors:
+            raise ManifestError([*found.errors, *found.warnings])
+        found.let_go()
+        return found
+
+    def examine(self) -> Project:
+        """Return the project's resources and findings."""
+        with no_garbage_collection():
+            found = load(
+                self.root,
+                self.path,
+                self.shown,
+                shipped(),
+                self.variables,
+                os.environ,
+                literal_secrets=self.options.allow_literal_secrets or self.emulated,
+                environment=self.environment,
+                environments=self.project.environments,
+                skip=[self.state_dir],
+            )
+        keep_until_exit(found)
+        found.problems += unused_variables(
+            self.project, self.project_document, self.environment, self.settings,
+            self.options.variables, self.options.var_files, found.used_variables,
+            lambda: speak_of(self.root, found.documents.values()),
+        )  # fmt: skip
+        return found
+
+    def scope(self, project: Project, state: State) -> tuple[dict[str, Resource], list[str]]:
+        """Return the resources PATH names, and the state entries this run may touch.
+
+        Raises `ManifestError` when one refers to something outside that is not applied yet.
+        """
+        whole = self.path.resolve() == self.root.resolve()
+        resources = project.resources
+        if len(project.inside) < len(resources):
+            resources = {name: item for name, item in resources.items() if name in project.inside}
+        entries = [
+            name
+            for name, entry in state.resources.items()
+            if name in resources or (name not in project.resources and (whole or self.came_from_path(entry.file)))
+        ]
+        problems = [
+            project.documents[item.document].problem(
+                parse_pointer(item.where),
+                "outside",
+                f"{item.address} needs {need}, which {self.path} does not contain and which is not applied yet",
+                f"include {project.resources[need].file}",
+            )
+            for item in resources.values()
+            for need in item.dependencies
+            if need not in resources and need not in state.resources
+        ]
+        if problems:
+            raise ManifestError(problems)
+        return resources, entries
+
+    def holds(self, entry: Entry) -> bool:
+        """Tell whether a state entry is one of those PATH is about."""
+        return self.path.resolve() == self.root.resolve() or self.came_from_path(entry.file)
+
+    def came_from_path(self, file: str) -> bool:
+        """Tell whether a state entry came from a manifest in PATH."""
+        return bool(file) and _lies_in((self.root / file).absolute(), self.path.absolute())
+
+    # -- state -----------------------------------------------------------------------------------------------
+    def store(self) -> Store:
+        """Return the store of this environment's state, as the project file says."""
+        return self.store_in(self.project.state)
+
+    def store_in(self, settings: StateSettings) -> Store:
+        """Return the store of this environment's state in another place. Raises `ManifestError`, `SecretError`."""
+        from reconciler.app.stores import store_of
+
+        if (
+            self.options.state_dir is not None or self.options.emulator
+        ):  # trying something out leaves no trace in what teams share
+            return store_of(StateSettings(), self.environment, self.state_dir, self._revealed)
+        return store_of(settings, self.environment, self.root / settings.path, self._revealed)
+
+    def _revealed(self, text: str) -> str:
+        """Return a setting with `${secret.NAME}` filled in."""
+        if "${secret." not in text:
+            return text
+        own = SecretStore(self._providers(), Fingerprinter(None, "unused"))
+        return own.reveal(Secret(text)).plain()
+
+    def check(self, state: State | None, target: Target) -> State:
+        """Return `state`, or an empty one; refuse one of another platform, organization or sandbox."""
+        if state is None:
+            return State(str(uuid.uuid4()), self.environment, target.identity, target.organization, target.sandbox)
+        for word, theirs, ours in (
+            ("platform", state.platform, target.identity),
+            ("organization", state.organization, target.organization),
+            ("sandbox", state.sandbox, target.sandbox),
+        ):
+            if theirs != ours:
+                raise StateError(
+                    Problem(
+                        "foreign-state",
+                        f"the state {self.store().where} belongs to {word} {theirs!r}, not {ours!r}",
+                        "use another --env or --state-dir for this one; a state is never used against another",
+                    )
+                )
+        return state
+
+    def moves(self, state: State) -> list[Record]:
+        """Return the records of the renames in the project file that the state has not followed yet."""
+        records = []
+        for move in self.project.moved:
+            for address in state.resources:
+                if address == move.from_ or address.startswith(move.from_ + "/"):
+                    target = move.to + address[len(move.from_) :]
+                    if target not in state.resources:
+                        records.append(Record("moved", address, to=target))
+        return records
+
+    def secret_store(self, state: State) -> SecretStore:
+        """Return the secrets of this project; fingerprints are salted by the state's lineage."""
+        key = os.environ.get("RECONCILER_FINGERPRINT_KEY")
+        return SecretStore(self._providers(), Fingerprinter(key.encode() if key else None, state.lineage))
+
+    def _providers(self) -> list[Any]:
+        found = []
+        for item in self.project.secrets:
+            if item.env is not None:
+                found.append(environment(os.environ, item.env.prefix))
+            elif item.file is not None:
+                found.append(files(self.root / item.file.directory))
+            elif item.dotenv is not None:
+                found.append(dotenv(self.root / item.dotenv.file, item.dotenv.prefix))
+            elif item.command is not None:
+                found.append(command(item.command.run, item.command.timeout))
+            elif item.keyring is not None:
+                found.append(keyring(item.keyring.service))
+        return found
+
+    # -- platform --------------------------------------------------------------------------------------------
+    def platform(self, parallelism: int = 10) -> AbstractAsyncContextManager[tuple[Client, Target, SecretStore]]:
+        """Open the door to the platform, real or emulated, for as long as the command runs."""
+        platform = Platform(
+            self.project, self.project_document, self.settings, self.state_dir, self.emulated, self._providers()
+        )
+        return platform.open(parallelism, self.dialogue)
+
+
+def open_session(options: ProjectOptions, dialogue: Dialogue) -> Session:
+    """Return the session for the project and the environment that `options` name.
+
+    Raises `ManifestError`; nothing is sent or written.
+    """
+    absolute, root, shown = _located(options.path)
+    project, document = load_project(root, shown, os.environ)
+    name, settings = choose_environment(project, document, options.environment)
+    folder = Path(os.path.abspath(options.state_dir)) if options.state_dir else root / project.state.path  # noqa: PTH100
+    emulated = options.emulator or chosen_url(project, settings) == EMULATOR
+    variables = collect_variables(project, document, name, settings, options)
+    return Session(
+        options, dialogue, absolute, root, shown, name, project, document, settings, folder, emulated, variables
+    )
+
+
+def _located(path: Path) -> tuple[Path, Path, str]:
+    """Return PATH whole, the project root, and how the root is called in messages."""
+    if not path.exists():
+        raise ManifestError(Problem("no-path", f"{path} does not exist", "name a manifest or a folder of manifests"))
+    absolute = Path(os.path.abspath(path))  # noqa: PTH100 - symbolic links stay as the user wrote them
+    if absolute.name == PROJECT_FILE:
+        absolute = absolute.parent
+    root = find_root(absolute)
+    relative = os.path.relpath(root)
+    return absolute, root, "" if relative == "." else relative
+
+
+def several(options: ProjectOptions, *, by_name: bool = False) -> list[str]:
+    """Return the environments that `all`, or a list as `dev,prod`, means; empty where one is meant.
+
+    With `by_name` they must be named. Raises `ManifestError` for all of a project that declares none.
+    """
+    name = options.environment or ""
+    if name != EVERY or by_name:
+        return list(dict.fromkeys(filter(None, map(str.strip, name.split(","))))) if "," in name else []
+    _, root, shown = _located(options.path)
+    project, _ = load_project(root, shown, os.environ)
+    if not project.environments:
+        advice = "declare them under environments: in reconciler.yaml"
+        raise ManifestError(Problem("no-env", "this project declares no environments", advice))
+    return list(project.environments)
+
+
+@lru_cache(1024)
+def _lies_in(file: Path, folder: Path) -> bool:
+    """Tell whether a file is `folder`, or in it; thousands of objects come from one file."""
+    here, inside = file.resolve(), folder.resolve()
+    return here == inside or inside in here.parents
+
+
+def in_memory(state: State, records: list[Record]) -> State:
+    """Return `state` after `records` for a command that writes nothing: the serial stays that of the file."""
+    return replace(fold(state, records), serial=state.serial)

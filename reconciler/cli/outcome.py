@@ -1,0 +1,54 @@
+"""How apply and destroy tell the way a run ended."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import click
+
+from reconciler.app.apply import INTERRUPTED, Applied
+from reconciler.cli.terminal import message
+from reconciler.core.plan.steps import Step
+
+_SHOWN = 25
+"""Addresses that are named one by one at the end of a run."""
+
+
+def tell(applied: Applied, verb: str) -> int:
+    """Print what was done, what was not and what to do next; return the exit code."""
+    if applied.refused:
+        message("Nothing was done.")
+        return 1
+    outcome = applied.outcome
+    if outcome is None:
+        return 0
+    done: dict[str, int] = {}
+    left = [step for step, result in outcome.results.values() if result == "skipped"]
+    for step, result in outcome.results.values():
+        if result == "done":
+            done[step.verb] = done.get(step.verb, 0) + 1
+    words = {"create": "created", "finish": "finished", "update": "updated", "delete": "deleted", "forget": "forgotten"}
+    parts = [f"{count} {words[name]}" for name, count in done.items() if name in words] or ["nothing to do"]
+    click.echo(f"{verb.capitalize()}: {', '.join(parts)}.")
+    if outcome.problems:
+        click.echo("")
+        for problem in outcome.problems:
+            message(str(problem))
+        failed = sum(1 for _, result in outcome.results.values() if result == "failed")
+        skipped = f" Not done because of it: {_names(left)}." if left else ""
+        message(f"{failed} of {len(outcome.results)} steps failed.{skipped}")
+        message(
+            f"Everything that was done is in the state. Correct the cause and run {verb} again: it goes on from here."
+        )
+    elif left:
+        when = "" if outcome.stopped == INTERRUPTED else f" {outcome.stopped}"
+        message(f"Stopped{when} before: {_names(left)}. Run {verb} again to go on from here.")
+    if outcome.stopped == INTERRUPTED:
+        return 130
+    return 0 if outcome.ok else 1
+
+
+def _names(left: Collection[Step]) -> str:
+    names = sorted({step.change.address for step in left})
+    more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more

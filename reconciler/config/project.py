@@ -1,0 +1,251 @@
+"""`reconciler.yaml`: platform, environments, variables, secrets, state, guardrails, renames."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
+
+from reconciler.config.policies import Policies
+from reconciler.config.state_settings import StateSettings
+from reconciler.core.problems import ManifestError, Problem
+from reconciler.core.values import Path as Steps
+from reconciler.core.values import Secret, Tree, transform
+from reconciler.documents.blocks import Block
+from reconciler.documents.document import PROJECT_FILE, Document, envelope
+from reconciler.documents.interpolate import Scope, interpolate
+from reconciler.documents.shapes import problems_of
+from reconciler.yamltext.reader import Text, read
+
+
+class AuthSettings(Block):
+    """The tool's own credentials; what is not here comes from `AEP_*`."""
+
+    client_id: str | None = None
+    """The client id of the credential."""
+    client_secret: str | None = None
+    """Its secret, as `${secret.NAME}`."""
+    access_token: str | None = None
+    """Instead of both: a token, as `${secret.NAME}`."""
+    scopes: list[str] = Field(default_factory=list)
+    """The scopes to ask for."""
+    ims_url: str | None = None
+    """The address of the identity service."""
+
+
+class Platform(Block):
+    """Which platform, organization and sandbox; what is not here comes from `AEP_*`."""
+
+    url: str | None = None
+    """The platform's address, or `emulator`."""
+    organization: str | None = None
+    """The organization's id, ending in @AdobeOrg."""
+    sandbox: str | None = None
+    """The sandbox."""
+    api_key: str | None = None
+    """The API key; left out, the client id."""
+    auth: AuthSettings = Field(default_factory=AuthSettings)
+    """The credential."""
+
+
+class Environment(Block):
+    """One environment: what differs from the rest of the project."""
+
+    url: str | None = None
+    """Another platform address."""
+    organization: str | None = None
+    """Another organization."""
+    sandbox: str | None = None
+    """Its sandbox."""
+    variables: dict[str, Any] = Field(default_factory=dict)
+    """Values of variables here."""
+    protected: bool = False
+    """Whether deletes and replaces are refused without `--allow-delete`."""
+
+
+class EnvProvider(Block):
+    """Secrets from environment variables: prefix + NAME in capitals, hyphens as underscores."""
+
+    prefix: str = "RECONCILER_SECRET_"
+    """What stands before the name."""
+
+
+class FileProvider(Block):
+    """Secrets from one file each, named as the secret."""
+
+    directory: str
+    """The folder, relative to this file."""
+
+
+class CommandProvider(Block):
+    """Secrets from a command's standard output; `{name}` in its arguments is the secret's name."""
+
+    run: list[str] = Field(min_length=1)
+    """The command and its arguments; `{name}` is the secret's name."""
+    timeout: float = Field(default=30, gt=0, strict=False)
+    """Seconds it may take."""
+
+
+class DotenvProvider(Block):
+    """Secrets from a file of NAME=value lines: prefix + NAME in capitals, hyphens as underscores."""
+
+    file: str = ".env"
+    """The file, relative to this one."""
+    prefix: str = "RECONCILER_SECRET_"
+    """What stands before the name."""
+
+
+class KeyringProvider(Block):
+    """Secrets from the system's keyring: `service`, and the secret's name as the user (extra `keyring`)."""
+
+    service: str = "reconciler"
+    """The service in the keyring."""
+
+
+class Provider(Block):
+    """One place to look for secrets."""
+
+    env: EnvProvider | None = None
+    """Environment variables."""
+    file: FileProvider | None = None
+    """One file each."""
+    dotenv: DotenvProvider | None = None
+    """A file of NAME=value lines."""
+    command: CommandProvider | None = None
+    """A command's output."""
+    keyring: KeyringProvider | None = None
+    """The system's keyring."""
+
+    @model_validator(mode="after")
+    def _one(self) -> Provider:
+        if len(self.model_fields_set) != 1:
+            raise PydanticCustomError("one_of", "exactly one of env, file, dotenv, command and keyring must be given")
+        return self
+
+
+def _no_environment_is_all(value: dict[str, Environment]) -> dict[str, Environment]:
+    if "all" in value:
+        raise PydanticCustomError("reserved", "no environment can be named all: --env all means every one of them")
+    return value
+
+
+class GuardrailSettings(Block):
+    """Limits of one apply."""
+
+    max_deletes: int | None = Field(default=None, ge=0)
+    """How many objects one apply may delete or replace."""
+    max_delete_percent: float | None = Field(default=None, ge=0, le=100, strict=False)
+    """How many of a hundred objects in scope."""
+
+
+class Move(Block):
+    """A rename of addresses in review: a bare name moves all that is below it."""
+
+    from_: str = Field(alias="from")
+    """The old address, or a document's old name."""
+    to: str
+    """The new one."""
+
+
+def _is_date(value: str) -> str:
+    try:
+        return date.fromisoformat(value).isoformat()  # other spellings of a date would not compare as texts
+    except ValueError:
+        raise PydanticCustomError("bad_date", "this must be a date, as in 2026-12-31") from None
+
+
+class Acknowledgement(Block):
+    """Drift that is known and waits for somebody: it is reported apart, and no failure, until a day."""
+
+    address: str
+    """The object's address."""
+    path: str = ""
+    """The field, as a JSON pointer; left out, the whole object."""
+    reason: str = Field(min_length=1)
+    """Why it may stay so for now."""
+    until: Annotated[str, AfterValidator(_is_date)]
+    """The last day, as 2026-12-31."""
+
+
+class ProjectSpec(Block):
+    """The `spec` of the project file."""
+
+    platform: Platform = Field(default_factory=Platform)
+    """Which platform; what is not here comes from `AEP_*`."""
+    environments: Annotated[dict[str, Environment], AfterValidator(_no_environment_is_all)] = Field(
+        default_factory=dict
+    )
+    """The environments, by name."""
+    variables: dict[str, Any] = Field(default_factory=dict)
+    """Defaults of variables, or declarations with a type."""
+    secrets: list[Provider] = Field(default_factory=lambda: [Provider(env=EnvProvider())])
+    """Where `${secret.NAME}` comes from; the first that has it wins."""
+    state: StateSettings = Field(default_factory=StateSettings)
+    """Where the state is kept."""
+    guardrails: GuardrailSettings = Field(default_factory=GuardrailSettings)
+    """Limits of one apply."""
+    moved: list[Move] = Field(default_factory=list)
+    """Renames of addresses."""
+    acknowledged: list[Acknowledgement] = Field(default_factory=list)
+    """Drift that is known."""
+    policies: Policies = Field(default_factory=Policies)
+    """Rules over every plan."""
+
+
+def find_root(path: Path) -> Path:
+    """Return the project root: the nearest folder at or above `path` with a project file, else `path`'s folder."""
+    start = path if path.is_dir() else path.parent
+    for folder in (start, *start.parents):
+        if (folder / PROJECT_FILE).is_file():
+            return folder
+    return start
+
+
+def load_project(root: Path, shown: str, environ: Mapping[str, str]) -> tuple[ProjectSpec, Document | None]:
+    """Return the project file's content and its document, defaults and None where there is no file.
+
+    `shown` is the root as people see it; `environ` fills in `${env.NAME}`. Raises `ManifestError` with every finding.
+    """
+    path = root / PROJECT_FILE
+    if not path.is_file():
+        return ProjectSpec(), None
+    file = f"{shown}/{PROJECT_FILE}" if shown not in ("", ".") else PROJECT_FILE
+    try:
+        text = Text(file, path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ManifestError(Problem("unreadable", f"{file} cannot be read: {error}")) from None
+    documents = [
+        found
+        for index, data in enumerate(read(text))
+        if (found := envelope(data, text, PROJECT_FILE, index, ("Project",))) is not None
+    ]
+    problems = [problem for found in documents if isinstance(found, list) for problem in found]
+    if problems:
+        raise ManifestError(problems)
+    if len(documents) != 1 or not isinstance(documents[0], Document):
+        raise ManifestError(
+            Problem("no-project", f"{file} must hold one document of kind Project", "see: reconciler init")
+        )
+    document = documents[0]
+    spec = _filled(document, environ)
+    try:
+        return ProjectSpec.model_validate(spec), document
+    except ValidationError as error:
+        raise ManifestError(problems_of(document, error, ProjectSpec, ("spec",))) from None
+
+
+def _filled(document: Document, environ: Mapping[str, str]) -> Tree:
+    """Return the spec with `${env.NAME}` filled in; `${secret.NAME}` stays a name for its provider."""
+    found: list[Problem] = []
+
+    def say(path: Steps, code: str, what: str, advice: str) -> None:
+        found.append(document.problem(("spec", *path), code, what, advice))
+
+    spec = interpolate(document.spec, Scope({}, environ), say)
+    if found:
+        raise ManifestError(found)
+    return transform(spec, lambda leaf: leaf.template if isinstance(leaf, Secret) else leaf)

@@ -1,0 +1,128 @@
+"""Last applied against live: what changed outside. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from reconciler.core.compare.diff import at_path, compare
+from reconciler.core.compare.same import covers, identical
+from reconciler.core.plan.input import PlanInput
+from reconciler.core.plan.model import Drift, DriftField
+from reconciler.core.rules import FieldChange
+from reconciler.core.values import MISSING, Fingerprint, Path, Ref, Tree, matches
+
+
+def drift_of(world: PlanInput, address: str) -> Drift | None:
+    """Compare what was last applied with what is live."""
+    entry = world.state.resources.get(address)
+    if entry is None or not entry.id or entry.applied is None:
+        return None
+    live = world.lives.get(address)
+    if live is None:
+        return Drift(address, entry.kind, entry.id, "missing")
+    if live.body is entry.applied:
+        return None  # a pinned version cannot have changed
+    kind = world.kinds[entry.kind]
+    if identical(kind.canonical(live.body), kind.canonical(entry.applied)):
+        return None
+    resource = world.resources.get(address)
+    desired = MISSING if resource is None else kind.canonical(resource.body)
+    applied = kind.canonical(entry.applied)
+    rules = kind.rules(entry.applied)
+    sensitive = resource.sensitive if resource else ()
+    delta = compare(
+        rules,
+        applied,
+        applied,
+        kind.canonical(live.body),
+        ignore=resource.ignore if resource else (),
+        shared=resource.shared if resource else (),
+        sensitive=sensitive,
+    )
+    fields = tuple(
+        _field(item, at_path(rules, desired, item.path), declared=resource is not None) for item in delta.fields
+    )
+    secret = [path for path in delta.unchecked if isinstance(at_path(rules, applied, path), Fingerprint)]
+    unchecked = tuple(DriftField(path, MISSING, MISSING, MISSING, True) for path in secret)
+    if not fields and not unchecked:
+        return None
+    body = live.body if isinstance(live.body, dict) else {}
+    return Drift(
+        address,
+        entry.kind,
+        entry.id,
+        "changed" if fields else "unchecked",
+        fields or unchecked,
+        body.get("updatedBy") if fields else None,
+        body.get("updatedAt") if fields else None,
+        body.get("updatedClient") if fields else None,
+        tuple(secret),
+    )
+
+
+def _field(item: FieldChange, desired: Tree, *, declared: bool) -> DriftField:
+    """Return one field of a report; the change that would put `live` back to what was applied is `item`."""
+    applied, live = item.new, item.old
+    if not declared or (desired is MISSING and applied is not MISSING):
+        cause = "undeclared"
+    elif _alike(desired, applied):
+        cause = "outside"
+    else:
+        cause = "agreed" if _alike(desired, live) else "conflict"
+    return DriftField(item.path, applied, live, desired, item.sensitive, cause)
+
+
+def _alike(one: Tree, other: Tree) -> bool:
+    if one is MISSING or other is MISSING:
+        return one is other
+    return isinstance(one, Ref) or covers(other, one)
+
+
+def acknowledge(
+    drift: Sequence[Drift], known: Sequence[Acknowledged], today: str
+) -> tuple[tuple[Drift, ...], tuple[str, ...]]:
+    """Return `drift` with what is `known` as a bucket of its own, and notes on what is known no longer.
+
+    `today` and the dates are ISO 8601 dates. An object of which only some fields are known stands there twice.
+    """
+    valid = [item for item in known if item.until >= today]
+    notes = [f"{item} was acknowledged until {item.until}: {item.reason}" for item in known if item.until < today]
+    found: list[Drift] = []
+    for item in drift:
+        if item.status not in ("changed", "missing"):
+            found.append(item)
+            continue
+        reasons = {
+            field.path: entry.reason for field in item.fields for entry in valid if entry.covers(item, field.path)
+        }
+        whole = next((entry.reason for entry in valid if entry.covers(item, ())), None)
+        left = tuple(field for field in item.fields if field.path not in reasons)
+        if whole is not None or (item.fields and not left):
+            why = whole or "; ".join(dict.fromkeys(reasons.values()))
+            found.append(replace(item, status="acknowledged", reason=why))
+            continue
+        found.append(replace(item, fields=left))
+        if reasons:
+            seen = tuple(field for field in item.fields if field.path in reasons)
+            why = "; ".join(dict.fromkeys(reasons.values()))
+            found.append(replace(item, status="acknowledged", fields=seen, unchecked=(), reason=why))
+    return tuple(found), tuple(notes)
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledged:
+    """Drift that is known: of an address, or all below a name; at `path` (a pointer, all that is below it, too)."""
+
+    address: str
+    path: str
+    reason: str
+    until: str
+
+    def __str__(self) -> str:
+        return f"{self.address}{self.path}"
+
+    def covers(self, drift: Drift, path: Path) -> bool:
+        """Tell whether it speaks of `path` of the object; the empty path is the whole of it."""
+        here = drift.address == self.address or drift.address.startswith(f"{self.address}/")
+        return here and (matches(self.path, path) if self.path else True)

@@ -1,0 +1,42 @@
+"""The report about what drifted in one environment, as a value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from reconciler.core.plan.model import Drift
+
+STATUSES = ("changed", "missing", "unchecked", "acknowledged")
+
+
+@dataclass(frozen=True, slots=True)
+class Unmanaged:
+    """A live object that no address is bound to."""
+
+    kind: str
+    id: str
+    name: str
+    updated_by: str | None = None
+    updated_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What `drift` found: `pending` are addresses that differ in the manifests alone; `unmanaged` None if not asked."""
+
+    environment: str
+    sandbox: str
+    checked: int
+    drift: tuple[Drift, ...]
+    pending: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    unmanaged: tuple[Unmanaged, ...] | None = None
+
+    def of(self, *statuses: str) -> list[Drift]:
+        """Return the entries of some statuses."""
+        return [item for item in self.drift if item.status in statuses]
+
+    @property
+    def drifted(self) -> bool:
+        """Whether something changed or went away that nobody acknowledged."""
+        return bool(self.of("changed", "missing"))

@@ -1,0 +1,155 @@
+"""The plan as a value: what will be done to which object, why, and with which words on the wire."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from reconciler.core.problems import Problem
+from reconciler.core.resource import Call
+from reconciler.core.rules import FieldChange
+from reconciler.core.values import Path, Tree
+
+EVERYTHING = ("*",)
+"""What a staged change waits for: all that the plan makes."""
+
+
+class Action(StrEnum):
+    """What a change does; a *reason* explains it and never steers it."""
+
+    CREATE = "create"
+    UPDATE = "update"
+    REPLACE = "replace"
+    DELETE = "delete"
+    NOOP = "noop"
+    FORGET = "forget"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What will be done to one address.
+
+    `desired` is the body wanted, references and secrets still unresolved. `calls` are the requests in order (of
+    a create, the first: what it leaves out is settled by an update). `ident` is the live object's id, `etag` its
+    etag when it was read. `deposed` marks the delete of an old object of a replace. `dependencies` are the
+    addresses that come first. `adopt` marks a no-op that still has something to write into the state. An object that
+    is made in two phases has an `initial` body for the first; the second waits for the addresses in `waits_for`, or for
+    `EVERYTHING`.
+    `suspends` marks a replace whose old object is stopped first. `labels` are those of its document. `requests` are all
+    calls for people to see, where they are more than the engine's `calls`.
+    """
+
+    address: str
+    kind: str
+    action: Action
+    reason: str
+    ident: str | None = None
+    etag: str | None = None
+    before: Tree = None
+    after: Tree = None
+    desired: Tree = None
+    fields: tuple[FieldChange, ...] = ()
+    patch: tuple[Tree, ...] = ()
+    replace_paths: tuple[str, ...] = ()
+    calls: tuple[Call, ...] = ()
+    dependencies: tuple[str, ...] = ()
+    unchecked: tuple[Path, ...] = ()
+    file: str = ""
+    protect: bool = False
+    deposed: bool = False
+    ignore: tuple[str, ...] = ()
+    shared: tuple[str, ...] = ()
+    sensitive: tuple[str, ...] = ()
+    adopt: bool = False
+    allow_data_loss: bool = False
+    initial: Tree = None
+    waits_for: tuple[str, ...] = ()
+    suspends: bool = False
+    labels: Mapping[str, str] = field(default_factory=dict)
+    requests: tuple[Call, ...] = ()
+
+    @property
+    def document(self) -> str:
+        """The name of the document it belongs to."""
+        return self.address.partition("/")[0]
+
+    @property
+    def every_call(self) -> tuple[Call, ...]:
+        """Every request the change makes, in order, as far as it is known before."""
+        return self.requests or self.calls
+
+
+@dataclass(frozen=True, slots=True)
+class DriftField:
+    """One field that is not as it was applied; MISSING where a side has none.
+
+    `cause`: changed `outside` alone; changed in the manifest to the very same (`agreed`) or to something else
+    (`conflict`); or no longer declared (`undeclared`).
+    """
+
+    path: Path
+    applied: Tree
+    live: Tree
+    desired: Tree
+    sensitive: bool = False
+    cause: str = "outside"
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """One object that is not as it was applied: `changed`, `missing`, `acknowledged`, or with `unchecked` fields alone.
+
+    `unchecked` are its fields that cannot be read back, whatever else is so. `client` is the client id of who changed
+    it, `reason` why somebody acknowledged it.
+    """
+
+    address: str
+    kind: str
+    ident: str
+    status: str
+    fields: tuple[DriftField, ...] = ()
+    updated_by: str | None = None
+    updated_at: int | None = None
+    client: str | None = None
+    unchecked: tuple[Path, ...] = ()
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All changes of one run, no-ops included, and the identity of the state they were computed from.
+
+    `warnings` are said with the plan and stop nothing; with `objections` it cannot be applied. `left_out` are the
+    addresses in reach that a selection left out, `manifests` the digests of the files it was made from, by file.
+    """
+
+    environment: str
+    platform: str
+    organization: str
+    sandbox: str
+    lineage: str
+    serial: int
+    changes: tuple[Change, ...] = ()
+    drift: tuple[Drift, ...] = ()
+    warnings: tuple[str, ...] = ()
+    scope: tuple[str, ...] = field(default=())
+    destroy: bool = False
+    objections: tuple[Problem, ...] = ()
+    left_out: tuple[str, ...] = ()
+    manifests: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def effective(self) -> tuple[Change, ...]:
+        """The changes that are not no-ops."""
+        return tuple(change for change in self.changes if change.action is not Action.NOOP)
+
+    def summary(self) -> Mapping[str, int]:
+        """Return how many objects each action touches, `forget` only when there are any."""
+        counts = dict.fromkeys(("create", "update", "replace", "delete", "noop"), 0)
+        for change in self.changes:
+            if not change.deposed:
+                counts[change.action] = counts.get(change.action, 0) + 1
+            else:
+                counts["delete"] += 1
+        return counts

@@ -1,0 +1,349 @@
+"""Desired, last applied and live -> Plan. Pure: everything it needs to know is given to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from itertools import chain
+from typing import Any
+
+from reconciler.core import graph
+from reconciler.core.compare.diff import Delta, compare
+from reconciler.core.compare.same import covers, identical
+from reconciler.core.compare.views import mask, project
+from reconciler.core.kind import Kind
+from reconciler.core.plan.deletions import deletions
+from reconciler.core.plan.drift import drift_of
+from reconciler.core.plan.input import PlanInput
+from reconciler.core.plan.model import Action, Change, Plan
+from reconciler.core.plan.phases import in_phases
+from reconciler.core.plan.renames import renames
+from reconciler.core.plan.requests import with_requests
+from reconciler.core.problems import Problem
+from reconciler.core.resource import Live, Resource
+from reconciler.core.rules import FieldChange, Rules
+from reconciler.core.state.model import Entry
+from reconciler.core.values import (
+    MISSING,
+    Fingerprint,
+    Path,
+    Ref,
+    Secret,
+    Tree,
+    pointer,
+    resolve,
+    without_nulls,
+)
+
+_REASONS = {
+    "manifest": "changed in the manifest",
+    "outside": "changed outside",
+    "both": "changed in the manifest and outside",
+    "dependency": "follows another change",
+}
+
+
+@dataclass(slots=True)
+class _Pass:
+    """One walk over the graph; `forced` are the replaces that an earlier walk found out about."""
+
+    world: PlanInput
+    forced: dict[str, str]
+    known: dict[Ref, Tree] = field(default_factory=dict)
+    changes: list[Change] = field(default_factory=list)
+    replaced: dict[str, str] = field(default_factory=dict)
+    objections: list[Problem] = field(default_factory=list)
+    cautions: list[str] = field(default_factory=list)
+    objected: set[str] = field(default_factory=set)
+    needed: set[str] = field(default_factory=set)
+
+
+def plan(world: PlanInput) -> Plan:
+    """Return the plan that makes the desired resources live and removes what left the manifests.
+
+    The changes come in dependency order: creates, updates and replaces first, then deletes in reverse order.
+    """
+    forced: dict[str, str] = {}
+    while True:
+        walk = _walk(world, forced)
+        again = {
+            mate: f"replaced together with {address}"
+            for address in walk.replaced
+            for mate in world.resources[address].replace_group
+            if mate in world.resources and mate not in walk.replaced and _exists(world, mate)
+        }
+        if not again:
+            break
+        forced = {**forced, **again}
+    gone, problems = deletions(world)
+    made = [with_requests(world.kinds[item.kind], item, world.lives.get(item.address))
+            for item in in_phases(world, walk.changes)]  # fmt: skip
+    changes = [*made, *gone]
+    drift = [found for address in sorted(world.scope) if (found := drift_of(world, address))]
+    state = world.state
+    return Plan(
+        environment=state.environment,
+        platform=state.platform,
+        organization=state.organization,
+        sandbox=state.sandbox,
+        lineage=state.lineage,
+        serial=state.serial,
+        changes=tuple(changes),
+        drift=tuple(drift),
+        scope=tuple(sorted(world.scope)),
+        destroy=world.destroy,
+        objections=(*walk.objections, *problems),
+        warnings=(*walk.cautions, *(_renamed(*pair) for pair in renames(changes, state, world.kinds))),
+    )
+
+
+def _renamed(old: str, new: str) -> str:
+    return (
+        f"{old} leaves and {new} comes with the same content: if it was only renamed, add "
+        f"moved: [{{from: {old}, to: {new}}}] to reconciler.yaml and nothing is deleted or made anew"
+    )
+
+
+def _exists(world: PlanInput, address: str) -> bool:
+    return world.lives.get(address) is not None
+
+
+def _walk(world: PlanInput, forced: dict[str, str]) -> _Pass:
+    walk = _Pass(world, forced)
+    for address, entry in world.state.resources.items():
+        if address not in world.resources and entry.id:
+            walk.known[Ref(address, "id")] = entry.id
+            for name, value in entry.outputs.items():
+                walk.known[Ref(address, name)] = value
+    edges = {
+        address: needs
+        for address, resource in world.resources.items()
+        if resource.dependencies and (needs := [need for need in resource.dependencies if need in world.resources])
+    }
+    walk.needed = {need for needs in edges.values() for need in needs}
+    # most need nothing, and come first: no graph is made of those
+    free = sorted(address for address in world.resources if address not in edges)
+    later = graph.order({address: [need for need in needs if need in edges] for address, needs in edges.items()})
+    for address in chain(free, later):
+        change = _change(walk, world.resources[address])
+        walk.changes.append(change)
+        if change.action is Action.REPLACE:
+            walk.replaced[address] = change.reason
+    return walk
+
+
+def _change(walk: _Pass, resource: Resource) -> Change:
+    world, address = walk.world, resource.address
+    kind = world.kinds[resource.kind]
+    entry = world.state.resources.get(address)
+    live = world.lives.get(address)
+    desired = resolve(resource.body, walk.known) if resource.dependencies else resource.body
+    if entry is not None and live is not None:
+        there = (entry, desired, live)
+        if address not in walk.forced and _untouched(kind, resource, *there):
+            _note_known(walk, kind, address, live, changed=False)
+            return _still(resource, *there)
+    after = mask(without_nulls(desired), resource.sensitive)
+    base = _of(resource, Action.CREATE, "new", desired, after=after)
+    if entry is None or not entry.id or live is None:
+        if entry is not None and entry.id:
+            base = replace(base, reason=f"deleted outside (was {entry.id})")
+        return _made_anew(walk, resource, kind, base)
+    rules = kind.rules(desired)
+    delta = _delta(world, resource, kind, rules, entry, desired, live)
+    if not delta and address not in walk.forced:
+        _note_known(walk, kind, address, live, changed=False)
+        return _noop(base, entry, live, delta)
+    breaking = kind.incompatible_changes(kind.canonical(live.body), delta.fields, world.now)
+    forcing = tuple(sorted({
+        pointer(item.path) for item in delta.fields if rules.forces_replace(item.path) or item.path in breaking
+    }))  # fmt: skip
+    before = mask(project(rules, kind.canonical(live.body), kind.canonical(desired)), resource.sensitive)
+    base = replace(
+        base,
+        ident=live.id,
+        etag=live.etag,
+        before=before,
+        fields=delta.fields,
+        unchecked=delta.unchecked,
+        replace_paths=forcing,
+    )
+    if forcing or address in walk.forced or entry.kind != resource.kind:
+        return _replaced(walk, resource, kind, live, base, breaking)
+    return _updated(walk, kind, live, base, delta)
+
+
+def _updated(walk: _Pass, kind: Kind, live: Live, base: Change, delta: Delta) -> Change:
+    """Return the update of an object in place, and note what the platform will refuse and what others lose by it."""
+    address, desired = base.address, base.desired
+    _note_known(walk, kind, address, live, changed=True)
+    walk.objections += [
+        replace(item, address=address) for item in kind.preflight_errors(live.body, desired, walk.world.now)
+    ]
+    walk.cautions += [f"{address}: {text}" for text in kind.update_warnings(live, delta.patch)]
+    calls = tuple(kind.update(live, delta.patch, desired))
+    return replace(
+        base,
+        action=Action.UPDATE,
+        reason=_reason(delta.fields),
+        patch=tuple(step for call in calls for step in kind.described(call)),
+        calls=calls,
+    )
+
+
+def _untouched(kind: Kind, resource: Resource, entry: Entry, desired: Tree, live: Live) -> bool:
+    """Tell at a glance that manifest, state and platform say the same; no is no proof of the contrary."""
+    if entry.kind != resource.kind or not entry.id or entry.applied != desired:
+        return False
+    return live.body is entry.applied or identical(kind.canonical(live.body), kind.canonical(desired))
+
+
+def _still(resource: Resource, entry: Entry, desired: Tree, live: Live) -> Change:
+    """Return the no-op of an object that is untouched."""
+    stale = _stale(entry, resource, live)
+    return _of(resource, Action.NOOP, "unchanged", entry.applied, ident=live.id, etag=live.etag, adopt=stale)
+
+
+def _of(resource: Resource, action: Action, reason: str, desired: Tree, **more: Any) -> Change:
+    """Return a change of `resource`; `more` are those of its fields that the resource does not say."""
+    return Change(
+        address=resource.address,
+        kind=resource.kind,
+        action=action,
+        reason=reason,
+        desired=desired,
+        dependencies=resource.dependencies,
+        file=resource.file,
+        protect=resource.protect,
+        allow_data_loss=resource.allow_data_loss,
+        labels=resource.labels,
+        ignore=resource.ignore,
+        shared=resource.shared,
+        sensitive=resource.sensitive,
+        **more,
+    )
+
+
+def _stale(entry: Entry, wanted: Change | Resource, live: Live) -> bool:
+    """Tell whether the state has something about an entry to learn besides its body."""
+    return (
+        (entry.file, entry.protect, entry.dependencies) != (wanted.file, wanted.protect, wanted.dependencies)
+        or (entry.allow_data_loss, entry.labels) != (wanted.allow_data_loss, wanted.labels)
+        or entry.outputs != dict(live.outputs)
+    )
+
+
+def _replaced(
+    walk: _Pass, resource: Resource, kind: Kind, live: Live, base: Change, breaking: Mapping[Path, str]
+) -> Change:
+    """Return the replace of an object, and note why it may not be and what people should know before."""
+    address, forcing = resource.address, base.replace_paths
+    walk.cautions += [f"{address}: {text}" for text in kind.replace_warnings(live, base.desired, walk.world.now)]
+    follows = bool(walk.objected & set(resource.dependencies))  # what follows from an objection is none of its own
+    found = [] if follows else _losses(resource, kind, live, breaking, forcing)
+    walk.objections += found
+    if found or follows:
+        walk.objected.add(address)
+    reason = None if forcing else walk.forced.get(address)
+    again = replace(
+        base,
+        action=Action.REPLACE,
+        reason=reason or f"{', '.join(forcing) or '/kind'} cannot change in place",
+        suspends=kind.suspend(live) is not None,
+    )
+    return _made_anew(walk, resource, kind, again)
+
+
+def _made_anew(walk: _Pass, resource: Resource, kind: Kind, base: Change) -> Change:
+    """Return a create or replace with its first call; staged, it is made as a draft or disabled and finished later."""
+    initial = base.desired
+    if walk.world.staged and resource.staging and base.desired.get("state") not in ("draft", "disabled"):
+        initial = {**base.desired, "state": resource.staging}
+        word = {"draft": "a draft", "disabled": "disabled"}[resource.staging]
+        base = replace(base, initial=initial, reason=f"{base.reason}; {word} until all else is made")
+    return replace(base, calls=(kind.create(initial),))
+
+
+def _losses(
+    resource: Resource, kind: Kind, live: Live, breaking: Mapping[Path, str], forcing: tuple[str, ...]
+) -> list[Problem]:
+    """Return why an object that holds or shapes data may not be replaced."""
+    if not kind.holds_data:
+        return []
+    why = "; ".join(breaking.values())
+    what = why or f"{', '.join(forcing) or 'it'} cannot change in place, and a new one has none of its data"
+    kept = kind.undeletable_reason(live.body)
+    if kept:
+        advice = "keep it as it is, and make another beside it"
+        return [Problem("breaking-change", f"{what}; {kept}", advice, address=resource.address)]
+    if resource.allow_data_loss:
+        return []
+    advice = 'keep it as it is, or annotate reconciler/allow-data-loss: "true" to have it replaced'
+    return [Problem("breaking-change" if why else "data-loss", what, advice, address=resource.address)]
+
+
+def _delta(
+    world: PlanInput,
+    resource: Resource,
+    kind: Kind,
+    rules: Rules,
+    entry: Entry,
+    desired: Tree,
+    live: Live,
+) -> Delta:
+    if entry.kind != resource.kind:
+        return Delta((FieldChange(("kind",), entry.kind, resource.kind),))
+    return compare(
+        rules,
+        kind.canonical(desired),
+        MISSING if entry.applied is None else kind.canonical(entry.applied),
+        kind.canonical(live.body),
+        ignore=resource.ignore,
+        shared=resource.shared,
+        sensitive=resource.sensitive,
+        secret_changed=world.secret_changed,
+    )
+
+
+def _noop(base: Change, entry: Entry, live: Live, delta: Delta) -> Change:
+    """A no-op may still have something for the state: a new file, protection or way of saying the same."""
+    stale = _stale(entry, base, live) or not _said_the_same(entry.applied, without_nulls(base.desired))
+    return replace(
+        base,
+        action=Action.NOOP,
+        reason="unchanged",
+        ident=live.id,
+        etag=live.etag,
+        after=None,
+        unchecked=delta.unchecked,
+        adopt=stale,
+    )
+
+
+def _said_the_same(applied: Tree, desired: Tree) -> bool:
+    """Tell whether the state already has the manifest's words; secrets have none, with or without a fingerprint."""
+    if isinstance(desired, dict) and isinstance(applied, dict):
+        wanted = {key: value for key, value in desired.items() if not isinstance(value, Secret)}
+        had = {key: value for key, value in applied.items() if not isinstance(value, Fingerprint)}
+        return wanted.keys() == had.keys() and all(_said_the_same(had[key], wanted[key]) for key in wanted)
+    return covers(applied, desired) and covers(desired, applied)
+
+
+def _note_known(walk: _Pass, kind: Kind, address: str, live: Live, *, changed: bool) -> None:
+    if address not in walk.needed:
+        return
+    if not (changed and kind.write_once):
+        walk.known[Ref(address, "id")] = live.id
+    if not changed:
+        for name, value in live.outputs.items():
+            walk.known[Ref(address, name)] = value
+
+
+def _reason(fields: tuple[FieldChange, ...]) -> str:
+    causes = {item.cause for item in fields}
+    if {"manifest", "outside"} <= causes:
+        return _REASONS["both"]
+    for cause in ("both", "manifest", "outside", "dependency"):
+        if cause in causes:
+            return _REASONS[cause]
+    raise AssertionError("an update without a changed field")

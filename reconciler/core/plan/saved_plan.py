@@ -1,0 +1,194 @@
+"""Saved plans <-> JSON, with a version: everything `apply` needs to do exactly what was shown, and no secret."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from reconciler.core.plan.model import Action, Change, Drift, DriftField, Plan
+from reconciler.core.problems import Problem, StateError
+from reconciler.core.resource import Call
+from reconciler.core.rules import FieldChange
+from reconciler.core.state.codec import UNSEEN, Json, decode, encode
+from reconciler.core.values import MISSING, Tree
+
+PLAN_FORMAT = "reconciler-plan"
+PLAN_VERSION = 1
+
+_BODIES = ("desired", "before", "after", "initial")
+_MEMBERS = {"initial": "first", "waits_for": "waits", "suspends": "retires"}
+"""Fields whose member in version 1 of the file has another name."""
+_NAMES = {member: name for name, member in _MEMBERS.items()}
+_FIELDS = {item.name: item for item in dataclasses.fields(Change)}
+
+
+def plan_json(plan: Plan) -> Json:
+    """Return a plan as it is saved."""
+    return {
+        "format": PLAN_FORMAT,
+        "formatVersion": PLAN_VERSION,
+        **{
+            name: getattr(plan, name)
+            for name in ("environment", "platform", "organization", "sandbox", "lineage", "serial", "destroy")
+        },
+        "scope": list(plan.scope),
+        "leftOut": list(plan.left_out),
+        "manifests": dict(plan.manifests),
+        "warnings": list(plan.warnings),
+        "changes": [_change_json(change) for change in plan.changes],
+        "drift": [_drift_json(item) for item in plan.drift],
+    }
+
+
+def plan_of(data: Any, source: str) -> Plan:
+    """Return the plan that `plan_json` wrote. Raises `StateError` when `source` is no plan, or of a newer version."""
+    try:
+        if data["format"] != PLAN_FORMAT:
+            raise ValueError("not a plan")  # noqa: TRY301
+        if data["formatVersion"] > PLAN_VERSION:
+            raise StateError(Problem("plan-too-new", f"{source} was saved by a newer reconciler", "upgrade reconciler"))
+        return Plan(
+            **{
+                name: data[name]
+                for name in (
+                    "environment",
+                    "platform",
+                    "organization",
+                    "sandbox",
+                    "lineage",
+                    "serial",
+                    "destroy",
+                )
+            },
+            scope=tuple(data["scope"]),
+            left_out=tuple(data.get("leftOut", ())),
+            manifests=dict(data.get("manifests", {})),
+            warnings=tuple(data["warnings"]),
+            changes=tuple(_change_of(item) for item in data["changes"]),
+            drift=tuple(_drift_of(item) for item in data["drift"]),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise StateError(
+            Problem(
+                "plan-broken",
+                f"{source} is not a usable saved plan: {type(error).__name__}: {error}",
+                "make it again with: reconciler plan --out FILE",
+            )
+        ) from None
+
+
+def _change_json(change: Change) -> Json:
+    data: Json = {}
+    for name, item in _FIELDS.items():
+        value = getattr(change, name)
+        if value == item.default or (name == "labels" and not value):
+            continue
+        if name in _BODIES:
+            value = encode(value)
+        elif name == "patch":
+            value = [encode(step) for step in value]
+        elif name in ("calls", "requests"):
+            value = [_call_json(call) for call in value]
+        elif name == "fields":
+            value = [
+                [
+                    list(field.path),
+                    _seen(field, field.old),
+                    _seen(field, field.new),
+                    field.cause,
+                    field.sensitive,
+                ]
+                for field in value
+            ]
+        elif name == "unchecked":
+            value = [list(path) for path in value]
+        elif isinstance(value, tuple):
+            value = list(value)
+        data[_MEMBERS.get(name, name)] = value
+    return data
+
+
+def _seen(field: FieldChange, value: Tree) -> Tree:
+    """A sensitive side of a field is kept as a mark only; whether there is one is no secret."""
+    if field.sensitive and value is not MISSING:
+        return UNSEEN
+    return encode(value)
+
+
+def _change_of(data: Json) -> Change:
+    values: dict[str, Any] = {}
+    for member, value in data.items():
+        name = _NAMES.get(member, member)
+        if name in _BODIES:
+            values[name] = decode(value)
+        elif name == "action":
+            values[name] = Action(value)
+        elif name == "patch":
+            values[name] = tuple(decode(step) for step in value)
+        elif name in ("calls", "requests"):
+            values[name] = tuple(_call_of(call) for call in value)
+        elif name == "fields":
+            values[name] = tuple(
+                FieldChange(tuple(path), decode(old), decode(new), cause, sensitive)
+                for path, old, new, cause, sensitive in value
+            )
+        elif name == "labels":
+            values[name] = dict(value)
+        elif name == "unchecked":
+            values[name] = tuple(tuple(path) for path in value)
+        else:
+            values[name] = tuple(value) if isinstance(value, list) else value
+    return Change(**values)
+
+
+def _call_json(call: Call) -> Json:
+    data: Json = {"method": call.method, "path": call.path}
+    if call.body is not None:
+        data["body"] = encode(call.body)
+    if call.query:
+        data["query"] = [list(pair) for pair in call.query]
+    if call.guarded:
+        data["guarded"] = True
+    if call.headers:
+        data["headers"] = [list(pair) for pair in call.headers]
+    return data
+
+
+def _call_of(data: Json) -> Call:
+    return Call(
+        data["method"],
+        data["path"],
+        decode(data.get("body")),
+        tuple((key, value) for key, value in data.get("query", ())),
+        data.get("guarded", False),
+        tuple((key, value) for key, value in data.get("headers", ())),
+    )
+
+
+_DRIFT = ("address", "kind", "ident", "status", "updated_by", "updated_at", "client", "reason")
+
+
+def _drift_json(drift: Drift) -> Json:
+    return {
+        **{name: getattr(drift, name) for name in _DRIFT},
+        "fields": [
+            [
+                list(field.path),
+                *(UNSEEN if field.sensitive else encode(side) for side in (field.applied, field.live, field.desired)),
+                field.sensitive,
+                field.cause,
+            ]
+            for field in drift.fields
+        ],
+        "unchecked": [list(path) for path in drift.unchecked],
+    }
+
+
+def _drift_of(data: Mapping[str, Any]) -> Drift:
+    fields = tuple(
+        DriftField(tuple(path), decode(applied), decode(live), decode(desired), *rest)
+        for path, applied, live, desired, *rest in data["fields"]
+    )
+    unchecked = tuple(tuple(path) for path in data.get("unchecked", ()))
+    return Drift(**{**data, "fields": fields, "unchecked": unchecked})

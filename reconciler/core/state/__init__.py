@@ -1,0 +1,1 @@
+"""The state as a value, its text form, and the migrations between versions of that form."""

@@ -1,0 +1,244 @@
+"""State and journal records <-> JSON, with versions; and the leaves that JSON has no word for.
+
+Leaves that are not JSON are written under keys no API uses: `$reconciler/ref`, `$reconciler/secret` (the
+template, never a value) and `$reconciler/fingerprint`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from sys import intern
+from typing import Any
+
+from reconciler.core.compare.same import exactly, interned
+from reconciler.core.problems import Problem, ReconcilerError, StateError
+from reconciler.core.resource import Resource
+from reconciler.core.state.migrations import migrate
+from reconciler.core.state.model import VERSION, Deposed, Entry, Pending, Record, State, shared_outputs
+from reconciler.core.values import MISSING, Fingerprint, Ref, Secret, Tree, transform
+
+Json = dict[str, Any]
+_NOTHING: Json = {}
+
+_MARK = "$reconciler/"
+_REF, _SECRET, _PRINT, _MISSING = (
+    "$reconciler/ref",
+    "$reconciler/secret",
+    "$reconciler/fingerprint",
+    "$reconciler/missing",
+)
+
+
+UNSEEN: Json = {_SECRET: ""}
+"""A sensitive value of which only that there is one is kept."""
+
+
+def encode(tree: Tree) -> Tree:
+    """Return `tree` as plain JSON. Raises `ReconcilerError` for a literal secret, which must rest nowhere."""
+    return transform(tree, leaf_json)
+
+
+def leaf_json(value: Tree) -> Tree:
+    """Return a leaf as plain JSON. Raises `ReconcilerError` for a literal secret."""
+    if isinstance(value, Ref):
+        return {_REF: [value.address, value.field]}
+    if isinstance(value, Fingerprint):
+        return {_PRINT: value.digest}
+    if value is MISSING:
+        return {_MISSING: True}
+    if isinstance(value, Secret):
+        if value.literal:
+            raise ReconcilerError(
+                Problem(
+                    "literal-secret",
+                    "a secret written out in a manifest cannot be saved in a file",
+                    "put it into a ${secret.NAME}, or apply without a saved plan",
+                )
+            )
+        return {_SECRET: value.template}
+    return value
+
+
+def decode(tree: Tree) -> Tree:
+    """Return the tree that `encode` wrote. The containers of `tree` are used, not copied: a state may be large."""
+    if type(tree) is dict:
+        if len(tree) == 1:
+            ((key, value),) = tree.items()
+            if key.startswith(_MARK):
+                return _marked(key, value)
+        for key, value in tree.items():
+            if type(value) is dict or type(value) is list:
+                tree[key] = decode(value)
+    elif type(tree) is list:
+        for index, value in enumerate(tree):
+            if type(value) is dict or type(value) is list:
+                tree[index] = decode(value)
+    return tree
+
+
+def _marked(key: str, value: Tree) -> Tree:
+    if key == _REF:
+        return Ref(*value)
+    if key == _PRINT:
+        return Fingerprint(value)
+    if key == _SECRET:
+        return Secret(value)
+    return MISSING if key == _MISSING else {key: decode(value)}
+
+
+# -- state -------------------------------------------------------------------------------------------------------
+def entry_json(entry: Entry, encode: Callable[[Tree], Tree] = encode) -> Json:
+    """Return an entry as it stands in the state file; optional members only where they say something.
+
+    A writer that sees to leaves itself (`leaf_json`) passes another `encode`, which need not copy.
+    """
+    data: Json = {
+        "kind": entry.kind,
+        "id": entry.id,
+        "etag": entry.etag,
+        "file": entry.file,
+        "applied": encode(entry.applied),
+        "dependencies": list(entry.dependencies),
+    }
+    if entry.protect:
+        data["protect"] = True
+    if entry.allow_data_loss:
+        data["allowDataLoss"] = True
+    if entry.labels:
+        data["labels"] = dict(entry.labels)
+    if entry.outputs:
+        data["outputs"] = dict(entry.outputs)
+    if entry.deposed:
+        data["deposed"] = [
+            {"id": old.id, "kind": old.kind, "dependencies": list(old.dependencies)} for old in entry.deposed
+        ]
+    return data
+
+
+def entry_of(data: Json, like: Resource | None = None) -> Entry:
+    """Return the entry that `entry_json` wrote; where it says the same as the resource `like`, in that one's objects.
+
+    Ten thousand dataflows need not be held twice.
+    """
+    dependencies: tuple[str, ...] = tuple(data.get("dependencies", ()))
+    applied, labels = data.get("applied"), data.get("labels") or _NOTHING
+    if like is not None and exactly(applied, like.body):  # as most are; a body as it stands in a manifest has no marks
+        applied = like.body
+    else:
+        applied = decode(applied) if like is None else interned(decode(applied), like.body)
+    if like is not None:
+        dependencies = like.dependencies if dependencies == like.dependencies else dependencies
+        labels = like.labels if labels == like.labels else labels
+    return Entry(
+        kind=intern(data["kind"]),
+        id=intern(data["id"]),
+        etag=data.get("etag"),
+        file=intern(data.get("file", "")),
+        applied=applied,
+        dependencies=dependencies,
+        protect=data.get("protect", False),
+        allow_data_loss=data.get("allowDataLoss", False),
+        labels=labels,
+        outputs=shared_outputs(data.get("outputs")),
+        deposed=tuple(
+            Deposed(old["id"], old.get("kind", data["kind"]), tuple(old.get("dependencies", ())))
+            for old in data.get("deposed", ())
+        ),
+    )
+
+
+def pending_json(pending: Pending, encode: Callable[[Tree], Tree] = encode) -> Json:
+    """Return an intent as it stands in the state file and the journal."""
+    values = {item.name: getattr(pending, item.name) for item in dataclasses.fields(pending)}
+    data = {key: value for key, value in values.items() if value or (value == 0 and value is not False)}
+    data["body"] = encode(pending.body)
+    data["dependencies"] = list(pending.dependencies)
+    return data
+
+
+def pending_of(data: Json) -> Pending:
+    """Return the intent that `pending_json` wrote."""
+    values = dict(data)
+    values["body"] = decode(data.get("body"))
+    values["dependencies"] = tuple(data.get("dependencies", ()))
+    return Pending(**values)
+
+
+def state_json(state: State, encode: Callable[[Tree], Tree] = encode) -> Json:
+    """Return the state file's content (design: version, lineage, serial, environment, platform, …)."""
+    return {
+        "version": VERSION,
+        "lineage": state.lineage,
+        "serial": state.serial,
+        "environment": state.environment,
+        "platform": state.platform,
+        "organization": state.organization,
+        "sandbox": state.sandbox,
+        "resources": {address: entry_json(entry, encode) for address, entry in state.resources.items()},
+        "pending": {address: pending_json(item, encode) for address, item in state.pending.items()},
+    }
+
+
+def state_of(data: Any, source: str) -> State:
+    """Return the state that `state_json` wrote; `source` names the file in errors.
+
+    Raises `StateError` when it is not a state, broken, or of a newer version.
+    """
+    version = data.get("version") if isinstance(data, dict) else None
+    if isinstance(version, int) and version > VERSION:
+        raise too_new(source, version)
+    try:
+        if not isinstance(version, int) or version < 1:
+            raise ValueError(f"no known state version ({version!r})")  # noqa: TRY301
+        data = migrate(data, version)
+        return State(
+            lineage=str(data["lineage"]),
+            environment=str(data["environment"]),
+            platform=str(data["platform"]),
+            organization=str(data["organization"]),
+            sandbox=str(data["sandbox"]),
+            serial=int(data["serial"]),
+            resources={address: entry_of(item) for address, item in data["resources"].items()},
+            pending={address: pending_of(item) for address, item in data.get("pending", {}).items()},
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise StateError(
+            Problem(
+                "state-broken",
+                f"{source} is not a usable state file: {type(error).__name__}: {error}",
+                "restore it from its backup, an earlier version or git; nothing was changed",
+            )
+        ) from None
+
+
+def too_new(source: str, version: int) -> StateError:
+    """Return the error about a file that a later version wrote."""
+    what = f"{source} was written by a newer reconciler (state version {version}, this one knows {VERSION})"
+    return StateError(Problem("state-too-new", what, "upgrade reconciler"))
+
+
+def record_json(record: Record, encode: Callable[[Tree], Tree] = encode) -> Json:
+    """Return one journal line as JSON."""
+    data: Json = {"event": record.event, "address": record.address}
+    if record.entry is not None:
+        data["entry"] = entry_json(record.entry, encode)
+    if record.pending is not None:
+        data["pending"] = pending_json(record.pending, encode)
+    if record.ident is not None:
+        data["id"] = record.ident
+    if record.to is not None:
+        data["to"] = record.to
+    return data
+
+
+def record_of(data: Json) -> Record:
+    """Return the record that `record_json` wrote."""
+    return Record(
+        event=data["event"],
+        address=data["address"],
+        entry=entry_of(data["entry"]) if "entry" in data else None,
+        pending=pending_of(data["pending"]) if "pending" in data else None,
+        ident=data.get("id"),
+        to=data.get("to"),
+    )

@@ -1,0 +1,1 @@
+"""Manifests to resources: envelopes, interpolation, overlays, one file per kind of document."""

@@ -1,0 +1,110 @@
+"""Attributes of file-based destinations: rows of a mapping set between two ad-hoc schemas (api-facts 4.5, 7.1, 7.3)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import ValidationError
+
+from reconciler.core.values import Ref, Tree
+from reconciler.documents.blocks import PrimaryField, Row
+from reconciler.documents.expand import Expansion
+from reconciler.documents.shapes import problems_of
+
+
+def mapped(ctx: Expansion, attributes: Tree, primary: Tree, mandatory: Tree) -> dict[str, Tree]:
+    """Add NAME/mapping/input, NAME/mapping/output and NAME/mapping; return what the flow's transformation says of them.
+
+    A list that the author left out is not declared.
+    """
+    rows = _rows(ctx, attributes)
+    name = ctx.document.name
+    params: dict[str, Tree] = {"profileMapping": {}}
+    if rows:
+        sides = {"input": _nested(rows), "output": _flat(rows)}
+        schemas = {
+            side: ctx.add(
+                f"{name}/mapping/{side}",
+                "AdHocSchema",
+                {"name": f"{name} mapping {side}", "jsonSchema": schema},
+                ("attributes",),
+            )
+            for side, schema in sides.items()
+        }
+        body: dict[str, Tree] = {
+            f"{side}Schema": {"id": made, "version": Ref(made.address, "version")} for side, made in schemas.items()
+        }
+        made = ctx.add(f"{name}/mapping", "MappingSet", {**body, "mappings": rows}, ("attributes",))
+        params["profileMapping"] = {"mappingId": made, "mappingVersion": Ref(made.address, "version")}
+    if primary is not None:
+        params["primaryFields"] = _primary(ctx, primary)
+    if mandatory is not None:
+        params["mandatoryFields"] = list(mandatory)
+    return params
+
+
+def _rows(ctx: Expansion, items: Tree) -> list[Tree]:
+    """The rows as a mapping set has them; a bare path goes out under its own name, dots as underscores."""
+    rows: list[Tree] = []
+    seen = dict[str, int]()
+    for index, item in enumerate(items if isinstance(items, list) else ()):
+        place = ("attributes", str(index))
+        try:
+            row = Row.model_validate(_written_out(item)).given()
+        except ValidationError as error:
+            ctx.problems += problems_of(ctx.document, error, Row, ("spec", *place))
+            continue
+        target = str(row.get("destination", row.get("destinationXdmPath")))
+        if "." in target:
+            what = f"{target!r} is the name of a column and must not hold a dot"
+            ctx.report(place, "dotted-name", what, f"write {target.replace('.', '_')}")
+        if target in seen:
+            what = f"{target} is already written by row {seen[target] + 1}"
+            ctx.report(place, "duplicate-destination", what, "keep one row for each destination")
+        seen[target] = index
+        legacy = "source" not in row and "destination" not in row
+        rows.append(({} if legacy or "sourceType" in row else {"sourceType": "ATTRIBUTE"}) | row)
+    return rows
+
+
+def _written_out(item: Tree) -> Tree:
+    if isinstance(item, dict) and set(item) <= {"path", "operator"} and isinstance(item.get("path"), str):
+        item = item["path"]
+    return {"source": item, "destination": flat_name(item)} if isinstance(item, str) else item
+
+
+def flat_name(path: str) -> str:
+    """Return the column a bare path goes out under."""
+    return path.replace(".", "_")
+
+
+def _nested(rows: list[Tree]) -> dict[str, Any]:
+    """The schema of the profile as far as the rows read it; expressions name what they read themselves."""
+    root: dict[str, Any] = {"type": "object", "properties": {}}
+    for row in rows:
+        if row.get("sourceType", "ATTRIBUTE") != "ATTRIBUTE":
+            continue
+        here = root
+        *way, last = str(row.get("source", row.get("sourceAttribute"))).split(".")
+        for step in way:
+            inner = here.setdefault("properties", {}).setdefault(step, {"type": "object", "properties": {}})
+            inner["type"] = "object"
+            here = inner
+        here.setdefault("properties", {}).setdefault(last, {"type": "string"})
+    return root
+
+
+def _flat(rows: list[Tree]) -> dict[str, Any]:
+    names = [str(row.get("destination", row.get("destinationXdmPath"))) for row in rows]
+    return {"type": "object", "properties": {name: {"type": "string"} for name in names}}
+
+
+def _primary(ctx: Expansion, items: Tree) -> list[Tree]:
+    """Deduplication keys; a bare path is short for `{fieldType: ATTRIBUTE, attributePath: …}`."""
+    made = []
+    for index, item in enumerate(items):
+        full = {"fieldType": "ATTRIBUTE", "attributePath": item} if isinstance(item, str) else item
+        parsed = ctx.parse(PrimaryField, full, ("primaryFields", str(index)))
+        if parsed is not None:
+            made.append({"fieldType": parsed.field_type, **parsed.given()})
+    return made

@@ -1,0 +1,108 @@
+"""`Dataset`: data of one schema; by itself, or inside a dataflow's target (api-facts 5)."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from reconciler.core.values import Ref, Tree
+from reconciler.documents.blocks import Block, ExternalRef, SchemaRef
+from reconciler.documents.expand import Expansion, default_name
+
+
+class SchemaOf(ExternalRef):
+    """The documented `schemaRef`: `{id, contentType}`, or a schema by reference or look-up."""
+
+    content_type: str = "application/vnd.adobe.xed-full+json;version=1"
+    """The schema's media type with its version."""
+
+
+class DatasetSpec(Block):
+    """The `spec` of a Dataset: the documented request body; `schema` says the same as `schemaRef`."""
+
+    name: str | None = None
+    """Its name on the platform; left out, the document's."""
+    description: str | None = None
+    """Its description on the platform."""
+    schema_ref: SchemaOf | None = None
+    """Its schema, in the documented words."""
+    schema_: SchemaRef | None = Field(default=None, alias="schema")
+    """Its schema; says the same as `schemaRef`."""
+    tags: dict[str, list[str] | None] | None = None
+    """Documented tags, as `unifiedProfile: [enabled:true]`."""
+    file_description: dict[str, Any] | None = None
+    """The documented `fileDescription`."""
+    enable_error_diagnostics: bool | None = None
+    """Whether the platform keeps what it could not read."""
+    observable_schema: dict[str, Any] | None = None
+    """The documented `observableSchema`."""
+    overrides: dict[str, Any] | None = None
+    """Merged into the request body (RFC 7386), for what is not known here yet."""
+
+    @model_validator(mode="after")
+    def _one_schema(self) -> DatasetSpec:
+        if self.schema_ref is not None and self.schema_ is not None:
+            raise PydanticCustomError("one_of", "schema and schemaRef exclude each other")
+        return self
+
+
+class Dataset:
+    """Expands to one resource whose address is the document's name."""
+
+    kind = "Dataset"
+    model = DatasetSpec
+    spec_kept = False
+    example: ClassVar[Tree] = {
+        "apiVersion": "reconciler/v1",
+        "kind": "Dataset",
+        "metadata": {"name": "loyalty-data"},
+        "spec": {"name": "Loyalty members", "schemaRef": {"lookup": {"name": "Loyalty members"}}},
+    }
+
+    def expand(self, ctx: Expansion) -> None:
+        """Add the resource of one document to `ctx`, and what is wrong with it."""
+        spec = ctx.parse(self.model, ctx.spec, ())
+        if spec is None:
+            return
+        if spec.schema_ref is None and spec.schema_ is None:
+            ctx.report((), "missing-key", "the dataset names no schema", "add schemaRef: {ref: NAME}, or {id: …}")
+            return
+        add_dataset(ctx, ctx.document.name, spec, ())
+
+
+def add_dataset(ctx: Expansion, address: str, spec: DatasetSpec, block: tuple[str, ...], default: Tree = None) -> Ref:
+    """Add a dataset and return a reference to its id; `default` is the schemaRef of one that names no schema."""
+    reference = default
+    if spec.schema_ref is not None:
+        found = ctx.external(spec.schema_ref, "Schema", (*block, "schemaRef"))
+        reference = {"id": found, "contentType": spec.schema_ref.content_type}
+    elif spec.schema_ is not None:
+        found = ctx.external(spec.schema_, "Schema", (*block, "schema"))
+        reference = {"id": found, "contentType": spec.schema_.version}
+    body: dict[str, Tree] = {
+        "name": spec.name or default_name(ctx.document.name, block),
+        **spec.given("description"),
+        "schemaRef": reference,
+        **spec.given("tags", "file_description", "enable_error_diagnostics", "observable_schema"),
+    }
+    _check_profile(ctx, spec, reference, (*block, "tags", "unifiedProfile"))
+    return ctx.add(address, "Dataset", body, block, overrides=spec.overrides)
+
+
+def _check_profile(ctx: Expansion, spec: DatasetSpec, reference: Tree, place: tuple[str, ...]) -> None:
+    """A dataset joins Profile after its schema (api-facts 5.4); of a schema that is not ours nothing is known."""
+    values = [value.replace(" ", "") for value in (spec.tags or {}).get("unifiedProfile") or ()]
+    schema = (reference or {}).get("id")
+    if "enabled:true" not in values or not isinstance(schema, Ref):
+        return
+    body: Tree = next((item.body for item in ctx.resources if item.address == schema.address), None)
+    if body is None:
+        body = ctx.setting.documents[schema.address].spec
+    if isinstance(body, dict) and "union" not in (body.get("meta:immutableTags") or ()):
+        advice = f"add meta:immutableTags: [union] to the schema {schema.address}"
+        ctx.report(place, "not-in-profile", "a dataset can be in Profile only when its schema is", advice)
+
+
+DOCUMENT = Dataset()

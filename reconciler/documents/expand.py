@@ -1,0 +1,273 @@
+"""What every kind of document needs to become resources: bodies, references, findings, in one small workshop."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from sys import intern
+from typing import Any, Literal, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from reconciler.catalog import Catalog, Connector, Direction
+from reconciler.core.problems import Problem
+from reconciler.core.resource import Resource
+from reconciler.core.values import (
+    Lookup,
+    Path,
+    Ref,
+    Secret,
+    Sharing,
+    Tree,
+    leaves,
+    merge_patch,
+    parse_pointer,
+    pointer,
+)
+from reconciler.documents import checks
+from reconciler.documents.blocks import Account, Auth, Block, ExternalRef, Versioned
+from reconciler.documents.document import Document, nearest
+from reconciler.documents.shapes import problems_of
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectContext:
+    """What a document is expanded against: the catalog, and the kinds of all documents by name."""
+
+    catalog: Catalog
+    documents: Mapping[str, Document]
+    literal_secrets: bool = False
+    sharing: Sharing = field(default_factory=Sharing)
+    """Many documents name the same schema, or map alike."""
+
+
+@dataclass(slots=True)
+class Expansion:
+    """Expands one document; collects its resources, problems and warnings."""
+
+    document: Document
+    spec: dict[str, Any]
+    setting: ProjectContext
+    resources: list[Resource] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    ignores: list[Path] = field(default_factory=list)
+    filled_in: bool = True
+    """Whether something was interpolated: only then a body can hold a secret that no parameter is known to be."""
+    protect: bool = field(init=False)
+    allow_data_loss: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.protect = self.document.annotated("prevent-destroy")
+        self.allow_data_loss = self.document.annotated("allow-data-loss")
+        text = self.document.annotations.get("reconciler/ignore-changes", "")
+        for part in filter(None, (part.strip() for part in text.split(","))):
+            if part.startswith("/"):
+                self.ignores.append(parse_pointer(part))
+            else:
+                self.problems.append(
+                    self.document.problem(
+                        ("metadata", "annotations", "reconciler/ignore-changes"),
+                        "bad-pointer",
+                        f"{part!r} is no JSON pointer into spec",
+                        "begin it with a slash, as in /flow/description",
+                    )
+                )
+
+    # -- reading ---------------------------------------------------------------------------------------------
+    def parse(self, model: type[Model], value: Tree, path: Sequence[str]) -> Model | None:
+        """Return `value` as `model`, or None after noting what is wrong with it; `path` is below `spec`."""
+        try:
+            return model.model_validate(value)
+        except ValidationError as error:
+            self.problems += problems_of(self.document, error, model, ("spec", *path))
+            return None
+
+    def report(
+        self, path: Sequence[str | int], code: str, what: str, advice: str = "", *, severity: str = "error"
+    ) -> None:
+        """Note a finding about the value at `path` below `spec`."""
+        self.problems.append(self.document.problem(("spec", *path), code, what, advice, severity=severity))
+
+    # -- connectors ------------------------------------------------------------------------------------------
+    def connector(
+        self, key: str | None, spec: Versioned | None, direction: Direction, path: Sequence[str]
+    ) -> Connector | None:
+        """Return the connector a block names by key or by connection spec id, or None when it is not in the catalog."""
+        catalog = self.setting.catalog
+        if key is not None:
+            if spec is not None:
+                self.report(
+                    (*path, "connectionSpec"),
+                    "one-of",
+                    "connector and connectionSpec exclude each other",
+                    "keep one",
+                )
+            plain = key.removeprefix(f"{direction}/")
+            found = catalog.get(direction, plain)
+            if found is None:
+                self.report(
+                    (*path, "connector"),
+                    "unknown-connector",
+                    f"no {direction} connector {key!r} in the catalog",
+                    nearest(plain, catalog.keys(direction)) or "give connectionSpec: {id, version} instead",
+                )
+            return found
+        return catalog.by_spec(direction, spec.id) if spec is not None else None
+
+    def end_spec(
+        self, given: Versioned | None, key: str | None, connector: Connector | None, path: Sequence[str]
+    ) -> dict[str, str]:
+        """Return the `connectionSpec` of a source, target or account; note when nothing says which it is."""
+        spec = spec_of(given, connector.end_spec if connector else None)
+        if spec is None and key is None:
+            advice = "add connector: KEY, or connectionSpec: {id, version}"
+            self.report(path, "missing-key", f"the {path[0] if path else 'connection'} names no connector", advice)
+        return spec or {"id": "", "version": "1.0"}
+
+    def flow_spec(self, given: Versioned | None, connector: Connector | None, export: str = "audiences") -> Tree:
+        """Return the `flowSpec` of the document's flow; note when it is neither given nor known."""
+        if given is not None and connector is not None:
+            checks.flow_spec(self, given.id, connector, export)
+        spec: Tree = spec_of(given, connector.flow_spec(export) if connector else None)
+        if spec is None and connector is not None and (name := connector.flow_spec_name(export)):
+            return {"id": Lookup("FlowSpec", name), "version": "1.0"}
+        if spec is None:
+            self.report(("flow",), "missing-key", "the flow spec is not known here", "add flowSpec: {id, version}")
+        return spec
+
+    def check_params(
+        self, params: dict[str, Tree] | None, connector: Connector | None, end: str, export: str = "audiences"
+    ) -> None:
+        """Check the parameters of a source or target block against the catalog."""
+        if connector is not None:
+            place = (end, "params") if params else (end,)
+            checks.parameters(self, params or {}, connector.parameters(export), connector.name, place)
+
+    # -- resources -------------------------------------------------------------------------------------------
+    def add(
+        self,
+        address: str,
+        kind: str,
+        body: dict[str, Tree],
+        block: Sequence[str],
+        *,
+        overrides: Tree = None,
+        sensitive: Sequence[str] = (),
+        shared: Sequence[str] = (),
+        replace_group: Sequence[str] = (),
+        ignore: Sequence[str] = (),
+        owner: str = "",
+        staging: Literal["draft", "disabled"] | None = None,
+    ) -> Ref:
+        """Add the resource made from the block at `block` (below `spec`) and return a reference to its id."""
+        if overrides:
+            body = merge_patch(body, overrides)
+        ignored = [pointer(path[len(block) :]) for path in self.ignores if path[: len(block)] == tuple(block)]
+        found = []
+        if self.filled_in or sensitive:
+            found = [pointer(path) for path, leaf in leaves(body) if isinstance(leaf, Secret)]
+        self.resources.append(
+            Resource(
+                address=intern(address),
+                kind=kind,
+                body=body,
+                file=self.document.file,
+                document=self.document.name,
+                where=intern(pointer(("spec", *block))),
+                protect=self.protect,
+                ignore=tuple(ignored) + tuple(ignore),
+                sensitive=tuple(dict.fromkeys([*sensitive, *found])),
+                shared=tuple(shared),
+                replace_group=tuple(replace_group),
+                owner=owner,
+                allow_data_loss=self.allow_data_loss,
+                staging=staging,
+                labels=self.document.labels,
+            )
+        )
+        return Ref(address)
+
+    def account(
+        self,
+        address: str,
+        value: Tree,
+        block: Sequence[str],
+        connector: Connector | None,
+        spec: dict[str, str],
+        staging: Literal["draft"] | None = None,
+    ) -> Tree:
+        """Return what `baseConnectionId` becomes: an id, a reference, a look-up, or a new inline connection's id."""
+        if isinstance(value, dict) and value.keys() & {"ref", "id", "lookup"}:
+            borrowed = self.parse(ExternalRef, value, block)
+            return self.external(borrowed, "Connection", block) if borrowed else None
+        parsed = self.parse(Account, value, block)
+        if parsed is None:
+            return None
+        body: dict[str, Tree] = {
+            "name": parsed.name or default_name(self.document.name, block),
+            **parsed.given("description"),
+            "connectionSpec": dict(spec),
+        }
+        sensitive = self.add_auth(body, parsed.auth, block, connector)
+        return self.add(
+            address, "Connection", body, block, overrides=parsed.overrides, sensitive=sensitive, staging=staging
+        )
+
+    def add_auth(
+        self, body: dict[str, Tree], auth: Auth | None, block: Sequence[str], connector: Connector | None
+    ) -> list[str]:
+        """Put `auth` into a base connection's body; return the pointers of its secret parameters."""
+        if auth is None:
+            if connector and connector.needs_connection and connector.auth_specs:
+                specs = ", ".join(repr(name) for name in connector.auth_specs)
+                self.report(
+                    block,
+                    "missing-key",
+                    "auth is missing",
+                    f"add auth: {{specName: …, params: …}}; {connector.name} knows {specs}",
+                )
+            return []
+        params, secret = checks.auth(self, auth, connector, (*block, "auth"))
+        body["auth"] = {"specName": auth.spec_name, "params": params}
+        return [pointer(("auth", "params", name)) for name in secret]
+
+    def external(self, value: ExternalRef, kind: str, block: Sequence[str]) -> Tree:
+        """Return the id, reference or look-up that stands for an object made elsewhere."""
+        if value.id is not None:
+            return value.id
+        if value.lookup is not None:
+            return Lookup(kind, value.lookup.name)
+        name = str(value.ref)
+        document = self.setting.documents.get(name)
+        if document is None or document.kind != kind:
+            names = [item.name for item in self.setting.documents.values() if item.kind == kind]
+            what = (
+                f"no {kind} document is named {name!r}"
+                if document is None
+                else f"{name!r} is a {document.kind}, not a {kind}"
+            )
+            self.report(
+                (*block, "ref"),
+                "unknown-reference",
+                what,
+                nearest(name, names) or f"add a {kind} document of that name",
+            )
+            return None
+        return Ref(name)
+
+
+def default_name(document: str, block: Sequence[str]) -> str:
+    """Return the name a block without one gets on the platform: the document's name and the block."""
+    return " ".join([document, *block])
+
+
+def spec_of(given: Versioned | None, default: dict[str, str] | None) -> dict[str, str] | None:
+    """Return an explicit spec as a body wants it, else the default."""
+    return {"id": given.id, "version": given.version} if given is not None else default
+
+
+def given(block: Block, *names: str) -> dict[str, Tree]:
+    """Return the fields the author wrote, with blocks inside them as plain data."""
+    return {key: value.given() if isinstance(value, Block) else value for key, value in block.given(*names).items()}

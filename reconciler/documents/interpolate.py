@@ -1,0 +1,117 @@
+"""`${var.NAME}`, `${env.NAME}`, `${secret.NAME}` and `$${` in the texts of a document."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from reconciler.core.values import Path, Secret, Tree
+from reconciler.documents.document import nearest
+
+_TOKEN = re.compile(r"\$\$\{|\$\{([^}]*)\}")
+_OURS = re.compile(r"\s*(var|env|secret)\.(.*)", re.DOTALL)
+
+Say = Callable[[Path, str, str, str], None]
+"""Reports a finding: path, code, what is wrong, what to do."""
+
+
+@dataclass(slots=True)
+class Scope:
+    """Where values come from; `used` collects the names of the variables that were asked for."""
+
+    variables: Mapping[str, Tree]
+    environ: Mapping[str, str]
+    used: set[str] = field(default_factory=set)
+
+
+def interpolate(
+    tree: Tree, scope: Scope, say: Say, path: Path = (), foreign: Callable[[Path], bool] = lambda _: False
+) -> Tree:
+    """Return `tree` with every text filled in; a text with a secret in it becomes a `Secret`.
+
+    A whole-value `${var.x}` keeps the variable's type. Where `foreign(path)` holds, `${…}` without one of our
+    prefixes is the platform's own syntax and stays; elsewhere it is a finding.
+    """
+    if isinstance(tree, dict):
+        return {key: interpolate(value, scope, say, (*path, key), foreign) for key, value in tree.items()}
+    if isinstance(tree, list):
+        return [interpolate(value, scope, say, (*path, str(i)), foreign) for i, value in enumerate(tree)]
+    if isinstance(tree, str) and "${" in tree:
+        return _Text(scope, say, path, foreign(path)).fill(tree)
+    return tree
+
+
+@dataclass(slots=True)
+class _Text:
+    scope: Scope
+    say: Say
+    path: Path
+    foreign: bool
+    secret: bool = False
+
+    def fill(self, text: str) -> Tree:
+        whole = _TOKEN.fullmatch(text)
+        ours = _OURS.fullmatch(whole.group(1) or "") if whole else None
+        if ours and ours.group(1) == "var":
+            return self._variable(ours.group(2).strip())
+        filled = _TOKEN.sub(self._token, text)
+        return Secret(filled) if self.secret else filled
+
+    def _token(self, found: re.Match[str]) -> str:
+        inner = found.group(1)
+        if inner is None:
+            return "${"
+        ours = _OURS.fullmatch(inner)
+        if ours is None:
+            if not self.foreign:
+                self.say(
+                    self.path,
+                    "bad-interpolation",
+                    f"${{{inner}}} is not var., env. or secret.",
+                    "write $${ for a literal ${" if inner else "name what to insert, as in ${var.name}",
+                )
+            return found.group(0)
+        prefix, name = ours.group(1), ours.group(2).strip()
+        if prefix == "secret":
+            self.secret = True
+            if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._/-]*", name):
+                self.say(self.path, "bad-secret-name", f"{name!r} is no name of a secret", "")
+            return f"${{secret.{name}}}"
+        if prefix == "env":
+            return self._environment(name)
+        value = self._variable(name)
+        if isinstance(value, dict | list) or value is None:
+            self.say(
+                self.path,
+                "bad-interpolation",
+                f"the variable {name!r} is no text or number and cannot stand inside a text",
+                f"use ${{var.{name}}} as the whole value",
+            )
+            return ""
+        return str(value).lower() if isinstance(value, bool) else str(value)
+
+    def _variable(self, name: str) -> Tree:
+        self.scope.used.add(name)
+        if name in self.scope.variables:
+            return self.scope.variables[name]
+        hint = nearest(name, self.scope.variables)
+        self.say(
+            self.path,
+            "unknown-variable",
+            f"the variable {name!r} has no value",
+            f"{hint} " * bool(hint) + f"give it with --var {name}=VALUE, or under variables: in reconciler.yaml",
+        )
+        return ""
+
+    def _environment(self, name: str) -> str:
+        value = self.scope.environ.get(name)
+        if value is None:
+            self.say(
+                self.path,
+                "unknown-env",
+                f"the environment variable {name!r} is not set",
+                f"export {name}=VALUE",
+            )
+            return ""
+        return value

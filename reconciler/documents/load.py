@@ -1,0 +1,279 @@
+"""A folder of manifests -> resources, in one call: find files, read, interpolate, expand, cross-check."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import pkgutil
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any, Protocol
+
+import reconciler.documents
+from reconciler.catalog import Catalog
+from reconciler.core import graph
+from reconciler.core.problems import ManifestError, Problem
+from reconciler.core.resource import Resource
+from reconciler.core.values import Path as Steps
+from reconciler.core.values import Tree, parse_pointer
+from reconciler.documents.document import API_VERSION, PROJECT_FILE, Document, envelope
+from reconciler.documents.expand import Expansion, ProjectContext
+from reconciler.documents.interpolate import Scope, interpolate
+from reconciler.documents.overlay import FOLDER, read_overlays
+from reconciler.yamltext.reader import Text, digest_of, read
+
+
+class DocumentKind(Protocol):
+    """A kind of document: its name, the model of its spec, a whole example, and how it becomes resources."""
+
+    kind: str
+    model: type[Any]
+    example: Tree
+    spec_kept: bool
+    """Whether other documents look into the spec of one of these."""
+
+    def expand(self, ctx: Expansion) -> None:
+        """Add the resources of one document to `ctx`."""
+        ...
+
+
+@cache
+def document_kinds() -> Mapping[str, DocumentKind]:
+    """Return every kind of document by name: the modules here that end in `DOCUMENT = …`."""
+    found: dict[str, DocumentKind] = {}
+    for module in pkgutil.iter_modules(reconciler.documents.__path__):
+        loaded = importlib.import_module(f"{reconciler.documents.__name__}.{module.name}")
+        if hasattr(loaded, "DOCUMENT"):
+            found[loaded.DOCUMENT.kind] = loaded.DOCUMENT
+    return found
+
+
+@dataclass(slots=True)
+class Project:
+    """All manifests of a project: `resources` by address, and `inside`, the addresses that PATH names."""
+
+    resources: dict[str, Resource] = field(default_factory=dict)
+    documents: dict[str, Document] = field(default_factory=dict)
+    inside: set[str] = field(default_factory=set)
+    problems: list[Problem] = field(default_factory=list)
+    used_variables: set[str] = field(default_factory=set)
+
+    def digests(self) -> dict[str, str]:
+        """Return the digest of each file that the addresses inside were made from, by its path below the root."""
+        files = {self.resources[address].document for address in self.inside}
+        found: dict[str, str] = {}
+        for name in files:
+            document = self.documents[name]
+            for part in (document, *document.overlays):
+                if part.file not in found:
+                    found[part.file] = part.text.digest
+        return found
+
+    def let_go(self) -> None:
+        """Keep no texts: where one is asked for, to tell a place in it, it is read again."""
+        for document in self.documents.values():
+            document.text.let_go()
+
+    @property
+    def errors(self) -> list[Problem]:
+        """The findings that stop everything."""
+        return [problem for problem in self.problems if problem.severity == "error"]
+
+    @property
+    def warnings(self) -> list[Problem]:
+        """The findings that stop nothing."""
+        return [problem for problem in self.problems if problem.severity != "error"]
+
+
+def changed_since(root: Path, digests: Mapping[str, str]) -> list[str]:
+    """Return those of the files that are no longer as `digests` say; none where no file of them is there at all."""
+    found = {}
+    for file in digests:
+        try:
+            found[file] = digest_of((root / file).read_text(encoding="utf-8-sig"))
+        except (OSError, UnicodeDecodeError):
+            continue
+    return [file for file, digest in digests.items() if found and found.get(file) != digest]
+
+
+def load(
+    root: Path,
+    path: Path,
+    shown: str,
+    catalog: Catalog,
+    variables: Mapping[str, Tree],
+    environ: Mapping[str, str],
+    *,
+    literal_secrets: bool,
+    environment: str = "default",
+    environments: Collection[str] = (),
+    skip: Iterable[Path] = (),
+) -> Project:
+    """Return the project under `root`; `path` limits `inside`; `shown` is how `root` is called in messages.
+
+    The overlays of `environment`, one of the declared `environments` where there are any, are merged in.
+
+    Nothing is raised for what is wrong in a manifest: all findings are in `problems`.
+    """
+    project = Project()
+    documents: list[Document] = []
+    for file in _files(root, path, {item.resolve() for item in skip}):
+        documents += _read(project, root, file, shown, named=file == path)
+    for document in documents:
+        twin = project.documents.setdefault(document.name, document)
+        if twin is not document:
+            project.problems.append(
+                document.problem(
+                    ("metadata", "name"),
+                    "duplicate-name",
+                    f"the name {document.name!r} is taken by {twin.span(('metadata', 'name'))}",
+                    "names are unique in a project",
+                )
+            )
+    if not documents and not project.problems:
+        where = path if shown in ("", ".") else shown
+        project.problems.append(
+            Problem(
+                "no-manifests", f"there is no manifest under {where}", "is it the right folder?", severity="warning"
+            )
+        )
+    overlays = read_overlays(root, shown, environment, environments, document_kinds())
+    project.documents, found = overlays.lay(project.documents)
+    project.problems += found
+    setting = ProjectContext(catalog, project.documents, literal_secrets)
+    scope = Scope(variables, environ)
+    for document in project.documents.values():
+        _expand(project, document, setting, scope)
+        # what became resources need not be kept as it was written, too; who wants it reads it again: `Document.written`
+        if not document_kinds()[document.kind].spec_kept:
+            document.drop()
+    project.used_variables = scope.used
+    _cross_check(project)
+    project.inside = _inside(project, root, path)
+    for document in project.documents.values():
+        document.drop()
+    return project
+
+
+def _inside(project: Project, root: Path, path: Path) -> set[str]:
+    """Return the addresses that come from files in `path`."""
+    if path.resolve() == root.resolve():
+        return set(project.resources)
+    inside = path.resolve()
+    files = {item.file for item in project.resources.values()}
+    within = {file for file in files if _within((root / file).resolve(), inside)}
+    return {address for address, item in project.resources.items() if item.file in within}
+
+
+def _within(file: Path, folder: Path) -> bool:
+    return file == folder or folder in file.parents
+
+
+def _files(root: Path, path: Path, skip: set[Path]) -> Iterator[Path]:
+    """Yield the YAML files of the project in a stable order, and `path` itself wherever it lies."""
+    seen = False
+    for folder, folders, names in os.walk(root):
+        here = Path(folder)
+        folders[:] = sorted(
+            name
+            for name in folders
+            if not name.startswith((".", "_"))
+            and (here / name).resolve() not in skip
+            and not (here == root and name in ("state", FOLDER))
+        )
+        for name in sorted(names):
+            if (
+                name.endswith((".yaml", ".yml"))
+                and not name.startswith((".", "_"))
+                and (here, name) != (root, PROJECT_FILE)
+            ):
+                seen = seen or here / name == path
+                yield here / name
+    if path.is_file() and not seen and path.name != PROJECT_FILE:
+        if root / FOLDER in path.parents:
+            what = f"{path} is an overlay: it is merged into the document it changes"
+            raise ManifestError(Problem("overlay", what, "name that document, and its environment with --env"))
+        yield path
+
+
+def _read(project: Project, root: Path, file: Path, shown: str, *, named: bool) -> list[Document]:
+    relative = file.relative_to(root).as_posix() if file.is_relative_to(root) else os.path.relpath(file, root)
+    label = relative if shown in ("", ".") else f"{shown}/{relative}"
+    try:
+        text = Text(label, file.read_text(encoding="utf-8-sig"), file)
+    except (OSError, UnicodeDecodeError) as error:
+        project.problems.append(
+            Problem(
+                "unreadable",
+                f"{label} cannot be read: {error}",
+                "save it as UTF-8 text" if isinstance(error, UnicodeDecodeError) else "",
+            )
+        )
+        return []
+    try:
+        trees = read(text)
+    except ManifestError as error:
+        # a file that is no YAML may be somebody else's template, unless it is named or speaks of us
+        if named or API_VERSION in text.content:
+            project.problems += error.problems
+        return []
+    documents = []
+    for index, data in enumerate(trees):
+        found = envelope(data, text, relative, index, document_kinds())
+        if isinstance(found, Document):
+            documents.append(found)
+        elif found is not None:
+            project.problems += found
+    if named and not any(envelope(data, text, relative, 0, document_kinds()) for data in trees):
+        project.problems.append(
+            Problem(
+                "not-ours",
+                f"{label} holds no document of ours",
+                f"it needs apiVersion: {API_VERSION} and a kind",
+            )
+        )
+    return documents
+
+
+def _expand(project: Project, document: Document, setting: ProjectContext, scope: Scope) -> None:
+    kind = document_kinds()[document.kind]
+    found: list[Problem] = []
+
+    def say(path: Steps, code: str, what: str, advice: str) -> None:
+        found.append(document.problem(("spec", *path), code, what, advice))
+
+    spec = document.spec
+    filled_in = document.text.fills_in or any(part.text.fills_in for part in document.overlays)
+    if filled_in:
+        spec = interpolate(spec, scope, say, foreign=_mapping_source)
+    ctx = Expansion(document, spec, setting, filled_in=filled_in)
+    kind.expand(ctx)
+    project.problems += found or ctx.problems
+    if not found:
+        project.resources.update({resource.address: resource for resource in ctx.resources})
+
+
+def _mapping_source(path: Steps) -> bool:
+    """Inside mapping sources `${full.name}` is the platform's own syntax."""
+    return path[:1] == ("mapping",) and path[-1] in ("source", "sourceAttribute")
+
+
+def _cross_check(project: Project) -> None:
+    """References lead somewhere, and never in a circle."""
+    if project.errors:
+        return
+    needy = ((address, item.dependencies) for address, item in project.resources.items())
+    found = graph.cycle({address: needs for address, needs in needy if needs})
+    if found:
+        resource = project.resources[found[0]]
+        document = project.documents[resource.document]
+        project.problems.append(
+            document.problem(
+                parse_pointer(resource.where),
+                "cycle",
+                f"references lead in a circle: {' → '.join(found)}",
+                "remove one of them",
+            )
+        )

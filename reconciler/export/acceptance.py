@@ -1,0 +1,113 @@
+"""Where in a manifest a drifted field was written, and what would have to stand there to accept it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from reconciler.core.plan.model import DriftField
+from reconciler.core.resource import Resource
+from reconciler.core.values import MISSING, Path, Tree, parse_pointer
+from reconciler.documents.document import Document
+from reconciler.export.to_manifest import audience_words, column, escaped, row_words
+from reconciler.yamltext.edit import Edit
+
+_SELECTIONS = {"segmentSelectors": "audiences", "profileSelectors": "attributes"}
+_PARAMS = ("transformations", "GeneralTransform", "params")
+_LAKE = {("params", "dataSetId"): ("dataset", "id"), ("data", "schema", "id"): ("schema", "id"),
+         ("data", "schema", "version"): ("schema", "version")}  # fmt: skip
+_FIXED = ("baseConnectionId", "connectionSpec", "flowSpec", "sourceConnectionIds", "targetConnectionIds")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An edit of one document."""
+
+    document: Document
+    edit: Edit
+
+
+class NoPlaceError(Exception):
+    """A field cannot be accepted by a change of the manifest; the message tells why."""
+
+
+def accepting(document: Document, resource: Resource, field: DriftField) -> Place:
+    """Return the edit that makes the manifest say what is live. Raises `NoPlaceError`."""
+    if field.sensitive:
+        raise NoPlaceError("it is a secret")
+    path, value = _place(document, resource, field)
+    holder = next((item for item in reversed(document.overlays) if item.says(path)), document)
+    written = _at(holder, path)
+    if isinstance(written, str) and "${" in written.replace("$${", ""):
+        raise NoPlaceError(f"it is written as {written}: change what stands behind that")
+    key = path[-1] if path[-1] != "-" else ""
+    return Place(holder, Edit(holder.index, path, escaped(value, key) if value is not MISSING else MISSING))
+
+
+def _place(document: Document, resource: Resource, field: DriftField) -> tuple[Path, Tree]:
+    path, where = field.path, parse_pointer(resource.where)
+    if path[:1] and path[0] in _FIXED:
+        raise NoPlaceError("the manifest says it by a reference or a connector")
+    if resource.kind == "Flow" and path[:1] == ("transformations",):
+        return _selection(document, field)
+    if resource.kind == "MappingSet":
+        base = where if isinstance(_at(document, where), list) else (*where, "mappings")
+        return _member(document, base, path[1:], field.live, column if where[-1] == "attributes" else row_words)
+    if resource.kind == "TargetConnection" and "dataset" in (_at(document, where) or {}):
+        path = _LAKE.get(path, path)
+    return (*where, *path), field.live
+
+
+def _selection(document: Document, field: DriftField) -> tuple[Path, Tree]:
+    path = field.path
+    if path[:3] != _PARAMS or len(path) < 4:
+        raise NoPlaceError("a transformation is no part of this manifest")
+    if path[3] in ("primaryFields", "mandatoryFields"):
+        return ("spec", *path[3:]), field.live
+    base = _SELECTIONS.get(path[3])
+    if base is None or len(path) < 6:
+        raise NoPlaceError("a transformation is no part of this manifest")
+    rest = path[5:] if path[6:7] != ("value",) else (path[5], *path[7:])
+    return _member(document, ("spec", base), rest, field.live, _selected if base == "audiences" else _path)
+
+
+def _selected(member: Tree) -> Tree:
+    return audience_words(member["value"])
+
+
+def _path(member: Tree) -> Tree:
+    return member["value"]["path"]
+
+
+def _member(document: Document, base: Path, rest: Path, live: Tree, words: object) -> tuple[Path, Tree]:
+    """Return the place of a list's member, or of a field in it, told apart by its key."""
+    items = _at(document, base)
+    numbers = [number for number, item in enumerate(items or ()) if rest[0] in _keys(item)]
+    if not numbers:
+        if live is MISSING or len(rest) > 1:
+            raise NoPlaceError("the manifest does not list it")
+        return (*base, "-"), words(live)  # type: ignore[operator]
+    inner = rest[1:]
+    if inner and not isinstance(items[numbers[0]], Mapping):
+        raise NoPlaceError("the manifest lists it by its key alone")
+    return (*base, str(numbers[0]), *inner), live
+
+
+def _keys(item: Tree) -> set[str]:
+    if isinstance(item, str):
+        return {item, item.replace(".", "_")}
+    names = ("id", "path", "destination", "destinationXdmPath")
+    return {str(item[name]) for name in names if name in item} if isinstance(item, Mapping) else set()
+
+
+def _at(document: Document, path: Path) -> Tree:
+    """Return what stands at `path` (from the document's root), overlays merged; None where nothing does."""
+    here: Tree = {"spec": document.written()}
+    for step in path:
+        if isinstance(here, Mapping):
+            here = here.get(step)
+        elif isinstance(here, list) and step.isdigit() and int(step) < len(here):
+            here = here[int(step)]
+        else:
+            return None
+    return here

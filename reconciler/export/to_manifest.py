@@ -1,0 +1,75 @@
+"""What live objects say, in the words of manifests."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from reconciler.core.values import Tree
+from reconciler.documents._mapped_attributes import flat_name
+
+Body = Mapping[str, Any]
+
+_ROW = ("source", "destination", "identity", "primaryIdentity", "identityGroup", "namespaceCode", "name", "description")
+_AUDIENCE = ("id", "name", "description", "exportMode", "schedule", "filenameTemplate")
+_OURS = re.compile(r"\$\{secret\.[a-z0-9-]+\}")
+
+
+def escaped(tree: Tree, key: str = "") -> Tree:
+    """Return a document in which a text of the platform's is never taken for one of our `${…}`."""
+    if isinstance(tree, dict):
+        return {name: escaped(value, name) for name, value in tree.items()}
+    if isinstance(tree, list):
+        return [escaped(item, key) for item in tree]
+    if isinstance(tree, str) and "${" in tree and not _OURS.fullmatch(tree) and key != "source":
+        return tree.replace("${", "$${")
+    return tree
+
+
+def words(body: Body) -> dict[str, Any]:
+    """Return the name, and the description where there is one."""
+    return {"name": body.get("name", ""), **({"description": body["description"]} if body.get("description") else {})}
+
+
+def some(body: Body, *names: str) -> dict[str, Any]:
+    """Return those of the members that say anything."""
+    return {name: body[name] for name in names if body.get(name) not in (None, "", {}, [])}
+
+
+def base_of(body: Body) -> str | None:
+    """Return the base connection's id: of a Profile Store source it stands under inheritedAttributes alone."""
+    inherited = ((body.get("inheritedAttributes") or {}).get("baseConnection") or {}).get("id")
+    found = body.get("baseConnectionId") or inherited
+    return str(found) if found else None
+
+
+def spec_of(body: Body) -> dict[str, str]:
+    """Return a spec with the version that is meant where none is said."""
+    return {"id": str(body["id"]), "version": str(body.get("version", "1.0"))}
+
+
+def members(params: Body, name: str) -> list[Any]:
+    """Return the selectors of one sort."""
+    return list((params.get(name) or {}).get("selectors") or ())
+
+
+def audience_words(value: Body) -> dict[str, Any]:
+    """Return what a manifest says of an audience: without what the platform adds."""
+    return some(value, *_AUDIENCE)
+
+
+def row_words(row: Body) -> dict[str, Any]:
+    """Return a mapping's line in the current vocabulary; a plain attribute needs no type, `false` is the default."""
+    kinds = {"text/x.aep-xl": "EXPRESSION", "EXPRESSION": "EXPRESSION", "text/plain": "STATIC", "STATIC": "STATIC"}
+    kind = kinds.get(str(row.get("sourceType")))
+    words = {"source": row.get("source", row.get("sourceAttribute"))}
+    words["destination"] = row.get("destination", row.get("destinationXdmPath"))
+    more = {key: row[key] for key in _ROW[2:] if row.get(key) not in (None, "", False)}
+    return {**({"sourceType": kind} if kind else {}), **words, **more}
+
+
+def column(row: Body) -> Tree:
+    """Return a row of a file export; one that goes out under its own name is just its path."""
+    full = row_words(row)
+    return full["source"] if full == {"source": full["source"], "destination": flat_name(full["source"])} else full

@@ -1,0 +1,114 @@
+"""What the kinds of the Schema Registry share: containers, Accept, whole resources as answers (api-facts 6)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+from urllib.parse import quote
+
+from reconciler.core.kind import Kind
+from reconciler.core.resource import Call, Live, Reply
+from reconciler.core.rules import AssociativeList, FieldChange, Rules
+from reconciler.core.values import Path, Tree, without_nulls
+from reconciler.kinds._xdm import incompatible_changes
+
+BASE = "/data/foundation/schemaregistry"
+_ONE = (("Accept", "application/vnd.adobe.xed+json; version=1"),)  # a look-up names a version (XDM-1007)
+_LIST = (("Accept", "application/vnd.adobe.xed+json"),)  # a list must not (XDM-1006)
+
+
+class RegistryKind(Kind):
+    """A resource with a `$id` and a title that is unique in its sandbox; changed by JSON Patch, without If-Match."""
+
+    collection: ClassVar[str]
+    holds_data = True
+    unique_names = True
+    name_field = "title"
+    lists_are_complete = True
+
+    _RULES = Rules(
+        associative_lists=(
+            # the registry adds members to each part, and parts of its own (schema-registry.yaml examples)
+            AssociativeList("/allOf", "/$ref", deep=True, exclusive=False),
+            AssociativeList("/meta:immutableTags", "/", exclusive=False),
+            AssociativeList("/meta:intendedToExtend", "/", exclusive=False),
+        ),
+    )
+
+    def rules(self, body: Tree) -> Rules:
+        del body
+        return self._RULES
+
+    def read(self, ident: str, version: Tree = None) -> Call:
+        del version
+        return Call("GET", self._path(ident), headers=_ONE)
+
+    def live(self, reply: Reply) -> Live | None:
+        return None if reply.status == 404 or "$id" not in (reply.body or {}) else _live(reply.body)
+
+    def page(self, after: Reply | None, order: str, seen: int) -> Call | None:
+        """Titles are unique: a page starts behind the last title of the one before (api-facts 6.2)."""
+        del order, seen
+        query: tuple[tuple[str, str], ...] = (("orderby", "title"), ("limit", "100"))
+        if after is not None:
+            following = ((after.body or {}).get("_page") or {}).get("next")
+            if not following:
+                return None
+            query = (*query, ("start", str(following)))
+        return Call("GET", f"{BASE}/tenant/{self.collection}", query=query, headers=_LIST)
+
+    def search(self, body: Tree) -> Call:
+        query = (("property", f"title=={body.get('title', '')}"),)
+        return Call("GET", f"{BASE}/tenant/{self.collection}", query=query, headers=_LIST)
+
+    def found(self, reply: Reply) -> Sequence[Live]:
+        found = reply.body.get("results") if isinstance(reply.body, dict) else None
+        return [_live(item) for item in found or ()]
+
+    def created_at(self, live: Live) -> int:
+        return int((live.body.get("meta:registryMetadata") or {}).get("repo:createdDate", 0))
+
+    def create(self, body: Tree) -> Call:
+        """A description is demanded by the API's own description; the title will do for who declares none."""
+        seed = {
+            "description": body["title"],
+            **{key: value for key, value in body.items() if key not in self.deferred_fields},
+        }
+        return Call("POST", f"{BASE}/tenant/{self.collection}", without_nulls(seed))
+
+    def created(self, reply: Reply, body: Tree) -> Live:
+        del body
+        return _live(reply.body)
+
+    def update(self, live: Live, patch: Sequence[Tree], body: Tree) -> Sequence[Call]:
+        del body
+        return [Call("PATCH", self._path(live.id), list(patch))]
+
+    def updated(self, reply: Reply, before: Live) -> Live | None:
+        del before
+        return _live(reply.body) if isinstance(reply.body, dict) and "$id" in reply.body else None
+
+    def delete(self, ident: str) -> Call | None:
+        return Call("DELETE", self._path(ident))
+
+    def suspend(self, live: Live) -> Call | None:
+        """A title is taken until it is given up: the old one of a replace gets another."""
+        title = f"{live.body.get('title', '')} (replaced {live.id.rpartition('/')[2][:8]})"
+        return Call("PATCH", self._path(live.id), [{"op": "replace", "path": "/title", "value": title}])
+
+    def resume(self, live: Live) -> Call | None:
+        title = live.body.get("title", "")
+        return Call("PATCH", self._path(live.id), [{"op": "replace", "path": "/title", "value": title}])
+
+    def incompatible_changes(self, live: Tree, fields: Sequence[FieldChange], now: int) -> Mapping[Path, str]:
+        del now
+        return incompatible_changes(live, fields)
+
+    def _path(self, ident: str) -> str:
+        """A `$id` is a URL and goes into the path encoded; a `meta:altId` as it is."""
+        return f"{BASE}/tenant/{self.collection}/{quote(ident, safe='')}"
+
+
+def _live(body: Tree) -> Live:
+    """The version counts every change: it tells a saved plan that the resource moved on."""
+    return Live(str(body["$id"]), body, str(body.get("version", "")) or None)

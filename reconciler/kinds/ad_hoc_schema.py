@@ -1,0 +1,71 @@
+"""`AdHocSchema`: field names on either side of a file export's mapping (api-facts 4.5; the file-based tutorial)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from reconciler.core.kind import Kind
+from reconciler.core.resource import Call, Live, Reply
+from reconciler.core.rules import Rules
+from reconciler.core.values import Tree, without_nulls
+from reconciler.kinds.checks import PREP as BASE
+
+
+class AdHocSchema(Kind):
+    """Made and never changed, listed or deleted: a change makes another, and the mapping set moves over to it.
+
+    One whose create got no answer cannot be found again; a second one does no harm, for nothing refers to the first.
+    """
+
+    name = "AdHocSchema"
+    write_once = True
+
+    def rules(self, body: Tree) -> Rules:
+        del body
+        return Rules()
+
+    def read(self, ident: str, version: Tree = None) -> Call:
+        del version
+        return Call("GET", f"{BASE}/schemas/{ident}")
+
+    def live(self, reply: Reply) -> Live | None:
+        return None if reply.status == 404 else _live(reply.body)
+
+    def search(self, body: Tree) -> None:
+        del body
+
+    def found(self, reply: Reply) -> Sequence[Live]:
+        del reply
+        return ()
+
+    def created_at(self, live: Live) -> int:
+        del live
+        return 0
+
+    def create(self, body: Tree) -> Call:
+        return Call("POST", f"{BASE}/schemas", without_nulls(body))
+
+    def created(self, reply: Reply, body: Tree) -> Live:
+        return Live(str(reply.body["id"]), body, None, {"version": reply.body.get("version", 0)})
+
+    def update(self, live: Live, patch: Sequence[Tree], body: Tree) -> Sequence[Call]:
+        del live, patch
+        return [self.create(body)]
+
+    def updated(self, reply: Reply, before: Live) -> Live | None:
+        return self.created(reply, before.body)
+
+    def undeletable_reason(self, body: Tree) -> str | None:
+        del body
+        return "the platform cannot delete it, it stays there unused"
+
+    def delete(self, ident: str) -> Call | None:
+        del ident
+        return None
+
+
+def _live(body: Tree) -> Live:
+    return Live(str(body["id"]), body, None, {"version": body.get("version", 0)})
+
+
+KIND = AdHocSchema()

@@ -1,0 +1,107 @@
+"""`Dataset`: where data of one schema is kept (catalog.yaml; api-facts 5)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from reconciler.core.kind import Kind
+from reconciler.core.resource import Call, Live, Reply
+from reconciler.core.rules import Rules
+from reconciler.core.values import Tree, without_nulls
+
+BASE = "/data/foundation/catalog"
+_PATCH = (("Content-Type", "application/json-patch+json"),)
+_PAGE = 100
+_PROFILE = ("unifiedProfile", "unifiedIdentity")
+
+
+class Dataset(Kind):
+    """Changed by JSON Patch, known by its media type; its schema is fixed (api-facts 5.3)."""
+
+    name = "Dataset"
+    holds_data = True
+    retain_on_delete = True
+    lists_are_complete = True
+    list_orders = ("asc:created", "desc:created")
+
+    _RULES = Rules(immutable=("/schemaRef",), atomic={"/tags/*": "declared"})
+
+    def rules(self, body: Tree) -> Rules:
+        del body
+        return self._RULES
+
+    def canonical(self, body: Tree) -> Tree:
+        """Blanks in the values of tags mean nothing: `enabled: true` and `enabled:true` (api-facts 5.4)."""
+        tags = body.get("tags") if isinstance(body, dict) else None
+        if not isinstance(tags, dict):
+            return body
+        return {**body, "tags": {key: _plain(values) for key, values in tags.items()}}
+
+    def read(self, ident: str, version: Tree = None) -> Call:
+        del version
+        return Call("GET", f"{BASE}/dataSets/{ident}")
+
+    def live(self, reply: Reply) -> Live | None:
+        found = self.found(reply) if reply.status != 404 else []
+        return found[0] if found else None
+
+    def page(self, after: Reply | None, order: str, seen: int) -> Call | None:
+        """Pages have neither a total nor a next link: there are more while they are full (api-facts 5.2)."""
+        if after is not None and len(self.found(after)) < _PAGE:
+            return None
+        query = (("limit", str(_PAGE)), ("start", str(seen)), ("orderBy", order or self.list_orders[0]))
+        return Call("GET", f"{BASE}/dataSets", query=query)
+
+    def search(self, body: Tree) -> Call:
+        query = (("name", str(body.get("name", ""))), ("limit", "100"), ("orderBy", "desc:created"))
+        return Call("GET", f"{BASE}/dataSets", query=query)
+
+    def found(self, reply: Reply) -> Sequence[Live]:
+        """A map by id; the objects in it have none. `version` counts the changes."""
+        items = reply.body.items() if isinstance(reply.body, dict) else ()
+        return [Live(ident, item, str(item.get("version", "")) or None) for ident, item in items]
+
+    def created_at(self, live: Live) -> int:
+        return int(live.body.get("created", 0))
+
+    def create(self, body: Tree) -> Call:
+        return Call("POST", f"{BASE}/dataSets", without_nulls(body))
+
+    def created(self, reply: Reply, body: Tree) -> Live:
+        """201 with a list of one reference, `@/dataSets/ID`."""
+        return Live(str(reply.body[0]).rpartition("/")[2], body)
+
+    def update(self, live: Live, patch: Sequence[Tree], body: Tree) -> Sequence[Call]:
+        """Upsert is added to a dataset in Profile by taking it out first and putting it back (api-facts 5.4)."""
+        path = f"{BASE}/dataSets/{live.id}"
+        calls = [Call("PATCH", path, list(patch), headers=_PATCH)]
+        before = _plain((live.body.get("tags") or {}).get("unifiedProfile") or ())
+        wanted = _plain((body.get("tags") or {}).get("unifiedProfile") or ())
+        upsert = "isUpsert:true"
+        if "enabled:true" in before and upsert in wanted and upsert not in before:
+            there = [name for name in _PROFILE if name in live.body["tags"]]
+            out = [{"op": "replace", "path": f"/tags/{name}", "value": ["enabled:false"]} for name in there]
+            back = [
+                {"op": "replace", "path": f"/tags/{name}", "value": live.body["tags"][name]}
+                for name in there
+                if all(step["path"] != f"/tags/{name}" for step in patch)
+            ]
+            calls = [Call("PATCH", path, out, headers=_PATCH), Call("PATCH", path, [*patch, *back], headers=_PATCH)]
+        return calls
+
+    def described(self, call: Call) -> Sequence[Tree]:
+        return list(call.body)
+
+    def updated(self, reply: Reply, before: Live) -> Live | None:
+        del reply, before
+        return None
+
+    def delete(self, ident: str) -> Call | None:
+        return Call("DELETE", f"{BASE}/dataSets/{ident}")
+
+
+def _plain(values: Tree) -> Tree:
+    return [value.replace(" ", "") if isinstance(value, str) else value for value in values] if values else values
+
+
+KIND = Dataset()

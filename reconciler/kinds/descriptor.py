@@ -1,0 +1,102 @@
+"""`Descriptor`: what a schema's fields mean, identities and relationships (api-facts 6.4; xdm/api/descriptors.md)."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from reconciler.core.kind import Kind
+from reconciler.core.resource import Call, Live, Reply
+from reconciler.core.rules import Rules
+from reconciler.core.values import Tree, without_nulls
+from reconciler.kinds._registry import BASE
+
+_PATH = f"{BASE}/tenant/descriptors"
+_ACCEPT = (("Accept", "application/vnd.adobe.xdm+json"),)
+_SERVER_OWNED = frozenset(("@id", "imsOrg", "version"))
+
+
+class Descriptor(Kind):
+    """Changed by a PUT of the whole; has neither a name nor a time of its own."""
+
+    name = "Descriptor"
+    is_part = True
+    lists_are_complete = True
+
+    # the identity of a field is that field's: another type, schema or field is another descriptor
+    _RULES = Rules(immutable=("/@type", "/xdm:sourceSchema", "/xdm:sourceProperty"))
+
+    def rules(self, body: Tree) -> Rules:
+        del body
+        return self._RULES
+
+    def read(self, ident: str, version: Tree = None) -> Call:
+        del version
+        return Call("GET", f"{_PATH}/{ident}", headers=_ACCEPT)
+
+    def live(self, reply: Reply) -> Live | None:
+        return None if reply.status == 404 or "@id" not in (reply.body or {}) else _live(reply.body)
+
+    def page(self, after: Reply | None, order: str, seen: int) -> Call | None:
+        """There is one page: at most 4000 of them (api-facts 6.4)."""
+        del order, seen
+        return self.search({}) if after is None else None
+
+    def search(self, body: Tree) -> Call:
+        del body  # the list takes no filter
+        return Call("GET", _PATH, headers=_ACCEPT)
+
+    def found(self, reply: Reply) -> Sequence[Live]:
+        """The list is an object keyed by type."""
+        types = reply.body.values() if isinstance(reply.body, dict) else ()
+        return [_live(item) for items in types for item in items if isinstance(item, dict)]
+
+    def created_at(self, live: Live) -> int:
+        """No time is told; one with the same content on the same schema says the same, whenever it was made."""
+        del live
+        return sys.maxsize
+
+    def create(self, body: Tree) -> Call:
+        return Call("POST", _PATH, without_nulls(body))
+
+    def created(self, reply: Reply, body: Tree) -> Live:
+        return Live(str(reply.body["@id"]), body)
+
+    def update(self, live: Live, patch: Sequence[Tree], body: Tree) -> Sequence[Call]:
+        """What others declared besides us goes along."""
+        del patch
+        theirs = {key: value for key, value in _own_words(live.body).items() if key not in body}
+        return [Call("PUT", f"{_PATH}/{live.id}", without_nulls({**theirs, **body}))]
+
+    def updated(self, reply: Reply, before: Live) -> Live | None:
+        """201 with the id alone, or 200 with the whole (api-facts no. 36)."""
+        return None if not isinstance(reply.body, dict) or "@type" not in reply.body else _live(reply.body)
+
+    def delete(self, ident: str) -> Call | None:
+        return Call("DELETE", f"{_PATH}/{ident}")
+
+    def suspend(self, live: Live) -> Call | None:
+        """A schema has one primary identity: the old one makes way."""
+        if not live.body.get("xdm:isPrimary"):
+            return None
+        return Call("PUT", f"{_PATH}/{live.id}", {**_own_words(live.body), "xdm:isPrimary": False})
+
+    def resume(self, live: Live) -> Call | None:
+        return Call("PUT", f"{_PATH}/{live.id}", _own_words(live.body))
+
+    def delete_blocked_by(self, body: Tree, needs: Sequence[Tree]) -> str | None:
+        if not body.get("xdm:isPrimary"):
+            return None
+        inside = any("union" in (need.get("meta:immutableTags") or ()) for need in needs if isinstance(need, dict))
+        return "the primary identity of a schema in Profile cannot be taken away" if inside else None
+
+
+def _own_words(body: Tree) -> Tree:
+    return {key: value for key, value in body.items() if key not in _SERVER_OWNED and not key.startswith("meta:")}
+
+
+def _live(body: Tree) -> Live:
+    return Live(str(body["@id"]), body)
+
+
+KIND = Descriptor()

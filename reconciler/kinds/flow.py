@@ -1,0 +1,200 @@
+"""`Flow`: a dataflow, its transformations, schedule and state (flow-service.yaml, Flows; api-facts 2.7, 7)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from reconciler.core.kind import Check
+from reconciler.core.plan.model import Action, Change
+from reconciler.core.problems import Problem
+from reconciler.core.resource import Call, Live
+from reconciler.core.rules import AssociativeList, FieldChange, Rules
+from reconciler.core.values import MISSING, Path, Tree
+from reconciler.kinds._flow_service import BASE, FlowServiceKind
+from reconciler.kinds.checks import audience
+
+SELECTORS = "/transformations/GeneralTransform/params"
+AUDIENCES = f"{SELECTORS}/segmentSelectors/selectors"
+_EMPTY: dict[str, Tree] = {"profileMapping": {}, "primaryFields": [], "mandatoryFields": []}
+ATTRIBUTES = f"{SELECTORS}/profileSelectors/selectors"
+
+
+class Flow(FlowServiceKind):
+    """Created without `state` (1410-400) and, for destinations, with empty selectors; the rest is a PATCH."""
+
+    name = "Flow"
+    collection = "flows"
+    notes = FlowServiceKind.notes | {"inheritedAttributes"}  # of its connections
+
+    _RULES = Rules(
+        # connections of a dataflow do not change (update-dataflows.md); flowSpec is documented nowhere
+        immutable=("/flowSpec", "/sourceConnectionIds", "/targetConnectionIds"),
+        # update-dataflows.md and data-prep: the whole transformation goes, with its new mappingVersion
+        # a file export's mapping, keys and mandatory fields go whole (destinations.yaml, PATCH /flows examples)
+        atomic={"/transformations/Mapping": "merge", **{f"{SELECTORS}/{name}": "declared" for name in _EMPTY}},
+        associative_lists=(
+            AssociativeList("/transformations", "/name", deep=True, exclusive=False),
+            AssociativeList(AUDIENCES, "/value/id"),
+            AssociativeList(ATTRIBUTES, "/value/path"),
+        ),
+    )
+
+    # a dataset export gets a new source connection in place (export-datasets.md; destinations.yaml PATCH /flows);
+    # its schedule goes whole, as the example there shows it
+    _EXPORT_RULES = replace(
+        _RULES,
+        immutable=("/flowSpec", "/targetConnectionIds"),
+        atomic={"/sourceConnectionIds": "declared", "/scheduleParams": "merge"},
+    )
+
+    def needs_readback(self, body: Tree) -> bool:
+        """The platform enables a new flow itself, and its etag moves (api-facts 2.2)."""
+        del body
+        return True
+
+    def rules(self, body: Tree) -> Rules:
+        schedule = body.get("scheduleParams") if isinstance(body, dict) else None
+        exporting = isinstance(schedule, dict) and "timeUnit" in schedule  # only dataset exports have one (7.5)
+        return self._EXPORT_RULES if exporting else self._RULES
+
+    def canonical(self, body: Tree) -> Tree:
+        """The folder template of a dataset export has two spellings; the schema's is kept (api-facts 7.5)."""
+        schedule = body.get("scheduleParams") if isinstance(body, dict) else None
+        if not isinstance(schedule, dict) or "foldernameTemplate" not in schedule:
+            return body
+        other = {("folderNameTemplate" if key == "foldernameTemplate" else key): schedule[key] for key in schedule}
+        return {**body, "scheduleParams": other}
+
+    def seed(self, body: Tree) -> Tree:
+        """Selectors start empty and are added by PATCH, as documented (api-facts 7.1; seed-dst)."""
+        seed = super().seed(body)
+        if isinstance(seed.get("transformations"), list):
+            seed = {**seed, "transformations": [_emptied(item) for item in seed["transformations"]]}
+        return seed
+
+    def predicted(self, call: Call) -> Tree:
+        """The platform enables a new flow that is no draft (api-facts 2.2)."""
+        return {"state": "enabled", **self.created_fields(call)}
+
+    def update(self, live: Live, patch: Sequence[Tree], body: Tree) -> Sequence[Call]:
+        """What a file export sends whole is always an `add`, and emptied rather than removed (api-facts 7.4)."""
+        return super().update(live, [_added(step) for step in patch], body)
+
+    def actions(self, live: Live, body: Tree) -> Sequence[str]:
+        """A draft is published, which enables it; the rest is enable and disable."""
+        wanted, now = body.get("state", "enabled"), live.body.get("state")
+        first = ["publish"] if now == "draft" and wanted != "draft" else []
+        then = {"disabled": ["disable"], "enabled": [] if first else ["enable"]}.get(wanted, [])
+        return [*first, *then]
+
+    def incompatible_changes(self, live: Tree, fields: Sequence[FieldChange], now: int) -> Mapping[Path, str]:
+        """A startTime that has passed cannot move, whether the flow is enabled or not (api-facts 2.6)."""
+        start = str((live.get("scheduleParams") or {}).get("startTime", "")) if isinstance(live, dict) else ""
+        if not start.isdigit() or int(start) > now or live.get("state") == "draft":
+            return {}
+        place = ("scheduleParams", "startTime")
+        return {item.path: f"the startTime {start} has passed" for item in fields if item.path[:2] == place}
+
+    def checks(self, change: Change) -> Sequence[Check]:
+        """Audiences that are activated now are asked about."""
+        there = set()
+        if change.action is Action.UPDATE:
+            added = {item.path[-1] for item in change.fields if item.old is MISSING and _is_audience(item.path)}
+            there = {ident for ident in _audiences(change.desired) if ident not in added}
+        return [audience(ident) for ident in _audiences(change.desired) if ident not in there]
+
+    def suspend(self, live: Live) -> Call | None:
+        """The old flow of a replace is disabled before its successor reads the same data."""
+        return _action(live.id, "disable") if live.body.get("state") == "enabled" else None
+
+    def resume(self, live: Live) -> Call | None:
+        return _action(live.id, "enable")
+
+    def settled(self, live: Live) -> bool:
+        if not super().settled(live):
+            return False
+        status = (live.body.get("lastOperation") or {}).get("status")
+        value = status.get("value") if isinstance(status, dict) else None
+        return str(value or "completed").lower() not in ("inprogress", "processing", "pending")
+
+    def failure(self, live: Live) -> str | None:
+        """`lastOperation.status.errors` holds asynchronous failures (api-facts 2.9)."""
+        status = (live.body.get("lastOperation") or {}).get("status")
+        errors = status.get("errors") if isinstance(status, dict) else None
+        if not errors:
+            return None
+        texts = [
+            f"{item.get('code', '')} {item.get('message', '')}".strip() if isinstance(item, dict) else str(item)
+            for item in errors
+        ]
+        return "the platform reports about its last operation: " + "; ".join(texts)
+
+    def replace_warnings(self, live: Live, body: Tree, now: int) -> Sequence[str]:
+        """A new flow has a new endpoint, and a batch flow reads from its startTime on unless backfill is off."""
+        found = []
+        if (live.body.get("options") or {}).get("inletUrl"):
+            found.append("it gets a new inletUrl: point the webhook at the one `outputs` prints after the apply")
+        schedule = body.get("scheduleParams")
+        if isinstance(schedule, dict):
+            start = str(schedule.get("startTime", ""))
+            if start.isdigit() and int(start) < now and str(schedule.get("backfill", True)).lower() != "false":
+                found.append("its startTime has passed and backfill is not false: the new flow reads history again")
+        return found
+
+    def preflight_errors(self, before: Tree, body: Tree, now: int) -> Sequence[Problem]:
+        if body.get("state") == "draft" and before.get("state") in ("enabled", "disabled"):
+            return [
+                Problem(
+                    "back-to-draft",
+                    f"the flow is {before['state']} and cannot become a draft again",
+                    "use state: disabled",
+                )
+            ]
+        return []
+
+
+def _is_audience(path: Path) -> bool:
+    return path[-3:-1] == ("segmentSelectors", "selectors")
+
+
+def _audiences(body: Tree) -> list[str]:
+    """Return the ids of the audiences a flow activates."""
+    found = []
+    for item in body.get("transformations") or ():
+        selectors = ((item.get("params") or {}).get("segmentSelectors") or {}).get("selectors") or ()
+        found += [str(selector["value"]["id"]) for selector in selectors if isinstance(selector.get("value"), dict)]
+    return found
+
+
+def _added(step: Tree) -> Tree:
+    name = step["path"].rpartition("/")[2]
+    if name not in _EMPTY or not step["path"].startswith("/transformations/"):
+        return step
+    return {"op": "add", "path": step["path"], "value": step.get("value", _EMPTY[name])}
+
+
+def _action(ident: str, verb: str) -> Call:
+    return Call("POST", f"{BASE}/flows/{ident}/action", query=(("op", verb),))
+
+
+def _emptied(transformation: Tree) -> Tree:
+    params = transformation.get("params") if isinstance(transformation, dict) else None
+    if not isinstance(params, dict):
+        return transformation
+    emptied = {
+        key: {**value, "selectors": []} if isinstance(value, dict) and "selectors" in value else value
+        for key, value in params.items()
+    }
+    if "profileMapping" in params:
+        emptied |= _EMPTY
+    return {**transformation, "params": emptied}
+
+
+def runs_call(ident: str, limit: int) -> Call:
+    """Return the call that lists the last runs of a flow, newest first (api-facts 9)."""
+    query = (("property", f"flowId=={ident}"), ("orderby", "-createdAt"), ("limit", str(limit)))
+    return Call("GET", f"{BASE}/runs", query=query)
+
+
+KIND = Flow()

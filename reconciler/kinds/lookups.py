@@ -1,0 +1,88 @@
+"""Objects that exist and are not ours, found by name: one exact match, or an error (api-facts 2.4, 5.2, 6.2, 8.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from reconciler.core.kind import Finder, Finders, Row
+from reconciler.core.resource import Call
+from reconciler.core.values import Tree
+from reconciler.kinds._flow_service import BASE
+from reconciler.kinds._registry import BASE as REGISTRY
+
+_PAGE = 100
+
+
+def _connections(name: str, start: int) -> Call:
+    del start
+    text = name.replace('"', '\\"')
+    return Call("GET", f"{BASE}/connections", query=(("property", f'name=="{text}"'), ("limit", str(_PAGE))))
+
+
+def _connection_rows(body: Tree) -> Sequence[Row]:
+    return [Row(item["id"], item.get("name", ""), item.get("description", "")) for item in body.get("items") or ()]
+
+
+def _audiences(name: str, start: int) -> Call:
+    # `name` is a case-insensitive "contains" there: the exact comparison is ours
+    query = (("name", name), ("start", str(start)), ("limit", str(_PAGE)))
+    return Call("GET", "/data/core/ups/audiences", query=query)
+
+
+def _audience_rows(body: Tree) -> Sequence[Row]:
+    return [Row(item["id"], item.get("name", ""), item.get("originName", "")) for item in body.get("children") or ()]
+
+
+def _titled(collection: str, name: str) -> Call:
+    accept = (("Accept", "application/vnd.adobe.xed-id+json"),)
+    return Call("GET", f"{REGISTRY}/tenant/{collection}", query=(("property", f"title=={name}"),), headers=accept)
+
+
+def _schemas(name: str, start: int) -> Call:
+    del start  # a title is unique in a sandbox
+    return _titled("schemas", name)
+
+
+def _field_groups(name: str, start: int) -> Call:
+    del start
+    return _titled("fieldgroups", name)
+
+
+def _schema_rows(body: Tree) -> Sequence[Row]:
+    """Everybody who refers to a schema wants its `$id`."""
+    return [Row(item["$id"], item.get("title", ""), item.get("version", "")) for item in body.get("results") or ()]
+
+
+def _datasets(name: str, start: int) -> Call:
+    query = (("name", name), ("start", str(start)), ("limit", str(_PAGE)), ("properties", "name,schemaRef"))
+    return Call("GET", "/data/foundation/catalog/dataSets", query=query)
+
+
+def _dataset_rows(body: Tree) -> Sequence[Row]:
+    """Catalog answers with a map by id; the objects in it have none."""
+    return [
+        Row(ident, item.get("name", ""), (item.get("schemaRef") or {}).get("id", "")) for ident, item in body.items()
+    ]
+
+
+def _flow_specs(name: str, start: int) -> Call:
+    del start  # specs come in one page (api-facts 2.11)
+    text = name.replace('"', '\\"')
+    return Call("GET", f"{BASE}/flowSpecs", query=(("property", f'name=="{text}"'),))
+
+
+def _flow_spec_rows(body: Tree) -> Sequence[Row]:
+    return [Row(item["id"], item.get("name", ""), item.get("version", "")) for item in body.get("items") or ()]
+
+
+SPECS = (Call("GET", f"{BASE}/connectionSpecs"), Call("GET", f"{BASE}/flowSpecs"))
+"""The calls that read what a sandbox offers; specs are not paged (api-facts 2.11)."""
+
+FINDERS: Finders = {
+    "FlowSpec": Finder(_flow_specs, _flow_spec_rows),
+    "Connection": Finder(_connections, _connection_rows),
+    "Audience": Finder(_audiences, _audience_rows, _PAGE),
+    "Schema": Finder(_schemas, _schema_rows),
+    "FieldGroup": Finder(_field_groups, _schema_rows),
+    "Dataset": Finder(_datasets, _dataset_rows, _PAGE),
+}

@@ -1,0 +1,145 @@
+"""`MappingSet`: which source field goes to which XDM field (data-prep.yaml; api-facts 4)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from reconciler.core.kind import Check, Kind
+from reconciler.core.plan.model import Change
+from reconciler.core.resource import Call, Live, Reply
+from reconciler.core.rules import AssociativeList, Rules
+from reconciler.core.values import Tree, refs, without_nulls
+from reconciler.kinds.checks import PREP as BASE
+from reconciler.kinds.checks import destinations, valid_mapping
+
+_KINDS_OF_ROW = {  # as sent -> as read (api-facts 4.2)
+    "text/x.schema-path": "ATTRIBUTE",
+    "text/x.aep-xl": "EXPRESSION",
+    "text/plain": "STATIC",
+}
+_RENAMED = {"sourceAttribute": "source", "destinationXdmPath": "destination"}
+_SERVER_OWNED = frozenset(
+    {"id", "functionVersion", "matchScore", "createdDate", "modifiedDate", "createdBy", "modifiedBy"}
+)
+
+
+class MappingSet(Kind):
+    """Versions never change and are never deleted; a change is a PUT of the whole, which makes a new version."""
+
+    name = "MappingSet"
+
+    _RULES = Rules(
+        associative_lists=(AssociativeList("/mappings", "/destination"),),
+        # not always returned by a GET (api-facts 4.2), a row's `version` never
+        write_only=("/mappings/*/name", "/mappings/*/description", "/mappings/*/version"),
+    )
+
+    def rules(self, body: Tree) -> Rules:
+        del body
+        return self._RULES
+
+    def canonical(self, body: Tree) -> Tree:
+        """Rows in the current vocabulary: they come back in both, with media types for kinds."""
+        if not isinstance(body, dict) or not isinstance(body.get("mappings"), list):
+            return body
+        return {**body, "mappings": [_row(row) for row in body["mappings"]]}
+
+    def declarable(self, body: Tree) -> Tree:
+        """A row's `version` is the server's, too, which writes false for flags not sent (api-facts 4.2)."""
+        kept = self.canonical({key: body[key] for key in body if key == "id" or key not in _SERVER_OWNED})
+        rows = [
+            {key: row[key] for key in row if key != "version" and row[key] is not False}
+            if isinstance(row, dict)
+            else row
+            for row in kept.get("mappings") or ()
+        ]
+        return {**kept, "mappings": rows}
+
+    def read(self, ident: str, version: Tree = None) -> Call:
+        query = () if version is None else (("version", str(version)),)
+        return Call("GET", f"{BASE}/mappingSets/{ident}", query=query)
+
+    def live(self, reply: Reply) -> Live | None:
+        if reply.status == 404 or not isinstance(reply.body, dict) or "id" not in reply.body:
+            return None
+        return _live(reply.body)
+
+    def search(self, body: Tree) -> Call:
+        del body  # most have no name: the newest are looked through
+        query = (("limit", "100"), ("start", "0"), ("orderBy", "-createdDate"))
+        return Call("GET", f"{BASE}/mappingSets", query=query)
+
+    def found(self, reply: Reply) -> Sequence[Live]:
+        data = reply.body.get("data", []) if isinstance(reply.body, dict) else []
+        return [_live(item) for item in data] if isinstance(data, list) else []
+
+    def created_at(self, live: Live) -> int:
+        return int(live.body.get("createdDate", 0))
+
+    def pinned(self, ident: str, users: Sequence[Tree]) -> Tree | None:
+        """A flow pins the version it uses in its Mapping transformation, a destination in `profileMapping`."""
+        for user in users:
+            for item in user.get("transformations") or ():
+                params = item.get("params") or {}
+                for pin in (params, params.get("profileMapping") or {}):
+                    if pin.get("mappingId") == ident:
+                        return _number(pin.get("mappingVersion"))
+        return None
+
+    def create(self, body: Tree) -> Call:
+        return Call("POST", f"{BASE}/mappingSets", without_nulls(body))
+
+    def created(self, reply: Reply, body: Tree) -> Live:
+        return Live(str(reply.body["id"]), body, None, {"version": _number(reply.body.get("version", 0))})
+
+    def update(self, live: Live, patch: Sequence[Tree], body: Tree) -> Sequence[Call]:
+        del patch
+        return [Call("PUT", f"{BASE}/mappingSets/{live.id}", without_nulls(body))]
+
+    def updated(self, reply: Reply, before: Live) -> Live | None:
+        """Some documents print only the sent body as the answer: then the version must be read (api-facts no. 29)."""
+        version = reply.body.get("version") if isinstance(reply.body, dict) else None
+        if version is None or "id" not in reply.body:
+            return None
+        return Live(before.id, before.body, None, {"version": _number(version)})
+
+    def checks(self, change: Change) -> Sequence[Check]:
+        """Of a schema that is yet to be made nothing can be asked."""
+        body = without_nulls(change.desired)
+        if refs(body):
+            return ()
+        found = [valid_mapping(body)]
+        schema = (body.get("outputSchema") or {}).get("schemaRef") or {}
+        if isinstance(schema.get("id"), str):
+            paths = [row["destination"] for row in self.canonical(body)["mappings"]]
+            found.append(destinations(schema["id"], str(schema.get("contentType", "")), paths))
+        return found
+
+    def undeletable_reason(self, body: Tree) -> str | None:
+        del body
+        return "the platform cannot delete it, it stays there unmanaged"
+
+    def delete(self, ident: str) -> Call | None:
+        del ident
+        return None  # data-prep.yaml has no DELETE
+
+
+def _live(body: dict[str, Any]) -> Live:
+    return Live(str(body["id"]), body, None, {"version": _number(body.get("version", 0))})
+
+
+def _number(version: Tree) -> Tree:
+    return int(version) if isinstance(version, str) and version.isdigit() else version
+
+
+def _row(row: Tree) -> Tree:
+    if not isinstance(row, dict):
+        return row
+    renamed = {_RENAMED[key]: value for key, value in row.items() if key in _RENAMED}
+    kept = {key: value for key, value in row.items() if key not in _RENAMED and key not in _SERVER_OWNED}
+    kind = row.get("sourceType") or "ATTRIBUTE"
+    return {**renamed, **kept, "sourceType": _KINDS_OF_ROW.get(kind, kind)}
+
+
+KIND = MappingSet()

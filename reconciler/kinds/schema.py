@@ -1,0 +1,38 @@
+"""`Schema`: a class and field groups, maybe in Profile (schema-registry.yaml, Schemas; api-facts 6)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from reconciler.core.resource import Call, Live
+from reconciler.core.values import Tree
+from reconciler.kinds._registry import RegistryKind
+
+
+class Schema(RegistryKind):
+    """Only grows once it is used; in Profile for ever, and that only when its primary identity is there (6.4)."""
+
+    name = "Schema"
+    collection = "schemas"
+    retain_on_delete = True
+    deferred_fields = ("meta:immutableTags",)
+
+    def needs_readback(self, body: Tree) -> bool:
+        """What the POST leaves out is patched afterwards."""
+        return any(key in body for key in self.deferred_fields)
+
+    def update(self, live: Live, patch: Sequence[Tree], body: Tree) -> Sequence[Call]:
+        """A field group is added in two places at once (xdm/api/schemas.md)."""
+        steps: list[Tree] = []
+        for step in patch:
+            if step["path"] == "/allOf/-" and step["op"] == "add" and "$ref" in step["value"]:
+                steps.append({"op": "add", "path": "/meta:extends/-", "value": step["value"]["$ref"]})
+            steps.append(step)
+        return super().update(live, steps, body)
+
+    def undeletable_reason(self, body: Tree) -> str | None:
+        tags = body.get("meta:immutableTags") if isinstance(body, dict) else None
+        return "a schema in Profile can never be deleted, it stays there unmanaged" if "union" in (tags or ()) else None
+
+
+KIND = Schema()

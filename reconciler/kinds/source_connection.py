@@ -1,0 +1,38 @@
+"""`SourceConnection`: what is read, from which account (flow-service.yaml, Source connections)."""
+
+from __future__ import annotations
+
+from reconciler.core.rules import AssociativeList, Rules
+from reconciler.core.values import Tree
+from reconciler.kinds._flow_service import FlowServiceKind
+
+
+class SourceConnection(FlowServiceKind):
+    """A PATCH of anything but name and description never reaches the dataflow: replace (update-dataflows.md)."""
+
+    name = "SourceConnection"
+    collection = "sourceConnections"
+
+    _RULES = Rules(
+        immutable=("",),
+        mutable_exceptions=("/state", "/name", "/description"),
+        associative_lists=(
+            AssociativeList("/params/datasets", "/dataSetId"),
+        ),  # of a dataset export: their order means nothing
+    )
+
+    def rules(self, body: Tree) -> Rules:
+        del body
+        return self._RULES
+
+    def canonical(self, body: Tree) -> Tree:
+        """A Profile Store one comes back with its base connection under inheritedAttributes only (api-facts 2.3)."""
+        body = super().canonical(body)
+        inherited = body.get("inheritedAttributes") if isinstance(body, dict) else None
+        base = inherited.get("baseConnection") if isinstance(inherited, dict) else None
+        if isinstance(base, dict) and "baseConnectionId" not in body:
+            return {**body, "baseConnectionId": base.get("id")}
+        return body
+
+
+KIND = SourceConnection()

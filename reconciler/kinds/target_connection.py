@@ -1,0 +1,25 @@
+"""`TargetConnection`: where data goes, the data lake or a destination (flow-service.yaml, Target connections)."""
+
+from __future__ import annotations
+
+from reconciler.core.rules import Rules
+from reconciler.core.values import Tree
+from reconciler.kinds._flow_service import FlowServiceKind, is_data_lake
+
+
+class TargetConnection(FlowServiceKind):
+    """Of a source flow nothing but name and description changes in place; of a destination `params` do too."""
+
+    name = "TargetConnection"
+    collection = "targetConnections"
+
+    # update-dataflows.md: a change never reaches the dataflow
+    _LAKE = Rules(immutable=("",), mutable_exceptions=("/state", "/name", "/description"))
+    # edit-destination.md: PATCH /params, /name, /description
+    _DESTINATION = Rules(immutable=("",), mutable_exceptions=("/state", "/name", "/description", "/params"))
+
+    def rules(self, body: Tree) -> Rules:
+        return self._LAKE if is_data_lake(body) else self._DESTINATION
+
+
+KIND = TargetConnection()

@@ -1,0 +1,1 @@
+"""The Python API: `reconciler.load` and the typed values it returns. See docs/python.md."""

@@ -1,1 +1,0 @@
-"""From YAML to resources: strict reading, interpolation, shapes of documents, expansion."""
