@@ -192,24 +192,25 @@ ROOMS = {
     "catalog": {"catalog"},
     "kinds": {"kinds", "core"},
     "yamltext": {"yamltext", "core"},
-    "documents": {"documents", "core", "catalog", "yamltext"},
+    "documents": {"documents", "core", "catalog", "dataprep", "yamltext"},
     "config": {"config", "core", "catalog", "documents", "yamltext"},
-    "export": {"export", "core", "catalog", "documents", "yamltext"},
+    "export": {"export", "core", "catalog", "dataprep", "documents", "yamltext"},
     "api": {"api", "core"},
     "stores": {"stores", "core"},
     "engine": {"engine", "core"},
     "render": {"render", "core"},
     "secrets": {"secrets", "core"},
     "app": {
-        "app", "api", "catalog", "config", "core", "documents", "emulator", "engine", "export", "kinds", "secrets",
-        "render", "stores", "yamltext",
+        "app", "api", "catalog", "config", "core", "dataprep", "documents", "emulator", "engine", "export", "kinds",
+        "secrets", "render", "stores", "yamltext",
     },
     "library": {"library", "app", "core", "render", "secrets"},
     "cli": {
-        "cli", "app", "catalog", "config", "core", "documents", "emulator", "engine", "export", "render",
+        "cli", "app", "catalog", "config", "core", "dataprep", "documents", "emulator", "engine", "export", "render",
         "secrets", "yamltext",
     },
-    "emulator": {"emulator"},
+    "emulator": {"emulator", "dataprep"},
+    "dataprep": {"dataprep"},
 }  # fmt: skip
 HOMES = {
     "click": {"cli", "__main__.py"},
@@ -231,6 +232,9 @@ HOMES = {
     "pydantic": {"documents", "config"},
     "pydantic_core": {"documents", "config"},
     "sqlite3": {"emulator"},
+    "regex": {"dataprep"},
+    "ua_parser": {"dataprep"},
+    "pyarrow": {"app"},
 }
 
 
