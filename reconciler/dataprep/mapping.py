@@ -138,7 +138,10 @@ class CompiledMapping:
         context.record = record
         target: dict[str, Value] = {}
         outcome = Outcome(target)
+        coverage = context.coverage
         for column in self._columns:
+            if coverage is not None:
+                context.branches = coverage.setdefault(column.index, set())
             try:
                 value = column.read(context)
                 if value is None:

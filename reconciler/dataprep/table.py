@@ -91,6 +91,7 @@ class Context:
 
     `now` is the time of now() and timestamp(); None takes the clock once. `seed` makes uuid() and guid() repeatable.
     Where `branches` is a set, each branch taken is added: the offset of its iif(), decode() or `?`, and its number.
+    Where `coverage` is a dict, a mapping keeps the branches of each row in it, by the row's number.
     """
 
     now: datetime | None = None
@@ -98,6 +99,7 @@ class Context:
     record: Record = field(default_factory=dict)
     local: dict[str, Value] = field(default_factory=dict)
     branches: set[tuple[int, int]] | None = None
+    coverage: dict[int, set[tuple[int, int]]] | None = None
     _random: random.Random | None = None
 
     def time(self) -> datetime:

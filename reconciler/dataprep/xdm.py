@@ -165,6 +165,7 @@ def _object(schema: Schema) -> Coerce:
     if not isinstance(properties, dict):
         return _plain
     fields = {name: coercion(field) for name, field in properties.items()}
+    is_open = schema.get("additionalProperties") is True
 
     def run(value: Value) -> Value:
         """Attributes of the same name are copied (functions.md, "Object copy"); null and unknown ones are left out."""
@@ -191,6 +192,8 @@ def field_at(schema: Schema, steps: tuple[Step, ...]) -> Schema | None:
     """Return the field that a path leads to, or None where the schema has none."""
     current: Schema = schema
     for step in steps:
+        if current is _ANY:
+            return _ANY
         if isinstance(step, int):
             items = current.get("items")
             if not isinstance(items, dict):
@@ -200,12 +203,22 @@ def field_at(schema: Schema, steps: tuple[Step, ...]) -> Schema | None:
         properties = current.get("properties")
         field = properties.get(step) if isinstance(properties, dict) else None
         if not isinstance(field, dict):
-            extra = current.get("additionalProperties")
-            field = extra if isinstance(extra, dict) and kind_of_field(current) == "map" else None
+            field = _undeclared(current)
         if field is None:
             return None
         current = field
     return current
+
+
+_ANY: Schema = {"additionalProperties": True}
+
+
+def _undeclared(schema: Schema) -> Schema | None:
+    """The schema of a member that an object does not declare: a map's value, or anything where the object is open."""
+    extra = schema.get("additionalProperties")
+    if isinstance(extra, dict):
+        return extra
+    return _ANY if extra is True or schema is _ANY else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from reconciler.core.resource import Resource
 from reconciler.core.values import Path as Steps
 from reconciler.core.values import Tree, parse_pointer
 from reconciler.documents.document import API_VERSION, PROJECT_FILE, Document, envelope
-from reconciler.documents.expand import Expansion, ProjectContext
+from reconciler.documents.expand import Expansion, ParsedTest, ProjectContext
 from reconciler.documents.interpolate import Scope, interpolate
 from reconciler.documents.overlay import FOLDER, read_overlays
 from reconciler.yamltext.reader import Text, digest_of, read
@@ -59,6 +59,7 @@ class Project:
     inside: set[str] = field(default_factory=set)
     problems: list[Problem] = field(default_factory=list)
     used_variables: set[str] = field(default_factory=set)
+    tests: list[ParsedTest] = field(default_factory=list)
 
     def digests(self) -> dict[str, str]:
         """Return the digest of each file that the addresses inside were made from, by its path below the root."""
@@ -253,6 +254,7 @@ def _expand(project: Project, document: Document, setting: ProjectContext, scope
     project.problems += found or ctx.problems
     if not found:
         project.resources.update({resource.address: resource for resource in ctx.resources})
+        project.tests += ctx.tests
 
 
 def _mapping_source(path: Steps) -> bool:
