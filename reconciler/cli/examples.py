@@ -9,6 +9,20 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "reconciler validate --env all",
         "reconciler validate --format sarif > it.sarif",
     ),
+    "test": (
+        "reconciler test",
+        "reconciler test --coverage --format junit > tests.xml",
+        "reconciler test crm/ --update",
+        "reconciler test --live --env dev",
+    ),
+    "preview": (
+        "reconciler preview customer-io --input events.jsonl",
+        "reconciler preview orders --input orders.csv > records.jsonl",
+    ),
+    "eval": (
+        "reconciler eval 'lower(\"ABC\")'",
+        "reconciler eval 'date(day, \"dd.MM.yyyy\")' --input orders.csv",
+    ),
     "fmt": ("reconciler fmt", "reconciler fmt --check --diff", "reconciler fmt - < draft.yaml"),
     "plan": (
         "reconciler plan",

@@ -171,7 +171,11 @@ def _object(schema: Schema) -> Coerce:
         """Attributes of the same name are copied (functions.md, "Object copy"); null and unknown ones are left out."""
         if not isinstance(value, dict):
             raise EvaluationError(f"expected an object, found {described(value)}")
-        return {name: fields[name](item) for name, item in value.items() if item is not None and name in fields}
+        return {
+            name: fields[name](item) if name in fields else _plain(item)
+            for name, item in value.items()
+            if item is not None and (is_open or name in fields)
+        }
 
     return run
 
@@ -214,11 +218,15 @@ _ANY: Schema = {"additionalProperties": True}
 
 
 def _undeclared(schema: Schema) -> Schema | None:
-    """The schema of a member that an object does not declare: a map's value, or anything where the object is open."""
+    """The schema of a member that an object does not declare.
+
+    It is that of a map's values, or anything where the object is open or nobody described it.
+    """
     extra = schema.get("additionalProperties")
     if isinstance(extra, dict):
         return extra
-    return _ANY if extra is True or schema is _ANY else None
+    undescribed = kind_of_field(schema) in ("object", "any") and not schema.get("properties")
+    return _ANY if extra is True or undescribed else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,12 +99,8 @@ def _field(
 ) -> None:
     if not isinstance(field, dict):
         return
-    made = into["properties"].setdefault(name, {}) if "properties" in into else {}
-    into.setdefault("properties", {})[name] = made
-    inner: dict[str, Any] = {
-        "properties": made.get("properties", {}),
-        **{k: v for k, v in made.items() if k == "required"},
-    }
+    made = into.setdefault("properties", {}).setdefault(name, {})
+    inner: dict[str, Any] = {**made, "properties": made.get("properties", {})}
     _gather(resources, root, field, inner, depth + 1)
     if isinstance(field.get("items"), dict):
         items: dict[str, Any] = {"properties": {}}

@@ -1,0 +1,86 @@
+"""Compare local results with the platform's own preview (`test --live`; api-facts 4.5)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from reconciler.app.mapping_tests import Exercised, MappingTests
+from reconciler.core.mapping_report import differences
+from reconciler.core.problems import ApiError, Problem
+from reconciler.core.resource import Call
+from reconciler.core.values import MISSING, Tree
+from reconciler.dataprep import Outcome, Record, to_json
+from reconciler.dataprep.syntax import Call as FunctionCall
+from reconciler.dataprep.syntax import Node, children
+from reconciler.render.values import say
+
+if TYPE_CHECKING:
+    from reconciler.api.client import Client
+
+RECORDS = 20
+"""Records of a case that are sent."""
+
+_PREVIEW = "/data/foundation/conversion/mappingSets/preview"
+_UNREPEATABLE = frozenset(("now", "timestamp", "uuid", "guid"))
+
+
+async def compare_live(tests: MappingTests, client: Client) -> list[str]:
+    """Return every difference between the local result of a record and the platform's preview of it.
+
+    Columns that read the clock or a random ID are left out. Raises ApiError where the platform refuses the request.
+    """
+    found: list[str] = []
+    for one in tests.cases:
+        exercised = tests.exercised(one.test)
+        records = list(islice(tests.records(one), RECORDS))
+        if not records:
+            continue
+        answers = await _previews(client, exercised, records)
+        for number, (record, answer) in enumerate(zip(records, answers, strict=True), 1):
+            outcome = exercised.compiled.apply(record, tests.context(one))
+            where = f"{one.test.document} › {one.case.name}" + (f", record {number}" if len(records) > 1 else "")
+            found += [f"{where}: {text}" for text in _differences(exercised, outcome, answer)]
+    return found
+
+
+async def _previews(client: Client, exercised: Exercised, records: list[Record]) -> list[dict[str, Tree]]:
+    schema = exercised.mapping.body.get("outputSchema") or {}
+    mapping: dict[str, Tree] = {"mappings": list(exercised.mapping.body["mappings"])}
+    if isinstance(schema.get("schemaRef", {}).get("id"), str):
+        mapping["outputSchema"] = schema
+    body = {"data": [to_json(dict(record)) for record in records], "mappingSet": mapping}
+    reply = await client.send(Call("POST", _PREVIEW, body, read_only=True))
+    answers = reply.body if isinstance(reply.body, list) else [reply.body]
+    if len(answers) != len(records) or not all(isinstance(answer, dict) for answer in answers):
+        what = f"the preview of {len(records)} records has {len(answers)} results (POST {_PREVIEW})"
+        raise ApiError(Problem("bad-preview", what, "try fewer records, or report this to Adobe"))
+    return answers
+
+
+def _differences(exercised: Exercised, outcome: Outcome, answer: dict[str, Tree]) -> Iterator[str]:
+    skipped = {row.destination for index, row in enumerate(exercised.mapping.rows) if _unrepeatable(exercised, index)}
+    for difference in differences(answer.get("data") or {}, to_json(outcome.record), exactly=True):
+        if not any(difference.path == path or difference.path.startswith(f"{path}.") for path in skipped):
+            local_words, remote_words = _words(difference.actual), _words(difference.expected)
+            yield f"{difference.path} is {local_words} locally and {remote_words} in the preview"
+    local = {warning.destination for warning in outcome.warnings}
+    remote = {str(error.get("destination")) for error in answer.get("errors") or () if isinstance(error, dict)}
+    for destination in sorted(local ^ remote):
+        yield f"{destination} has an error {'locally' if destination in local else 'in the preview'} only"
+
+
+def _words(value: Tree) -> str:
+    return "missing" if value is MISSING else say(value)
+
+
+def _unrepeatable(exercised: Exercised, row: int) -> bool:
+    expression = exercised.compiled.expression(row)
+    waiting: list[Node] = [expression.tree] if expression else []
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, FunctionCall) and node.name in _UNREPEATABLE:
+            return True
+        waiting.extend(children(node))
+    return False
