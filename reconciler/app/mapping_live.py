@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -10,8 +10,8 @@ from reconciler.app.mapping_tests import Exercised, MappingTests
 from reconciler.core.mapping_report import differences
 from reconciler.core.problems import ApiError, Problem
 from reconciler.core.resource import Call
-from reconciler.core.values import MISSING, Tree
-from reconciler.dataprep import Outcome, Record, to_json
+from reconciler.core.values import MISSING, Ref, Tree
+from reconciler.dataprep import Outcome, Record, compile_mapping, to_json
 from reconciler.dataprep.syntax import Call as FunctionCall
 from reconciler.dataprep.syntax import Node, children
 from reconciler.render.values import say
@@ -32,23 +32,42 @@ async def compare_live(tests: MappingTests, client: Client) -> list[str]:
     Columns that read the clock or a random ID are left out. Raises ApiError where the platform refuses the request.
     """
     found: list[str] = []
+    ids = _schema_ids(tests)
     for one in tests.cases:
         exercised = tests.exercised(one.test)
+        schema = _output_schema(exercised, ids)
+        # where the platform does not know the schema yet, neither side converts values to the types of its fields
+        compiled = exercised.compiled if schema else compile_mapping(exercised.mapping.rows)
         records = list(islice(tests.records(one), RECORDS))
         if not records:
             continue
-        answers = await _previews(client, exercised, records)
+        answers = await _previews(client, exercised, schema, records)
         for number, (record, answer) in enumerate(zip(records, answers, strict=True), 1):
-            outcome = exercised.compiled.apply(record, tests.context(one))
+            outcome = compiled.apply(record, tests.context(one))
             where = f"{one.test.document} › {one.case.name}" + (f", record {number}" if len(records) > 1 else "")
             found += [f"{where}: {text}" for text in _differences(exercised, outcome, answer)]
     return found
 
 
-async def _previews(client: Client, exercised: Exercised, records: list[Record]) -> list[dict[str, Tree]]:
-    schema = exercised.mapping.body.get("outputSchema") or {}
+def _schema_ids(tests: MappingTests) -> Mapping[str, str]:
+    """The ids of the schemas that were applied, by their address."""
+    state = tests.session.store().read()
+    return {} if state is None else {name: entry.id for name, entry in state.resources.items()}
+
+
+def _output_schema(exercised: Exercised, ids: Mapping[str, str]) -> dict[str, Tree] | None:
+    reference = (exercised.mapping.body.get("outputSchema") or {}).get("schemaRef") or {}
+    ident = reference.get("id")
+    if isinstance(ident, Ref):
+        ident = ids.get(ident.address)
+    return {"schemaRef": {**reference, "id": ident}} if isinstance(ident, str) else None
+
+
+async def _previews(
+    client: Client, exercised: Exercised, schema: dict[str, Tree] | None, records: list[Record]
+) -> list[dict[str, Tree]]:
     mapping: dict[str, Tree] = {"mappings": list(exercised.mapping.body["mappings"])}
-    if isinstance(schema.get("schemaRef", {}).get("id"), str):
+    if schema is not None:
         mapping["outputSchema"] = schema
     body = {"data": [to_json(dict(record)) for record in records], "mappingSet": mapping}
     reply = await client.send(Call("POST", _PREVIEW, body, read_only=True))

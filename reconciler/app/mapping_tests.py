@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 
@@ -13,6 +13,7 @@ from reconciler.app.session import Session
 from reconciler.core.mapping_report import CaseResult, Difference, TestReport, Uncovered, differences
 from reconciler.core.problems import ManifestError
 from reconciler.core.values import MISSING, Tree
+from reconciler.core.values import Path as Steps
 from reconciler.dataprep import CompiledMapping, Context, Outcome, Record, required_paths, row_of, to_json
 from reconciler.dataprep.branches import branches_of
 from reconciler.documents.document import Document
@@ -168,9 +169,9 @@ class _Comparison:
         if not self._compared:
             return
         expected = self._of(number)
-        prefix = f"[{number}]" if isinstance(self._expected, list) else ""
+        prefix = (f"[{number}]",) if isinstance(self._expected, list) else ()
         actual = to_json(outcome.record)
-        for one in differences(expected, actual, exactly=self._exactly, path=prefix):
+        for one in differences(expected, actual, exactly=self._exactly, steps=prefix):
             if len(self._result.differences) < _SHOWN:
                 self._result.differences.append(self._placed(one))
 
@@ -181,14 +182,14 @@ class _Comparison:
 
     def _placed(self, one: Difference) -> Difference:
         """The difference with the row that wrote the field."""
-        path = one.path.partition("].")[2] if isinstance(self._expected, list) else one.path
+        path = one.path.partition("].")[2] if isinstance(self._expected, list) else one.path  # [0]. is the record
         best, length = None, -1
         for index, row in enumerate(self._exercised.mapping.rows):
             if _covers(row.destination, path) and len(row.destination) > length:
                 best, length = index, len(row.destination)
         if best is None:
             return one
-        return Difference(one.path, one.expected, one.actual, best + 1, self._exercised.mapping.rows[best].source)
+        return replace(one, row=best + 1, source=self._exercised.mapping.rows[best].source)
 
     def _check_count(self) -> None:
         count = self._result.records
@@ -239,11 +240,10 @@ def _uncovered(exercised: Exercised) -> Iterator[Uncovered]:
             yield Uncovered(mapping.name, "required", path)
 
 
-def changed_cases(tests: MappingTests, report: TestReport) -> Sequence[tuple[RunCase, dict[str, Tree]]]:
-    """Return the cases to update, each with the members of the case that change and their values."""
-    changes = []
+def changed_cases(tests: MappingTests, report: TestReport) -> Iterator[tuple[RunCase, list[tuple[Steps, Tree]]]]:
+    """Yield the cases to update, each with the places in the case that change, and their values."""
     for one, result in zip(tests.cases, report.results, strict=True):
-        empty = not {"expect", "exactly"} & one.case.model_fields_set
+        empty = not {"expect", "exactly", "warnings", "rejected"} & one.case.model_fields_set
         if result.status == "error" or (result.status == "passed" and not empty):
             continue
         made: list[Tree] = []
@@ -254,11 +254,23 @@ def changed_cases(tests: MappingTests, report: TestReport) -> Sequence[tuple[Run
             made.append(to_json(outcome.record))
             nulled |= dict.fromkeys(warning.destination for warning in outcome.warnings)
             rejected = rejected or outcome.rejected
-        key = "exactly" if "exactly" in one.case.model_fields_set else "expect"
-        members: dict[str, Tree] = {key: made[0] if len(made) == 1 else made}
+        changes = _expectation(one.case, made)
         if list(nulled) != (one.case.warnings or []):
-            members["warnings"] = list(nulled)
+            changes.append((("warnings",), list(nulled)))
         if rejected != one.case.rejected:
-            members["rejected"] = rejected
-        changes.append((one, members))
-    return changes
+            changes.append((("rejected",), rejected))
+        yield one, changes
+
+
+def _expectation(case: Case, made: list[Tree]) -> list[tuple[Steps, Tree]]:
+    """The values that differ, each at its place; the whole expectation where one is to go or lists differ in length."""
+    exactly = "exactly" in case.model_fields_set
+    key = "exactly" if exactly else "expect"
+    expected = case.exactly if exactly else case.expect
+    actual = made if isinstance(expected, list) or len(made) != 1 else made[0]
+    if expected is None:
+        return [((key,), actual)]
+    found = list(differences(expected, actual, exactly=exactly))
+    if any(one.actual is MISSING or (one.expected is MISSING and one.steps[-1].startswith("[")) for one in found):
+        return [((key,), actual)]
+    return [((key, *(step.strip("[]") for step in one.steps)), one.actual) for one in found]

@@ -15,18 +15,18 @@ def update(tests: MappingTests, report: TestReport) -> list[str]:
     Raises ManifestError where a file gives no place for the edit, or cannot be written.
     """
     edits: dict[str, tuple[Text, list[Edit]]] = {}
-    for one, members in changed_cases(tests, report):
+    for one, changes in changed_cases(tests, report):
         text = one.document.text
         if text.source is None or one.document.overlays:
             what = f"the document {one.document.name} is changed by an overlay"
             raise ManifestError(Problem("cannot-update", what, "update the file by hand"))
-        for key, value in members.items():
-            path = ("spec", "cases", str(one.index), key)
+        for steps, value in changes:
+            path = ("spec", "cases", str(one.index), *steps)
             edits.setdefault(text.file, (text, []))[1].append(Edit(one.document.index, path, value))
-    for file, (text, changes) in edits.items():
+    for file, (text, wanted) in edits.items():
         assert text.source is not None
         try:
-            content = rewritten(text, changes)
+            content = rewritten(text, wanted)
             text.source.write_text(content, encoding="utf-8")
         except CannotEditError as error:
             raise ManifestError(Problem("cannot-update", f"{file}: {error}", "update the file by hand")) from None

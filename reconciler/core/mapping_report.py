@@ -13,12 +13,14 @@ from reconciler.core.values import MISSING, Span, Tree
 class Difference:
     """A field whose value is not the expected one; MISSING where there is none.
 
-    `row` is the number of the mapping row that wrote the field, from 1, and `source` its attribute or expression.
+    `steps` are the keys and numbers that lead to it. `row` is the number of the mapping row that wrote the field, from
+    1, and `source` its attribute or expression.
     """
 
     path: str
     expected: Tree
     actual: Tree
+    steps: tuple[str, ...] = ()
     row: int | None = None
     source: str = ""
 
@@ -60,29 +62,37 @@ class TestReport:
         return [result for result in self.results if result.status != "passed"]
 
 
-def differences(expected: Tree, actual: Tree, *, exactly: bool, path: str = "") -> Iterator[Difference]:
+def differences(expected: Tree, actual: Tree, *, exactly: bool, steps: tuple[str, ...] = ()) -> Iterator[Difference]:
     """Yield what `actual` has otherwise than `expected` says.
 
     Unless `exactly`, members that an expected object does not name may be there. Null and a missing member are equal.
     """
+    if isinstance(expected, dict) and actual is MISSING and expected:
+        actual = {}
     if isinstance(expected, dict) and isinstance(actual, dict):
         for key, value in expected.items():
-            yield from differences(value, actual.get(key, MISSING), exactly=exactly, path=_joined(path, key))
+            yield from differences(value, actual.get(key, MISSING), exactly=exactly, steps=(*steps, str(key)))
         for key, value in actual.items():
             if exactly and key not in expected and value is not None:
-                yield Difference(_joined(path, key), MISSING, value)
+                yield _difference(MISSING, value, (*steps, str(key)))
     elif isinstance(expected, list) and isinstance(actual, list):
         for index in range(max(len(expected), len(actual))):
             one = expected[index] if index < len(expected) else MISSING
             other = actual[index] if index < len(actual) else MISSING
-            yield from differences(one, other, exactly=exactly, path=f"{path}[{index}]")
+            yield from differences(one, other, exactly=exactly, steps=(*steps, f"[{index}]"))
     elif not _same(expected, actual):
-        yield Difference(path, expected, actual)
+        yield _difference(expected, actual, steps)
 
 
-def _joined(path: str, key: str) -> str:
-    escaped = key.replace("\\", "\\\\").replace(".", "\\.")
-    return f"{path}.{escaped}" if path else escaped
+def _difference(expected: Tree, actual: Tree, steps: tuple[str, ...]) -> Difference:
+    path = ""
+    for step in steps:
+        if step.startswith("["):
+            path += step
+        else:
+            escaped = step.replace("\\", "\\\\").replace(".", "\\.")
+            path += f".{escaped}" if path else escaped
+    return Difference(path, expected, actual, steps)
 
 
 def _same(expected: Tree, actual: Tree) -> bool:
