@@ -22,6 +22,9 @@ ROWS = """\
 """
 
 
+CASES = (("good", 1), ("bad", 2))
+
+
 def project(cli: Cli, cases: str, rows: str = ROWS, spec: str = "") -> None:
     (cli.folder / "t.yaml").write_text(
         "apiVersion: reconciler/v1\nkind: MappingTest\nmetadata: {name: t}\nspec:\n"
@@ -88,12 +91,9 @@ def test_a_case_that_does_not_pass_says_why(cli: Cli, case: str, words: str) -> 
 
 def test_an_expected_warning_passes_and_the_clock_stands_still(cli: Cli) -> None:
     rows = "    - {source: now(), sourceType: EXPRESSION, destination: t}\n" + ROWS
-    project(
-        cli,
-        "    - {name: one, given: {day: x, n: 1}, warnings: [a.day], expect: {t: '2026-01-02T03:04:05Z', a: {day: null}}}\n",
-        rows,
-        "  now: 2026-01-02T03:04:05Z\n",
-    )
+    expect = "{t: '2026-01-02T03:04:05Z', a: {day: null}}"
+    case = f"    - {{name: one, given: {{day: x, n: 1}}, warnings: [a.day], expect: {expect}}}\n"
+    project(cli, case, rows, "  now: 2026-01-02T03:04:05Z\n")
     done = cli("test")
     assert done.code == 0, done.out
 
