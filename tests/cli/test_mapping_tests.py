@@ -124,10 +124,8 @@ def test_a_broken_document_is_refused_with_its_place(cli: Cli) -> None:
 
 
 def test_json_and_junit(cli: Cli) -> None:
-    project(
-        cli,
-        "    - {name: good, given: {id: 1}, expect: {_id: 1}}\n    - {name: bad, given: {id: 1}, expect: {_id: 2}}\n",
-    )
+    cases = (f"    - {{name: {name}, given: {{id: 1, n: 1}}, expect: {{_id: {ident}}}}}\n" for name, ident in CASES)
+    project(cli, "".join(cases))
     found = json.loads(cli("test", "--format", "json").out)
     assert found["summary"] == {"passed": 1, "failed": 1}
     assert found["results"][1]["differences"] == [{"path": "_id", "expected": 2, "actual": 1, "row": 1, "source": "id"}]
