@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 from itertools import islice
 
 from reconciler.app.mappings import ProjectMapping, mapping_of
 from reconciler.app.samples import records_in, sample_path
 from reconciler.app.session import Session
 from reconciler.core.problems import ManifestError, Problem
-from reconciler.core.resource import Resource
 from reconciler.dataprep import (
     DataPrepError,
     Record,
@@ -70,23 +70,30 @@ def _missing_file(session: Session, document: Document, name: str, where: tuple[
 
 
 def _of_document(session: Session, project: Project, document: Document) -> Iterator[Problem]:
+    names = project.samples.get(document.name)
     mapping = mapping_of(project, document.name)
-    places = _row_places(document, project.resources[f"{document.name}/mapping"])
+    places = _Places(document)
     if mapping.schema is not None:
         yield from _against_schema(document, mapping, mapping.schema, places)
-    names = _sample_names(document)
     if names:
         yield from _against_samples(session, document, mapping, names, places)
 
 
-def _row_places(document: Document, resource: Resource) -> list[tuple[str, ...]]:
-    """Where each row stands in the document."""
-    spec = document.written()
-    key = "attributes" if "attributes" in spec and document.kind == "DestinationDataflow" else "mapping"
-    inner: tuple[str, ...] = ("spec", key)
-    if isinstance(spec.get(key), dict):
-        inner = (*inner, "mappings")
-    return [(*inner, str(index)) for index in range(len(resource.body["mappings"]))]
+class _Places:
+    """Where each row stands in a document, which is read again only when there is something to say."""
+
+    def __init__(self, document: Document) -> None:
+        self._document = document
+
+    @cached_property
+    def _rows(self) -> tuple[str, ...]:
+        spec = self._document.written()
+        key = "attributes" if self._document.kind == "DestinationDataflow" else "mapping"
+        return ("spec", key, "mappings") if isinstance(spec.get(key), dict) else ("spec", key)
+
+    def row(self, index: int) -> tuple[str, ...]:
+        """Return the place of a row by its number from 0."""
+        return (*self._rows, str(index))
 
 
 def _warning(document: Document, where: tuple[str, ...], code: str, what: str, advice: str = "") -> Problem:
@@ -94,22 +101,20 @@ def _warning(document: Document, where: tuple[str, ...], code: str, what: str, a
 
 
 # -- schema ------------------------------------------------------------------------------------------------------
-def _against_schema(
-    document: Document, mapping: ProjectMapping, schema: Schema, places: list[tuple[str, ...]]
-) -> Iterator[Problem]:
-    for row, where in zip(mapping.rows, places, strict=True):
+def _against_schema(document: Document, mapping: ProjectMapping, schema: Schema, places: _Places) -> Iterator[Problem]:
+    for index, row in enumerate(mapping.rows):
         try:
             steps = parse_steps(row.destination)
         except DataPrepError:
             continue
         field = field_at(schema, steps)
         if field is None:
-            yield _no_field(document, where, schema, row, steps)
+            yield _no_field(document, places.row(index), schema, row, steps)
             continue
         kind, value = kind_of_field(field), _kind_of_row(row)
         if value not in (None, "any", "null") and value not in _FITS.get(kind, {str(value)}):
             what = f"{row.destination} is of the type {kind}, the expression gives {value}"
-            yield _warning(document, where, "type-mismatch", what, "convert it, or map another field")
+            yield _warning(document, places.row(index), "type-mismatch", what, "convert it, or map another field")
     written = [_names(row.destination) for row in mapping.rows]
     for path in required_paths(schema):
         names = _names(path)
@@ -163,15 +168,8 @@ def _names(path: str) -> tuple[str, ...]:
 
 
 # -- samples -----------------------------------------------------------------------------------------------------
-def _sample_names(document: Document) -> list[str]:
-    spec = document.written()
-    source = spec.get("source") if document.kind == "SourceDataflow" else None
-    names = source.get("samples") if isinstance(source, dict) else None
-    return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
-
-
 def _against_samples(
-    session: Session, document: Document, mapping: ProjectMapping, names: list[str], places: list[tuple[str, ...]]
+    session: Session, document: Document, mapping: ProjectMapping, names: list[str], places: _Places
 ) -> Iterator[Problem]:
     present: set[tuple[str, ...]] = set()
     for index, name in enumerate(names):
@@ -184,12 +182,12 @@ def _against_samples(
             yield from error.problems
             return
     known = {".".join(path) for path in present}
-    for row, place in zip(mapping.rows, places, strict=True):
+    for number, row in enumerate(mapping.rows):
         for read in _read_paths(row):
             name = ".".join(read)
             if read not in present and name not in known:
                 what = f"no sample has the field {name}"
-                yield _warning(document, place, "unknown-source-field", what, nearest(name, known))
+                yield _warning(document, places.row(number), "unknown-source-field", what, nearest(name, known))
 
 
 def _collect(record: Record, at: tuple[str, ...], present: set[tuple[str, ...]]) -> None:

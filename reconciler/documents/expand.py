@@ -65,6 +65,7 @@ class Expansion:
     resources: list[Resource] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     tests: list[ParsedTest] = field(default_factory=list)
+    samples: list[str] = field(default_factory=list)
     ignores: list[Path] = field(default_factory=list)
     filled_in: bool = True
     """Whether something was interpolated: only then a body can hold a secret that no parameter is known to be."""

@@ -60,6 +60,8 @@ class Project:
     problems: list[Problem] = field(default_factory=list)
     used_variables: set[str] = field(default_factory=set)
     tests: list[ParsedTest] = field(default_factory=list)
+    samples: dict[str, list[str]] = field(default_factory=dict)
+    """The sample files of each source that names some."""
 
     def digests(self) -> dict[str, str]:
         """Return the digest of each file that the addresses inside were made from, by its path below the root."""
@@ -255,6 +257,8 @@ def _expand(project: Project, document: Document, setting: ProjectContext, scope
     if not found:
         project.resources.update({resource.address: resource for resource in ctx.resources})
         project.tests += ctx.tests
+        if ctx.samples:
+            project.samples[document.name] = ctx.samples
 
 
 def _mapping_source(path: Steps) -> bool:

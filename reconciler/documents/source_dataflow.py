@@ -78,6 +78,7 @@ class SourceDataflow:
         if spec is None or (mapping is not None and block is None):
             return
         name = ctx.document.name
+        ctx.samples += spec.source.samples or ()
         connector = ctx.connector(spec.source.connector, spec.source.connection_spec, "source", ("source",))
         source = _source(ctx, spec.source, connector)
         schema = _schema(ctx, spec.target.schema_)
