@@ -53,6 +53,17 @@ END
     rm -f "$out/validate.json"
 }
 
+tested() { # mapping tests; their failures are in the log and in the summary
+    local code=0
+    reconciler test "$PROJECT" ${ENVIRONMENT:+--env "$ENVIRONMENT"} > "$out/tests.txt" 2>&1 || code=$?
+    cat "$out/tests.txt" >&2
+    if [ "$code" != 0 ]; then
+        { echo "### Mapping tests failed"; echo; sed 's/^/    /' "$out/tests.txt"; echo; } >> "$GITHUB_STEP_SUMMARY"
+    fi
+    rm -f "$out/tests.txt"
+    return "$code"
+}
+
 comment() { # one comment for each environment, written over by the next plan
     [ -n "${PULL_REQUEST:-}" ] || return 0
     local mark found
@@ -67,8 +78,9 @@ comment() { # one comment for each environment, written over by the next plan
 }
 
 plan() {
-    local code=0
+    local code=0 failed=0
     annotate
+    tested || failed=1
     reconciler plan "$PROJECT" "${more[@]}" --out "$out/plan.json" --format markdown --detailed-exitcode \
         > "$out/plan.md" 2> "$out/messages.txt" || code=$?
     cat "$out/messages.txt" >&2
@@ -85,7 +97,7 @@ plan() {
     cat "$out/plan.md" >> "$GITHUB_STEP_SUMMARY"
     comment "$out/plan.md"
     tell "changes=$([ "$code" = 2 ] && echo true || echo false)"
-    [ "$code" != 1 ]
+    [ "$code" != 1 ] && [ "$failed" = 0 ]
 }
 
 # -- apply ---------------------------------------------------------------------------------------------------------

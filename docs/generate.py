@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import dataprep
 from kinds import kinds
 
 HERE = Path(__file__).parent
@@ -234,6 +235,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "connectors.md": connectors,
     "emulator.md": emulator,
     "kinds.md": kinds,
+    "dataprep.md": dataprep.page,
 }
 
 

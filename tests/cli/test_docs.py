@@ -42,7 +42,7 @@ def test_the_page_runs_as_written(page: str, tmp_path: Path) -> None:
         assert re.search(pattern, output, re.DOTALL), f"{command}\nwanted:\n{expected}\ngot:\n{output}"
 
 
-GENERATED = ["commands.md", "manifests.md", "connectors.md", "emulator.md", "kinds.md",
+GENERATED = ["commands.md", "manifests.md", "connectors.md", "emulator.md", "kinds.md", "dataprep.md",
              *(f"schemas/{name}.schema.json" for name in ("manifest", "plan", "drift", "validate"))]  # fmt: skip
 
 

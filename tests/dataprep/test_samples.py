@@ -36,6 +36,17 @@ def outcome(sample: dict[str, Any]) -> Any:
     return dataprep.to_json(dataprep.compile_expression(text).evaluate(record, context))
 
 
+KEYS = {
+    "page", "function", "expression", "output", "record", "now", "run", "why", "impossible", "rows", "run_rows", "schema",
+}  # fmt: skip
+
+
+def test_the_rows_are_whole() -> None:
+    for sample in SAMPLES:
+        assert set(sample) <= KEYS, sample
+        assert {"page", "function", "output"} <= set(sample), sample
+
+
 def name_of(sample: dict[str, Any]) -> str:
     return f"{sample['function']}:{sample.get('expression') or sample['rows'][0]['source']}"[:60]
 
@@ -60,6 +71,11 @@ def test_every_function_of_the_table_has_a_sample() -> None:
     sampled = {sample["function"] for sample in SAMPLES}
     aliases = {"arrays_to_objects", "is_set", "make_timestamp"}
     assert set(dataprep.FUNCTIONS) - sampled - aliases == set()
+
+
+def test_no_published_function_is_missing() -> None:
+    published = yaml.safe_load((Path(__file__).parent / "published.yaml").read_text())
+    assert {name for names in published.values() for name in names} == set(dataprep.FUNCTIONS)
 
 
 def test_the_figure(capsys: pytest.CaptureFixture[str]) -> None:
