@@ -44,7 +44,7 @@ _FITS = {
     "object": {"object"},
     "map": {"object"},
 }
-"""What kinds of values can be written to each type of field (data-handling.md)."""
+"""Kinds of values can be written to each type of field (data-handling.md)."""
 
 
 def mapping_findings(session: Session, project: Project) -> list[Problem]:
@@ -80,7 +80,7 @@ def _of_document(session: Session, project: Project, document: Document) -> Iter
 
 
 class _Places:
-    """Where each row stands in a document, which is read again only when there is something to say."""
+    """The places of the rows of a document. The document is read again only for a finding."""
 
     def __init__(self, document: Document) -> None:
         self._document = document

@@ -1,4 +1,4 @@
-"""Compare local results with the platform's own preview (`test --live`; api-facts 4.5)."""
+"""Compare local results with the platform's own preview (`test --live`; data-prep.yaml, POST /mappingSets/preview)."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ async def _previews(
     reply = await client.send(Call("POST", _PREVIEW, body, read_only=True))
     answers = reply.body if isinstance(reply.body, list) else [reply.body]
     if len(answers) != len(records) or not all(isinstance(answer, dict) for answer in answers):
-        what = f"the preview of {len(records)} records has {len(answers)} results (POST {_PREVIEW})"
+        what = f"the preview has {len(answers)} of {len(records)} results (POST {_PREVIEW})"
         raise ApiError(Problem("bad-preview", what, "try fewer records, or report this to Adobe"))
     return answers
 

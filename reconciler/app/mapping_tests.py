@@ -22,7 +22,7 @@ from reconciler.documents.load import Project
 from reconciler.documents.mapping_test import Case
 
 DEFAULT_NOW = datetime(2026, 1, 1, tzinfo=UTC)
-"""What now() gives where a test does not say."""
+"""The time that now() gives where a test names none."""
 
 _SHOWN = 20
 """Differences of a case that are shown; a file of a million records may have many."""
@@ -30,7 +30,7 @@ _SHOWN = 20
 
 @dataclass(slots=True)
 class Exercised:
-    """What the cases exercise of one mapping."""
+    """The parts of one mapping that the cases exercise."""
 
     mapping: ProjectMapping
     compiled: CompiledMapping
@@ -194,7 +194,7 @@ class _Comparison:
     def _check_count(self) -> None:
         count = self._result.records
         if isinstance(self._expected, list) and len(self._expected) != count:
-            self._say(f"{len(self._expected)} records are expected, the mapping makes {count}")
+            self._say(f"the number of records is {count}, expected: {len(self._expected)}")
         elif self._compared and not isinstance(self._expected, list) and count != 1:
             self._say(f"one record is expected, there are {count}: write a list")
 

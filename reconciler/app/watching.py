@@ -29,13 +29,13 @@ def fingerprint(root: Path) -> dict[str, tuple[int, int]]:
     return found
 
 
-def watch(path: Path, run: Callable[[], int], wait: Callable[[], None] | None = None) -> int:
+def watch(
+    path: Path, run: Callable[[], int], report: Callable[[str], None], wait: Callable[[], None] | None = None
+) -> int:
     """Run now and after each change, until Ctrl-C; return the last exit code.
 
-    `wait` returns when it is time to look at the files again; KeyboardInterrupt from it ends the watch.
+    `report` shows an error that ends a run. `wait` returns when it is time to look at the files again; KeyboardInterrupt from it ends the watch.
     """
-    import click
-
     pause = wait or (lambda: time.sleep(SECONDS))
     root = find_root(path.absolute())
     code = 0
@@ -48,7 +48,7 @@ def watch(path: Path, run: Callable[[], int], wait: Callable[[], None] | None = 
                 try:
                     code = run()
                 except ReconcilerError as error:
-                    click.echo(str(error), err=True)
+                    report(str(error))
                     code = 1
             pause()
     except KeyboardInterrupt:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     help="Records that the expression reads: .json, .jsonl, .csv or .parquet; - reads JSON lines from stdin.",
 )
 @click.option("--delimiter", default=",", show_default=True, metavar="SIGN", help="Of a CSV file.")
-@click.option("--now", metavar="TIME", help="What now() gives, as 2026-01-02T03:04:05Z; left out, the time.")
+@click.option("--now", metavar="TIME", help="The time of now(), as 2026-01-02T03:04:05Z; the current time by default.")
 @common
 def command(expression: str, file: Path | None, delimiter: str, now: str | None) -> int:
     """Print the value of a Data Prep EXPRESSION as JSON, for each record of FILE on a line of its own.

@@ -21,7 +21,7 @@ from reconciler.cli.options import common
     help="Sample data: .json, .jsonl, .csv or .parquet; - reads JSON lines from stdin.",
 )
 @click.option("--path", default=".", type=click.Path(path_type=Path), show_default=True, help="The project.")
-@click.option("--now", metavar="TIME", help="What now() gives, as 2026-01-02T03:04:05Z; left out, the time.")
+@click.option("--now", metavar="TIME", help="The time of now(), as 2026-01-02T03:04:05Z; the current time by default.")
 @common
 def command(name: str, file: Path, path: Path, now: str | None) -> int:
     """Print the XDM record that the mapping of the dataflow NAME makes of each record of FILE, one on a line.

@@ -34,10 +34,11 @@ def command(files: Files, form: str, rewrite: bool, coverage: bool, live: bool, 
     """
     if watch:
         from reconciler.app.watching import watch as watched
+        from reconciler.cli.terminal import message
 
         if rewrite:
             raise click.UsageError("--watch and --update exclude each other.")
-        return watched(files.path, lambda: _once(files.open(), form, coverage=coverage, live=live))
+        return watched(files.path, lambda: _once(files.open(), form, coverage=coverage, live=live), message)
     if rewrite:
         return _update(files.open())
     return _once(files.open(), form, coverage=coverage, live=live)

@@ -1,4 +1,4 @@
-"""What mapping tests found: values that the runner makes and every format shows."""
+"""The results of mapping tests, as values that every format shows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can be said of an expression without running it: syntax, functions, arguments, names."""
+"""Static checks of an expression: syntax, functions, arguments, names."""
 
 from __future__ import annotations
 

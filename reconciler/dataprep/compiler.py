@@ -312,11 +312,7 @@ def _method(node: Method, local: frozenset[str]) -> Run:
     name = node.name
     if method is None:
         suggestion = nearest(name, METHODS)
-        reason = (
-            f"it is not one of the methods known here; did you mean {suggestion}?"
-            if suggestion
-            else "it is not documented"
-        )
+        reason = f"it is not a supported method; did you mean {suggestion}?" if suggestion else "it is not documented"
 
         def unknown(_: Context) -> Value:
             raise NotSupportedLocallyError(f"the method {name}", reason, node.at)

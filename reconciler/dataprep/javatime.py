@@ -65,7 +65,7 @@ def fields_of(pattern: str) -> tuple[Field, ...]:
                 end += 1
             if character not in _LETTERS:
                 raise EvaluationError(
-                    f"{character!r} is not a letter of a date format; text stands between quotes: '{character}'"
+                    f"{character!r} is not a letter of a date format; put text between quotes: '{character}'"
                 )
             result.append(Field(character, end - at))
             at = end

@@ -53,7 +53,9 @@ class Warning:  # noqa: A001
 
 @dataclass(slots=True)
 class Outcome:
-    """What a mapping makes of one record. `missing` names the required fields for want of which it is rejected."""
+    """The result of a mapping for one record. `missing` names the required fields whose absence rejects it.
+
+    `unmapped` are the numbers of the rows whose value is null."""
 
     record: dict[str, Value]
     warnings: list[Warning] = field(default_factory=list)

@@ -135,7 +135,7 @@ BINARY: dict[str, Binary] = {
     "=$": lambda left, right: as_text(left).endswith(as_text(right)),
     "!$": lambda left, right: not as_text(left).endswith(as_text(right)),
 }
-"""What each operator does; `&&`, `||` and `??` are not here, for they may leave the right side alone."""
+"""The implementation of each operator, except `&&`, `||` and `??`, which may skip their right side."""
 
 UNARY: dict[str, Callable[[Value], Value]] = {
     "!": lambda value: not as_boolean(value),

@@ -111,5 +111,5 @@ def _member(name: str) -> str:
 
 
 def _called(name: str) -> str:
-    """A called name is not wrapped; what is no part of an identifier has a backslash before it."""
+    """A called name is not wrapped: other characters than those of identifiers have a backslash before them."""
     return "".join(c if re.fullmatch(r"[\w$@]", c) and (i or not c.isdigit()) else "\\" + c for i, c in enumerate(name))

@@ -87,7 +87,7 @@ class Function:
 
 @dataclass(slots=True)
 class Context:
-    """What a function may know beside its arguments: the record, the clock, and the source of ids.
+    """The context of an evaluation: the record, the clock, and the source of ids.
 
     `now` is the time of now() and timestamp(); None takes the clock once. `seed` makes uuid() and guid() repeatable.
     Where `branches` is a set, each branch taken is added: the offset of its iif(), decode() or `?`, and its number.

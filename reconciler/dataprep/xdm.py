@@ -1,4 +1,4 @@
-"""What becomes of a value when it is written to a field of an XDM schema (help/data-prep/data-handling.md).
+"""Conversion of values to the types of an XDM schema (help/data-prep/data-handling.md).
 
 A schema is JSON Schema as the Schema Registry resolves it (`xed-full`). Only what the guide describes is converted;
 anything else that does not fit is an error, which sets the column to null.
@@ -220,7 +220,7 @@ _ANY: Schema = {"additionalProperties": True}
 def _undeclared(schema: Schema) -> Schema | None:
     """The schema of a member that an object does not declare.
 
-    It is that of a map's values, or anything where the object is open or nobody described it.
+    It is that of a map's values, or anything where the object is open or has no description.
     """
     extra = schema.get("additionalProperties")
     if isinstance(extra, dict):

@@ -22,7 +22,7 @@ class Case(Block):
     """One case: a record, or a file of records, and what is expected of it."""
 
     name: str
-    """What the case shows; unique in the document."""
+    """The purpose of the case; unique in the document."""
     records: Any = Field(default=None, alias="given")
     """The source record, or a list of records."""
     file: str | None = None

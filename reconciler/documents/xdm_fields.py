@@ -1,4 +1,4 @@
-"""The fields of a schema of this project, as far as its field groups and class are known here."""
+"""The fields of a schema of this project, as far as its field groups and class are defined in it."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _DEEPEST = 40
 def output_schema(resources: Mapping[str, Resource], body: Mapping[str, Tree]) -> dict[str, Any] | None:
     """Return the output schema of a mapping set with all its fields, or None where it is not of this project.
 
-    Where a part of the schema is not known here, the result has `additionalProperties: true`: any other field may be
+    Where a part of the schema is defined elsewhere, the result has `additionalProperties: true`: any other field may be
     there.
     """
     reference = body.get("outputSchema", {}).get("schemaRef", {}).get("id")

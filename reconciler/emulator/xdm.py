@@ -116,7 +116,7 @@ class Xdm:
 
 
 def _names(path: str) -> list[str]:
-    """The names of a mapping's path; numbers of elements are no fields."""
+    """The names of a mapping's path; numbers of elements are left out."""
     try:
         return [step for step in parse_steps(path) if isinstance(step, str)]
     except ExpressionSyntaxError:

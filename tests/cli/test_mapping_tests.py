@@ -72,7 +72,7 @@ def test_a_difference_is_shown_side_by_side_with_its_row(cli: Cli) -> None:
         ("given: {day: x}, expect: {}", "a.day is set to null by an error: the text 'x' does not match"),
         ("given: {day: 2026-01-02}, warnings: [a.day]", "no error sets it to null"),
         ("given: {id: 1}, exactly: {}", "(none)"),
-        ("given: [{id: 1}, {id: 2}], expect: [{_id: 1}]", "1 records are expected, the mapping makes 2"),
+        ("given: [{id: 1}, {id: 2}], expect: [{_id: 1}]", "the number of records is 2, expected: 1"),
         ("given: [{id: 1}, {id: 2}], expect: {_id: 1}", "one record is expected, there are 2"),
         ("given: {id: 1}, rejected: true", "the record is not rejected"),
         ("given: 5", "a record is a mapping"),
@@ -287,5 +287,5 @@ def test_watch_runs_again_after_a_change(tmp_path: Path) -> None:
         if looks == 6:
             raise KeyboardInterrupt
 
-    assert watching.watch(tmp_path, lambda: runs.append(1) or 7, wait) == 7
+    assert watching.watch(tmp_path, lambda: runs.append(1) or 7, print, wait) == 7
     assert len(runs) == 2

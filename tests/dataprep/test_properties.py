@@ -1,4 +1,4 @@
-"""What holds for every expression."""
+"""Properties of every expression."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ SAMPLES: list[dict[str, Any]] = [
 
 
 def outcome(sample: dict[str, Any]) -> Any:
-    """What the sample's expression or mapping gives, as JSON."""
+    """Return the result of the sample's expression or mapping, as JSON."""
     now = datetime.fromisoformat(sample["now"]) if "now" in sample else datetime(2026, 1, 1, tzinfo=UTC)
     context = dataprep.Context(now=now)
     record = sample.get("record", {})
@@ -37,7 +37,8 @@ def outcome(sample: dict[str, Any]) -> Any:
 
 
 KEYS = {
-    "page", "function", "expression", "output", "record", "now", "run", "why", "impossible", "rows", "run_rows", "schema",
+    "page", "function", "expression", "output", "record", "now", "run", "why", "impossible", "rows", "run_rows",
+    "schema",
 }  # fmt: skip
 
 

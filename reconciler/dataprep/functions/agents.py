@@ -21,7 +21,7 @@ _AGENTS = {
     "Mobile Safari": "Safari", "Safari": "Safari", "Firefox": "Firefox", "Firefox Mobile": "Firefox",
     "Chrome": "Chrome", "Chrome Mobile": "Chrome",
 }  # fmt: skip
-_REASON = "the platform uses a Java library whose answer for this user agent is not known here"
+_REASON = "the platform uses a Java library, which may give another answer for this user agent"
 
 
 @dataclass(frozen=True, slots=True)
