@@ -34,7 +34,8 @@ def watch(
 ) -> int:
     """Run now and after each change, until Ctrl-C; return the last exit code.
 
-    `report` shows an error that ends a run. `wait` returns when it is time to look at the files again; KeyboardInterrupt from it ends the watch.
+    `report` shows an error that ends a run. `wait` returns when it is time to look at the files again; a
+    KeyboardInterrupt from it ends the watch.
     """
     pause = wait or (lambda: time.sleep(SECONDS))
     root = find_root(path.absolute())

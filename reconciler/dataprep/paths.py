@@ -1,7 +1,7 @@
 """Paths of mapping rows: the attribute that is read, and the place in the XDM record that is written.
 
 A path is names with dots, `[0]` for an element and `[*]` for all of them. A dot that belongs to a name has a backslash
-before it, or the name is wrapped in `${}` (help/data-prep/home.md, mapping-set.md). Other characters need no escape here.
+before it, or the name is wrapped in `${}` (help/data-prep/home.md, mapping-set.md). Other characters need no escape.
 """
 
 from __future__ import annotations
