@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 EXAMPLES: dict[str, tuple[str, ...]] = {
-    "init": ("reconciler init --connector customer-io", "reconciler init dataflows --pipeline gitlab"),
+    "init": (
+        "reconciler init --connector customer-io",
+        "reconciler init dataflows --pipeline gitlab",
+        "reconciler init --from-sample orders.jsonl --tenant _acme",
+    ),
     "validate": (
         "reconciler validate",
         "reconciler validate --env all",

@@ -172,6 +172,11 @@ def parse_default(text: str, *, drop_fraction: bool = False) -> datetime:
     )
 
 
+def is_iso(text: str) -> bool:
+    """Return whether a text has the form of an ISO 8601 date with a time."""
+    return _ISO.fullmatch(text.strip()) is not None
+
+
 def _iso(match: re.Match[str], text: str, *, drop_fraction: bool) -> datetime:
     fraction = (match["fraction"] or "").ljust(6, "0")[:6]
     zone = match["zone"]
