@@ -18,7 +18,7 @@ from reconciler.dataprep.errors import (
     MappingError,
     NotSupportedLocallyError,
 )
-from reconciler.dataprep.paths import AttributePath, Step, parse_steps, write
+from reconciler.dataprep.paths import AttributePath, Step, parse_steps, write, write_simple
 from reconciler.dataprep.table import Context
 from reconciler.dataprep.values import Record, Value
 from reconciler.dataprep.xdm import Schema, coercion, field_at, required_of
@@ -68,6 +68,9 @@ class Outcome:
         return bool(self.missing)
 
 
+_SIMPLE = frozenset((str, int, float, bool))
+"""Types of values that are written as they are."""
+
 Read: TypeAlias = Callable[[Context], Value]
 
 
@@ -79,8 +82,9 @@ class _Column:
     row: Row
     read: Read
     steps: tuple[Step, ...]
-    single: str | None
-    convert: Callable[[Value], Value] | None
+    names: tuple[str, ...] | None
+    convert: Callable[[Value], Value]
+    typed: bool
     tree: Expression | None
 
 
@@ -149,11 +153,11 @@ class CompiledMapping:
                 if value is None:
                     outcome.unmapped.append(column.index)
                     continue
-                if column.convert is not None:
+                simple = type(value) in _SIMPLE
+                if column.typed or not simple:
                     value = column.convert(value)
-                if column.single is not None and not isinstance(value, dict | list):
-                    target[column.single] = value
-                else:
+                    simple = type(value) in _SIMPLE
+                if not (simple and column.names and write_simple(target, column.names, value)):
                     write(target, column.steps, value)
             except EvaluationError as error:
                 outcome.warnings.append(_warning(column, error))
@@ -189,9 +193,9 @@ def compile_mapping(rows: Iterable[Row], schema: Schema | None = None) -> Compil
 def _column(index: int, row: Row, schema: Schema | None) -> _Column:
     read, tree = _reader(row)
     steps = parse_steps(row.destination)
+    names = tuple(step for step in steps if isinstance(step, str))
     convert = _conversion(steps, schema)
-    single = steps[0] if len(steps) == 1 and isinstance(steps[0], str) else None
-    return _Column(index, row, read, steps, single, convert, tree)
+    return _Column(index, row, read, steps, names if names == steps else None, convert, schema is not None, tree)
 
 
 def _conversion(steps: tuple[Step, ...], schema: Schema | None) -> Callable[[Value], Value]:

@@ -162,6 +162,20 @@ def copied(value: Value) -> Value:
     return value
 
 
+def write_simple(target: dict[str, Value], names: tuple[str, ...], value: Value) -> bool:
+    """Put a simple value into a record at a path of names; return False where something else is in the way."""
+    owner = target
+    for name in names[:-1]:
+        below = owner.get(name)
+        if below is None:
+            owner[name] = below = {}
+        elif type(below) is not dict:
+            return False
+        owner = below
+    owner[names[-1]] = value
+    return True
+
+
 def write(target: dict[str, Value], steps: tuple[Step, ...], value: Value) -> None:
     """Put a value into a record. Objects are merged, what is missing on the way is made, null is left out.
 
