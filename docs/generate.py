@@ -5,6 +5,7 @@ Run it with `./run docs`.
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 import re
@@ -84,6 +85,7 @@ def manifests() -> str:
     from reconciler.config.project import ProjectSpec
     from reconciler.documents import blocks
     from reconciler.documents.load import document_kinds
+    from reconciler.kinds.dataset_labels import Labels
 
     out = [
         NOTE,
@@ -103,6 +105,7 @@ def manifests() -> str:
                 ("spec.target.schema, made elsewhere (else as a Schema)", blocks.SchemaRef),
                 ("spec.target.dataset, made elsewhere (else as a Dataset)", blocks.DatasetRef),
             ],
+            "Dataset": [("spec.labels, long form", Labels)],
             "DestinationDataflow": [
                 ("spec.audiences, each", blocks.Audience),
                 ("spec.attributes, each (a bare path is short for it)", blocks.Attribute),
@@ -221,33 +224,22 @@ def _not_offered() -> dict[str, list[str]]:
 
 def _schema(document: str) -> Callable[[], str]:
     def made() -> str:
-        from reconciler.cli.schema import schema_text
+        from reconciler.app.schemas import schema_text
 
         return schema_text(document)
 
     return made
 
 
-PAGES: dict[str, Callable[[], str]] = {
-    **{f"schemas/{name}.schema.json": _schema(name) for name in ("manifest", "plan", "drift", "validate")},
-    "commands.md": commands,
-    "manifests.md": manifests,
-    "connectors.md": connectors,
-    "emulator.md": emulator,
-    "kinds.md": kinds,
-    "dataprep.md": dataprep.page,
-}
-
-
-def picture() -> None:
-    """Draw a real plan: apply two examples, edit them, plan again, keep the colours."""
+def picture() -> str:
+    """Return the picture of a real plan: two examples are applied, edited and planned again."""
     from rich.console import Console
     from rich.text import Text
 
     tool = [sys.executable, "-m", "reconciler"]
     with tempfile.TemporaryDirectory() as folder:
         for name in ("customer-io", "kinesis"):
-            for file in (HERE.parent / "examples" / name).glob("*.yaml"):
+            for file in sorted((HERE.parent / "examples" / name).glob("*.yaml")):
                 (Path(folder) / file.name).write_text(file.read_text(encoding="utf-8"), encoding="utf-8")
         env = {
             **os.environ,
@@ -273,10 +265,39 @@ def picture() -> None:
         done = subprocess.run(
             [sys.executable, "-c", colour], cwd=folder, env=env, check=True, capture_output=True, text=True
         )
+    known = "".join(path.read_text(encoding="utf-8") for path in Path(HERE.parent / "examples").rglob("*.yaml"))
+    text = _fixed_ids(done.stdout, known)
     console = Console(record=True, width=142, file=io.StringIO(), force_terminal=True)
     console.print(Text("$ reconciler plan"))
-    console.print(Text.from_ansi(done.stdout))
-    console.save_svg(str(HERE / "plan.svg"), title="reconciler plan")
+    console.print(Text.from_ansi(text))
+    return console.export_svg(title="reconciler plan", unique_id="plan")
+
+
+def _fixed_ids(text: str, known: str) -> str:
+    """Return `text` with the random ids that the emulator gave replaced, so that the picture is the same every time."""
+    fixed: dict[str, str] = {}
+
+    def replace(match: re.Match[str]) -> str:
+        ident = match[0]
+        if ident in known:
+            return ident
+        digits = hashlib.sha256(str(len(fixed)).encode()).hexdigest()
+        letters = iter(digits)
+        return fixed.setdefault(ident, "".join(next(letters) if letter != "-" else "-" for letter in ident))
+
+    return re.sub(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}|[0-9a-f]{32}", replace, text)
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    **{f"schemas/{name}.schema.json": _schema(name) for name in ("manifest", "plan", "drift", "validate")},
+    "commands.md": commands,
+    "manifests.md": manifests,
+    "connectors.md": connectors,
+    "emulator.md": emulator,
+    "kinds.md": kinds,
+    "dataprep.md": dataprep.page,
+    "plan.svg": picture,
+}
 
 
 def main() -> None:
@@ -284,7 +305,6 @@ def main() -> None:
     (HERE / "schemas").mkdir(exist_ok=True)
     for name, make in PAGES.items():
         (HERE / name).write_text(make(), encoding="utf-8")
-    picture()
 
 
 if __name__ == "__main__":

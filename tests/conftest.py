@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+import itertools
 import json
 import os
 import shutil
@@ -222,6 +224,15 @@ def serve(options: Options | None = None, storage: Storage | None = None) -> Ite
 
     problems = SESSION.check(server.traffic, requests=not server.quoting)
     assert not problems, "against the published descriptions:\n" + "\n".join(sorted(set(problems)))
+
+
+def same_text(made: str, kept: str, name: str, command: str) -> None:
+    """Assert that a generated text is the committed one; a failure shows the lines that differ."""
+    if made != kept:
+        sides = kept.splitlines(), made.splitlines()
+        lines = difflib.unified_diff(*sides, f"{name} (committed)", f"{name} (made)", n=1, lineterm="")
+        shown = [line[:300] for line in itertools.islice(lines, 60)]
+        pytest.fail("\n".join([*shown, f"If the change is meant, run: {command}"]), pytrace=False)
 
 
 def served(*, log: Any = None, options: Options | None = None, **more: Any) -> Iterator[httpx.Client]:

@@ -208,9 +208,9 @@ class Client:
         if verdict is retry.Verdict.UNKNOWN:
             advice = "it may have been carried out; the next run looks before it tries again"
             return AmbiguousError(Problem("ambiguous", what, advice), status, code)
-        if status == 412:
-            return ConflictError(Problem("conflict", what, "it was changed elsewhere; plan again"), status, code)
         violations = policy_violations(reply.body)
+        if status == 412 or (status == 409 and call.guarded and not violations):  # 409: the Dataset Service's word
+            return ConflictError(Problem("conflict", what, "it was changed elsewhere; plan again"), status, code)
         if violations:
             what = f"{call}: {status} data governance forbids it: {'; '.join(violations)}"
             return ApiError(Problem("governance", f"{what} (x-request-id {request})", _GOVERNANCE), status, code)

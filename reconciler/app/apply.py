@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from reconciler.app.dialogue import Dialogue
 from reconciler.app.options import PlanOptions, WriteOptions
 from reconciler.app.planning import compute_plan, guard, need_secrets, prepare
 from reconciler.app.platform import SystemClock
-from reconciler.app.policies import apply_policies
+from reconciler.app.policies import judge_plan
 from reconciler.app.running import on_interrupt
 from reconciler.app.session import Session
 from reconciler.app.transaction import connected
+from reconciler.core.plan.assemble import assemble
 from reconciler.core.plan.model import Plan
 from reconciler.core.plan.steps import steps
 from reconciler.core.problems import Problem, StaleError
@@ -75,7 +77,7 @@ async def apply(
         records, settled = await prepare(session, api, options, transaction.state)
         if saved is not None:
             lives = await refresh_saved(api, kinds(), settled, saved)
-            plan = apply_policies(session, saved, options.policies)
+            plan = assemble(saved, judge=partial(judge_plan, session, files=options.policies))
         else:
             assert project is not None
             plan, lives = await compute_plan(session, api, project, settled, secrets, options)

@@ -15,8 +15,9 @@ from reconciler.core.plan.drift_report import Report, Unmanaged
 from reconciler.core.plan.model import Plan
 from reconciler.core.plan.selection import Selection
 from reconciler.core.plan.sharding import Shard
+from reconciler.core.pointers import parse_pointer
 from reconciler.core.state.model import State
-from reconciler.core.values import Span, parse_pointer
+from reconciler.core.values import Span
 from reconciler.documents.load import Project
 from reconciler.engine.unmanaged import unmanaged
 from reconciler.kinds import kinds

@@ -6,7 +6,7 @@ import difflib
 from dataclasses import dataclass
 
 from reconciler.core.plan.drift_report import Report
-from reconciler.core.values import pointer
+from reconciler.core.pointers import pointer
 from reconciler.documents.load import Project
 from reconciler.export.acceptance import NoPlaceError, accepting
 from reconciler.yamltext.edit import CannotEditError, Edit, rewritten

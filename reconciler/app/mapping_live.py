@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -14,7 +15,6 @@ from reconciler.core.values import MISSING, Ref, Tree
 from reconciler.dataprep import Outcome, Record, compile_mapping, to_json
 from reconciler.dataprep.syntax import Call as FunctionCall
 from reconciler.dataprep.syntax import Node, children
-from reconciler.render.values import say
 
 if TYPE_CHECKING:
     from reconciler.api.client import Client
@@ -91,7 +91,7 @@ def _differences(exercised: Exercised, outcome: Outcome, answer: dict[str, Tree]
 
 
 def _words(value: Tree) -> str:
-    return "missing" if value is MISSING else say(value)
+    return "missing" if value is MISSING else json.dumps(value, ensure_ascii=False)
 
 
 def _unrepeatable(exercised: Exercised, row: int) -> bool:

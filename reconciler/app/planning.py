@@ -5,22 +5,25 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconciler.app.options import PlanOptions
 from reconciler.app.platform import SystemClock
-from reconciler.app.policies import apply_policies
+from reconciler.app.policies import judge_plan
 from reconciler.app.runtime import no_garbage_collection
 from reconciler.app.session import Session, in_memory
 from reconciler.core.plan import guards, saved_plan
+from reconciler.core.plan.assemble import Findings, assemble, no_policies
 from reconciler.core.plan.model import Action, Plan
 from reconciler.core.plan.selection import narrowed
 from reconciler.core.problems import ApiError, GuardError, SecretError
 from reconciler.core.resource import Call, Resource
 from reconciler.core.state.model import Record, State
-from reconciler.core.values import Secret, leaves, of_kind
+from reconciler.core.trees import leaves, of_kind
+from reconciler.core.values import Secret
 from reconciler.documents.load import Project
 from reconciler.engine.preflight import preflight
 from reconciler.engine.rebuild import possible_duplicates
@@ -88,12 +91,14 @@ async def compute_plan(
         api, kinds(), FINDERS, state, resources, scope, secrets,
         now=SystemClock().now() // 1000, destroy=options.destroy, read=options.read, staged=options.staged,
     )  # fmt: skip
+    checks = Findings()
     if options.checks and options.read and not plan.objections:
-        plan = await preflight(api, kinds(), plan)
+        checks = await preflight(api, kinds(), plan)
         if not state.resources:
             warnings += tuple(await _there_already(api, resources))
-    plan = replace(plan, warnings=(*warnings, *plan.warnings), left_out=left_out, manifests=project.digests())
-    return apply_policies(session, plan, options.policies) if options.judged else plan, lives
+    judge = partial(judge_plan, session, files=options.policies) if options.judged else no_policies
+    whole = assemble(plan, notes=warnings, checks=checks, left_out=left_out, manifests=project.digests(), judge=judge)
+    return whole, lives
 
 
 async def _there_already(api: Client, resources: Mapping[str, Resource]) -> list[str]:

@@ -18,10 +18,11 @@ from reconciler.catalog import shipped
 from reconciler.config.project import Environment, ProjectSpec, find_root, load_project
 from reconciler.config.state_settings import StateSettings
 from reconciler.core.fingerprint import Fingerprinter
+from reconciler.core.pointers import parse_pointer
 from reconciler.core.problems import ManifestError, Problem, StateError
 from reconciler.core.resource import Resource
 from reconciler.core.state.model import Entry, Record, State, fold
-from reconciler.core.values import Secret, Tree, parse_pointer
+from reconciler.core.values import Secret, Tree
 from reconciler.documents.document import PROJECT_FILE, Document
 from reconciler.documents.load import Project, load
 from reconciler.documents.overlay import speak_of

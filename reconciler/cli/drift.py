@@ -9,19 +9,18 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler.cli.arguments import SHARD, Files, project, shard_of
-from reconciler.cli.options import common, option
+from reconciler.cli.formats import DRIFT_FORMATS, drift_as
+from reconciler.cli.options import common
 
 if TYPE_CHECKING:
     from reconciler.app.drift import DriftOptions
     from reconciler.core.plan.drift_report import Report
     from reconciler.documents.load import Project
 
-_FORMATS = ("text", "json", "markdown", "junit", "sarif")
-
 
 @click.command("drift")
 @project
-@click.option("--format", "form", type=click.Choice(_FORMATS), default="text", show_default=True)
+@click.option("--format", "form", type=click.Choice([*DRIFT_FORMATS]), default="text", show_default=True)
 @click.option("--unmanaged", is_flag=True, help="List the live objects that no address is bound to, too.")
 @click.option("--metrics", type=click.Path(path_type=Path), metavar="FILE",
               help="Write counts for Prometheus' textfile collector.")  # fmt: skip
@@ -41,7 +40,6 @@ def command(files: Files, form: str, unmanaged: bool, metrics: Path | None, patc
     from reconciler.app.running import run
     from reconciler.cli.plan import save
     from reconciler.render import drift as rendered
-    from reconciler.render import json as as_json
 
     options = DriftOptions(unmanaged, shard_of(shard))
     if names := files.everywhere():
@@ -55,16 +53,8 @@ def command(files: Files, form: str, unmanaged: bool, metrics: Path | None, patc
         save(metrics, rendered.metrics(report, SystemClock().now() // 1000))
     if patch:
         _print_patch(report, project)
-    elif form == "json":
-        click.echo(as_json.text(as_json.drift_document(report)), nl=False)
-    elif form == "sarif":
-        from reconciler.render.findings import drift_sarif
-
-        click.echo(drift_sarif(report, places(project)), nl=False)
-    elif form == "text":
-        _print(report)
     else:
-        click.echo({"markdown": rendered.markdown, "junit": rendered.junit}[form](report), nl=False)
+        click.echo(drift_as(report, form, lambda: places(project)), nl=False)
     return 2 if report.drifted else 0
 
 
@@ -86,20 +76,11 @@ def _several(files: Files, names: Sequence[str], options: DriftOptions, form: st
     for name, item in reports.items():
         if form == "text" and not isinstance(item, ReconcilerError):
             click.echo(f"{name}:")
-            _print(item)
+            click.echo(drift_as(item, "text", dict), nl=False)
     tell(reports)
     if any(isinstance(item, ReconcilerError) for item in reports.values()):
         return 1
     return 2 if any(not isinstance(item, ReconcilerError) and item.drifted for item in reports.values()) else 0
-
-
-def _print(report: Report) -> None:
-    import sys
-
-    from reconciler.cli.terminal import painter
-    from reconciler.render import drift as rendered
-
-    click.echo(rendered.text(report, painter(sys.stdout), verbose=bool(option("verbose"))), nl=False)
 
 
 def _print_patch(report: Report, project: Project) -> None:

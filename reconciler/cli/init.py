@@ -22,10 +22,20 @@ _MODELINE = f"# yaml-language-server: $schema={SCHEMA}\n"
 @click.option("--connector", metavar="KEY", help="Write a first manifest for this connector.")
 @click.option("--pipeline", type=click.Choice([*_PIPELINES, "none"]), default="github", show_default=True,
               help="Write a pipeline for this.")  # fmt: skip
-@click.option("--from-sample", "sample", type=click.Path(path_type=Path), metavar="FILE",
-              help="Write a schema, a mapping and a first test for this sample data: .json, .jsonl, .csv or .parquet.")
-@click.option("--tenant", default="_tenant", show_default=True, metavar="FIELD",
-              help="With --from-sample: the tenant's field in XDM, with its underscore.")
+@click.option(
+    "--from-sample",
+    "sample",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write a schema, a mapping and a first test for this sample data: .json, .jsonl, .csv or .parquet.",
+)
+@click.option(
+    "--tenant",
+    default="_tenant",
+    show_default=True,
+    metavar="FIELD",
+    help="With --from-sample: the tenant's field in XDM, with its underscore.",
+)
 @common
 def command(path: Path, connector: str | None, pipeline: str, sample: Path | None, tenant: str) -> None:
     """Write a project file, a .gitignore, a pipeline, a schema for editors and, for a connector, a first manifest.
@@ -36,7 +46,7 @@ def command(path: Path, connector: str | None, pipeline: str, sample: Path | Non
     Files that are there already are left alone, and named.
     """
     from reconciler.app.connectors import find, next_midnight
-    from reconciler.cli.schema import schema_text
+    from reconciler.app.schemas import schema_text
     from reconciler.export.starter import starter
 
     found = find(connector) if connector else None

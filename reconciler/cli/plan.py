@@ -7,14 +7,14 @@ from pathlib import Path
 import click
 
 from reconciler.cli.arguments import Choice, Files, Planning, planner, project, selecting
-from reconciler.cli.formats import FORMATS, shown_as
+from reconciler.cli.formats import PLAN_FORMATS, shown_as
 from reconciler.cli.options import common
 
 
 @click.command("plan")
 @project
 @click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="Save the plan for apply.")
-@click.option("--format", "form", type=click.Choice(FORMATS), default="text", show_default=True)
+@click.option("--format", "form", type=click.Choice([*PLAN_FORMATS]), default="text", show_default=True)
 @click.option("--compact", is_flag=True, help="A line for each change.")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 2 when there are changes.")
 @selecting

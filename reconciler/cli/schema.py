@@ -18,18 +18,7 @@ def command(document: str) -> int:
     `reconciler init` writes the one of manifests where editors find it: in VS Code with the YAML extension every key
     is completed and checked as it is typed.
     """
+    from reconciler.app.schemas import schema_text
+
     click.echo(schema_text(document), nl=False)
     return 0
-
-
-def schema_text(document: str) -> str:
-    """Return one of the schemas as JSON."""
-    import json
-    from importlib.resources import files
-
-    if document == "manifest":
-        from reconciler.catalog import shipped
-        from reconciler.config.editor_schema import json_schema
-
-        return json.dumps(json_schema(shipped()), indent=1, ensure_ascii=False) + "\n"
-    return files("reconciler.render").joinpath("schemas", f"{document}.json").read_text(encoding="utf-8")

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import click
 
-from reconciler.cli.formats import FORMATS, shown_as
+from reconciler.cli.formats import PLAN_FORMATS, shown_as
 from reconciler.cli.options import common
 
 
 @click.command("show")
 @click.argument("file", type=click.Path(path_type=Path), required=False)
-@click.option("--format", "form", type=click.Choice(FORMATS), default="text", show_default=True)
+@click.option("--format", "form", type=click.Choice([*PLAN_FORMATS]), default="text", show_default=True)
 @common
 def command(file: Path | None, form: str) -> int:
     """Show a plan saved by plan --out, or a state file; without FILE the state of the environment."""

@@ -21,6 +21,7 @@ from reconciler.documents.document import ANNOTATIONS, API_VERSION, NAME
 from reconciler.documents.field_group import FieldGroupSpec
 from reconciler.documents.load import document_kinds
 from reconciler.documents.schema import SchemaSpec
+from reconciler.kinds.dataset_labels import Labels
 
 Json = dict[str, Any]
 
@@ -33,6 +34,7 @@ OPEN: Mapping[tuple[str, str], tuple[type[BaseModel] | type[str], ...]] = {
     ("DestinationDataflowSpec", "audiences"): (blocks.Audience,),
     ("DestinationDataflowSpec", "attributes"): (str, blocks.Attribute, blocks.Row),
     ("DestinationDataflowSpec", "primaryFields"): (str, blocks.PrimaryField),
+    ("DatasetSpec", "labels"): (Labels,),
     ("SchemaSpec", "fieldGroups"): (str, blocks.ExternalRef, FieldGroupSpec),
 }
 """What stands in fields that the models leave open, because what is inside decides how it is read."""

@@ -13,8 +13,9 @@ from pydantic_core import PydanticCustomError
 from reconciler.config.policies import Policies
 from reconciler.config.state_settings import StateSettings
 from reconciler.core.problems import ManifestError, Problem
+from reconciler.core.trees import transform
 from reconciler.core.values import Path as Steps
-from reconciler.core.values import Secret, Tree, transform
+from reconciler.core.values import Secret, Tree
 from reconciler.documents.blocks import Block
 from reconciler.documents.document import PROJECT_FILE, Document, envelope
 from reconciler.documents.interpolate import Scope, interpolate

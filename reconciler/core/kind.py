@@ -1,4 +1,4 @@
-"""What the house must know about one sort of object: its rules as data, and its words on the wire.
+"""The contract of a kind: its rules as data, and its requests and replies. `core.abilities` holds the optional parts.
 
 Everything here is pure and synchronous: a kind names calls and reads replies, it sends nothing.
 """
@@ -8,15 +8,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from reconciler.core.problems import Problem
 from reconciler.core.resource import Call, Live, Reply
-from reconciler.core.rules import FieldChange, Rules
-from reconciler.core.values import Path, Tree
-
-if TYPE_CHECKING:
-    from reconciler.core.plan.model import Change
+from reconciler.core.rules import Rules
+from reconciler.core.values import Tree
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,26 +27,33 @@ class Check:
     evaluate: Callable[[Reply], Sequence[Problem | Check]]
 
 
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """How the reference page shows a kind, and the cases that the tests of every kind use.
+
+    `samples` are bodies as a manifest declares them, by variant (an empty text for the only one); each is accepted by
+    the published API description. The other fields complete the columns of the page: what forces a replace besides the
+    rules, what follows an update, when a delete is possible, how drift is found.
+    """
+
+    samples: Mapping[str, Mapping[str, Tree]]
+    replaces: str = ""
+    updates: str = ""
+    deletes: str = ""
+    drift: str = "yes"
+
+
 class Kind(ABC):
-    """One sort of object on the platform. Subclasses are stateless; one instance each, named `KIND`."""
+    """One sort of object on the platform. Subclasses are stateless; one instance each, named `KIND`.
+
+    Methods receive the object they speak of as a `Live`: always with its id, with body and etag as far as they are
+    known. Optional abilities are the classes of `core.abilities`: a kind inherits those it has.
+    """
 
     name: ClassVar[str]
-    holds_data: ClassVar[bool] = False
-    """Whether a replace loses data: it is an objection unless the manifest allows that."""
-    retain_on_delete: ClassVar[bool] = False
-    """Whether an object that left the manifests is forgotten, unless the manifest allowed data to be lost."""
+    reference: ClassVar[Reference]
     write_once: ClassVar[bool] = False
     """Whether an object never changes and is never read: an update makes another, and the state is believed."""
-    unique_names: ClassVar[bool] = False
-    """Whether the platform refuses a second object of the same name."""
-    name_field: ClassVar[str] = "name"
-    """The top-level field that a search goes by."""
-    is_part: ClassVar[bool] = False
-    """Whether the object has no use without the one it is a part of (`Resource.owner`)."""
-    list_orders: ClassVar[tuple[str, str] | None] = None
-    """How a list is asked for from its oldest object on, and from its newest."""
-    lists_are_complete: ClassVar[bool] = False
-    """Whether a list shows objects whole, so that they need not be read singly to see what another version says."""
     deferred_fields: ClassVar[tuple[str, ...]] = ()
     """Top-level fields that can be set only when the object's own parts (`Resource.owner`) are there."""
 
@@ -72,53 +76,12 @@ class Kind(ABC):
 
     # -- reading ---------------------------------------------------------------------------------------------
     @abstractmethod
-    def read(self, ident: str, version: Tree = None) -> Call:
-        """Return the call that reads one object by id; `version` pins one where the kind has versions."""
+    def read(self, known: Live, version: Tree = None) -> Call:
+        """Return the call that reads the object `known`; `version` pins one where the kind has versions."""
 
     @abstractmethod
-    def live(self, reply: Reply) -> Live | None:
-        """Return the object a `read` answered with, or None where the answer says there is none."""
-
-    @abstractmethod
-    def search(self, body: Tree) -> Call | None:
-        """Return the call that lists the objects that could be the one made from `body`, newest first.
-
-        None where the platform has no such list: then one whose create got no answer is made again.
-        """
-
-    def browse(self, after: Reply | None, order: str = "") -> Call | None:
-        """Return the call for the first page of all objects, or for the page after one; None when there is none.
-
-        `order` is one of `list_orders`, or left to the platform.
-        """
-        del after, order
-        return None
-
-    def page(self, after: Reply | None, order: str, seen: int) -> Call | None:
-        """Return the call for a page of whole objects, for a refresh of many; None when there is none, or no such list.
-
-        It is `browse` for a kind that has that. `seen` is how many objects the pages before had.
-        """
-        del seen
-        return self.browse(after, order)
-
-    @abstractmethod
-    def found(self, reply: Reply) -> Sequence[Live]:
-        """Return the objects a `search` page answered with."""
-
-    @abstractmethod
-    def created_at(self, live: Live) -> int:
-        """Return when the object was made, in ms since the epoch by the server's clock."""
-
-    def edited_with(self, live: Live) -> str | None:
-        """Return the client id that made the object, if it has been changed since and the platform tells both."""
-        del live
-        return None
-
-    def pinned(self, ident: str, users: Sequence[Tree]) -> Tree | None:
-        """Return the version of object `ident` that one of its live `users` is pinned to, if kinds have versions."""
-        del ident, users
-        return None
+    def live(self, reply: Reply, known: Live) -> Live | None:
+        """Return the object that the `read` of `known` answered with, or None where the answer says there is none."""
 
     # -- changing --------------------------------------------------------------------------------------------
     @abstractmethod
@@ -135,14 +98,14 @@ class Kind(ABC):
 
     @abstractmethod
     def created(self, reply: Reply, body: Tree) -> Live:
-        """Return the new object as far as the answer to `create` tells: id, maybe etag and outputs."""
+        """Return the new object made from `body` as far as the answer to `create` tells: id, maybe etag and outputs."""
 
     @abstractmethod
     def update(self, live: Live, patch: Sequence[Tree], body: Tree) -> Sequence[Call]:
         """Return the calls, in order, that make `patch` (RFC 6902 on the `live` object) true."""
 
     def described(self, call: Call) -> Sequence[Tree]:
-        """Return how `call` stands in a plan's `patch`: its own instructions, or `{"call": …}`."""
+        """Return how `call` is shown in a plan's `patch`: its own instructions, or `{"call": …}`."""
         if call.method == "PATCH" and isinstance(call.body, list):
             return call.body
         return [{"call": call.brief()}]
@@ -152,74 +115,11 @@ class Kind(ABC):
         """Return the object after an update as far as the answer tells, or None when it must be read again."""
 
     @abstractmethod
-    def delete(self, ident: str) -> Call | None:
-        """Return the call that deletes the object; None means the API cannot: it is forgotten."""
+    def delete(self, live: Live) -> Call | None:
+        """Return the call that deletes the object; None means the API cannot: it is forgotten.
 
-    def suspend(self, live: Live) -> Call | None:
-        """Return the call that stops the old object of a replace before the new one is made, if any."""
-        del live
-        return None
-
-    def resume(self, live: Live) -> Call | None:
-        """Return the call that undoes `suspend` when the new object could not be made; `live` as before that."""
-        del live
-        return None
-
-    def undeletable_reason(self, body: Tree) -> str | None:
-        """Return why the platform keeps such an object for good, or None where it can be deleted."""
-        del body
-        return None
-
-    def delete_blocked_by(self, body: Tree, needs: Sequence[Tree]) -> str | None:
-        """Return why the object cannot be deleted while the objects `needs` that it refers to stay, or None."""
-        del body, needs
-        return None
-
-    def incompatible_changes(self, live: Tree, fields: Sequence[FieldChange], now: int) -> Mapping[Path, str]:
-        """Return those of the changed `fields` that the platform refuses in this object as it is, and why."""
-        del live, fields, now
-        return {}
-
-    def checks(self, change: Change) -> Sequence[Check]:
-        """Return what the platform should be asked before `change` is carried out."""
-        del change
-        return ()
-
-    # -- watching --------------------------------------------------------------------------------------------
-    def settled(self, live: Live) -> bool:
-        """Tell whether the platform is done with what it was last asked to do."""
-        del live
-        return True
-
-    def failure(self, live: Live) -> str | None:
-        """Return the platform's own error about its last operation on the object, if there is one."""
-        del live
-        return None
-
-    def probe(self, ident: str, body: Tree) -> Call | None:
-        """Return a call that asks the platform whether the new object works, if there is one."""
-        del ident, body
-        return None
-
-    def probe_failure(self, reply: Reply) -> str | None:
-        """Return what the answer to `probe` says is wrong, or None."""
-        del reply
-        return None
-
-    def replace_warnings(self, live: Live, body: Tree, now: int) -> Sequence[str]:
-        """Return what people should know before `live` is replaced by a new object; `now` in s since the epoch."""
-        del live, body, now
-        return ()
-
-    def update_warnings(self, live: Live, patch: Sequence[Tree]) -> Sequence[str]:
-        """Return what others put into `live` that `patch` takes away because the API takes a unit only as a whole."""
-        del live, patch
-        return ()
-
-    def preflight_errors(self, before: Tree, body: Tree, now: int) -> Sequence[Problem]:
-        """Return what the platform will refuse about going from live `before` to `body`; `now` in s since the epoch."""
-        del before, body, now
-        return ()
+        A guarded call is sent with the etag of `live`. After a conflict the object is read and `delete` called again.
+        """
 
 
 Kinds = Mapping[str, Kind]

@@ -6,36 +6,35 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from reconciler.core.values import Lookup, Ref, Tree, of_kind
+from reconciler.core.provenance import UNKNOWN, HasProvenance, Provenance
+from reconciler.core.trees import of_kind
+from reconciler.core.values import Lookup, Ref, Tree
 
 
 @dataclass(frozen=True, slots=True)
-class Resource:
+class Resource(HasProvenance):
     """One object a manifest asks for, in the API's own words.
 
     `body` holds declared fields only; an explicit `None` means "must be absent". `sensitive` are pointers into
     `body` whose live side is never shown, `ignore` pointers that are left alone after creation, `shared`
     pointers to keyed sets that others may add to. `replace_group` names resources that are replaced as one.
     `where` is the pointer of the block in its document that this resource was made from. `owner` is the address
-    of an object that this one completes (a schema's descriptor). `allow_data_loss` lets data go with it.
-    `staging` is how it can be made without being live yet: as a draft, or disabled. `labels` are those of its document.
+    of an object that this one completes (a schema's descriptor). `staging` is how it can be made without being live
+    yet: as a draft, or disabled.
     """
 
     address: str
     kind: str
     body: Tree
-    file: str = ""
+    provenance: Provenance = UNKNOWN
     document: str = ""
     where: str = ""
-    protect: bool = False
     ignore: tuple[str, ...] = ()
     sensitive: tuple[str, ...] = ()
     shared: tuple[str, ...] = ()
     replace_group: tuple[str, ...] = ()
     owner: str = ""
-    allow_data_loss: bool = False
     staging: Literal["draft", "disabled"] | None = None
-    labels: Mapping[str, str] = field(default_factory=dict)
     dependencies: tuple[str, ...] = field(init=False, compare=False)
     """The addresses that must exist first, sorted."""
     lookups: tuple[Lookup, ...] = field(init=False, compare=False)
@@ -53,11 +52,12 @@ class Resource:
 class Live:
     """One object as the platform shows it; `etag` is None where the API has none, `body` is the whole answer.
 
-    `outputs` are values other resources may refer to besides the id (a mapping set's `version`).
+    `outputs` are values other resources may refer to besides the id (a mapping set's `version`). An object that is
+    about to be read may be known by its id alone.
     """
 
     id: str
-    body: Tree
+    body: Tree = None
     etag: str | None = None
     outputs: Mapping[str, Tree] = field(default_factory=dict)
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from reconciler.core.values import Path, Tree, matches, matches_exactly
+from reconciler.core.pointers import matches, matches_exactly
+from reconciler.core.values import Path, Tree
 
 Cause = Literal["manifest", "outside", "both", "dependency"]
 

@@ -38,7 +38,7 @@ def export_schedule(ctx: Expansion, values: dict[str, Any] | None, path: Sequenc
         ctx.report(path, "missing-schedule", "a dataset export needs a schedule", advice)
         return
     names = known(ctx, "dataset-export")
-    parameters(ctx, values, names, "scheduleParams", place)
+    parameters(ctx.report, values, names, "scheduleParams", place)
     interval, unit = str(values.get("interval", "")), values.get("timeUnit")
     full = values.get("exportMode") == "DAILY_FULL_EXPORT"
     usual = {("day", "0")} if full else {("day", "1"), *(("hour", number) for number in ("3", "6", "9", "12"))}
@@ -70,7 +70,7 @@ def schedule(ctx: Expansion, connector: Connector, values: dict[str, Any] | None
         )
         return
     names = known(ctx, "batch-periodic")
-    parameters(ctx, values, names, "scheduleParams", place)
+    parameters(ctx.report, values, names, "scheduleParams", place)
     once = values.get("frequency") == "once"
     for name in ("interval", "backfill"):
         if once and name in values:
@@ -108,7 +108,7 @@ def audience(ctx: Expansion, connector: Connector | None, item: Audience, path: 
     schedule: dict[str, Any] = given["schedule"] or {}
     names = [parameter for parameter in known(ctx, "audience-file-export") if parameter.name != "exportMode"]
     place = (*path, "schedule")
-    parameters(ctx, schedule, names, "schedule", place)
+    parameters(ctx.report, schedule, names, "schedule", place)
     _combination(ctx, str(given["exportMode"]), schedule, path)
     for key, (form, like) in _FORMS.items():
         if key in schedule and not form.fullmatch(str(schedule[key])):

@@ -4,29 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
-from pydantic.alias_generators import to_camel
+from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
+
+from reconciler.kinds.shape import Block as Block
+from reconciler.kinds.shape import ExternalRef as ExternalRef
+from reconciler.kinds.shape import LookupBy as LookupBy
 
 Tree = Any
 Mapping = dict[str, Any]
-
-
-class Block(BaseModel):
-    """Base of every block: unknown keys are errors, nothing is converted."""
-
-    model_config = ConfigDict(
-        extra="forbid",
-        strict=True,
-        alias_generator=to_camel,
-        populate_by_name=False,
-        arbitrary_types_allowed=True,
-    )
-
-    def given(self, *names: str) -> dict[str, Tree]:
-        """Return those of `names` (Python names; all when none) that the author wrote, by their manifest names."""
-        fields, written = type(self).__pydantic_fields__, self.__pydantic_fields_set__
-        return {fields[name].alias or name: getattr(self, name) for name in (names or fields) if name in written}
 
 
 class Versioned(Block):
@@ -36,30 +22,6 @@ class Versioned(Block):
     """The id of the connection spec or flow spec."""
     version: str = "1.0"
     """Its version, as text."""
-
-
-class LookupBy(Block):
-    """What to look an object up by: exactly one must match."""
-
-    name: str
-    """The name, or a schema's title; exactly one object must have it."""
-
-
-class ExternalRef(Block):
-    """An object that exists and is not ours, by `id` or by `lookup: {name}`; or ours elsewhere, by `ref`."""
-
-    ref: str | None = None
-    """The name of another document of this project."""
-    id: str | None = None
-    """The id of an object that exists and is not managed here."""
-    lookup: LookupBy | None = None
-    """Finds an object that exists by its name, while planning."""
-
-    @model_validator(mode="after")
-    def _one(self) -> ExternalRef:
-        if len([item for item in (self.ref, self.id, self.lookup) if item is not None]) != 1:
-            raise PydanticCustomError("one_of", "exactly one of ref, id and lookup must be given")
-        return self
 
 
 class Auth(Block):

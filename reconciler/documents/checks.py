@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-from reconciler.catalog import Connector, Parameter
+from reconciler.catalog import Catalog, Connector, Parameter
 from reconciler.core.values import Secret, Tree
 from reconciler.documents.blocks import Auth
 from reconciler.documents.document import nearest
 
-if TYPE_CHECKING:
-    from reconciler.documents.expand import Expansion
+
+class Report(Protocol):
+    """Takes a finding about the value at `path` below the document's `spec`."""
+
+    def __call__(
+        self, path: Sequence[str | int], code: str, what: str, advice: str = "", *, severity: str = "error"
+    ) -> None:
+        """Note the finding."""
+        ...
+
 
 _TYPES: dict[str, tuple[type, ...]] = {
     "integer": (int, str),
@@ -24,7 +32,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
 
 
 def parameters(
-    ctx: Expansion, values: dict[str, Tree], known: Sequence[Parameter], owner: str, path: Sequence[str]
+    report: Report, values: dict[str, Tree], known: Sequence[Parameter], owner: str, path: Sequence[str]
 ) -> None:
     """Check parameters: required ones are there, known ones well formed, unknown ones are warnings."""
     names = [parameter.name for parameter in known]
@@ -32,7 +40,7 @@ def parameters(
         value = values.get(parameter.name)
         if value is None:
             if parameter.required:
-                ctx.report(
+                report(
                     path,
                     "missing-parameter",
                     f"{owner} needs the parameter {parameter.name!r}",
@@ -43,7 +51,7 @@ def parameters(
             continue
         place = (*path, parameter.name)
         if parameter.values and str(value) not in parameter.values:
-            ctx.report(
+            report(
                 place,
                 "bad-value",
                 f"{parameter.name} must be one of {', '.join(parameter.values)}, not {value!r}",
@@ -51,12 +59,12 @@ def parameters(
             )
         wanted = _TYPES.get(parameter.type or "")
         if wanted and not isinstance(value, wanted):
-            ctx.report(place, "bad-type", f"{parameter.name} must be of type {parameter.type}, not {value!r}")
+            report(place, "bad-type", f"{parameter.name} must be of type {parameter.type}, not {value!r}")
         elif wanted is None and isinstance(value, list | dict) and parameter.secret:
-            ctx.report(place, "bad-type", f"{parameter.name} must be text")
+            report(place, "bad-type", f"{parameter.name} must be text")
     for name in values:
         if known and name not in names:
-            ctx.report(
+            report(
                 (*path, name),
                 "unknown-parameter",
                 f"the catalog knows no parameter {name!r} of {owner}",
@@ -66,18 +74,28 @@ def parameters(
 
 
 def auth(
-    ctx: Expansion, block: Auth, connector: Connector | None, path: Sequence[str]
+    report: Report,
+    block: Auth,
+    connector: Connector | None,
+    path: Sequence[str],
+    *,
+    document: str,
+    literal_secrets: bool,
 ) -> tuple[dict[str, Tree], list[str]]:
-    """Check credentials; return the parameters, literal secrets wrapped, and the names of the secret ones."""
+    """Check credentials; return the parameters, literal secrets wrapped, and the names of the secret ones.
+
+    `document` is the name of the document, for advice; without `literal_secrets` a secret that is written out is an
+    error.
+    """
     params: dict[str, Tree] = dict(block.params)
     if connector is None:
         return params, []
     specs = connector.auth_specs
     if not specs:
-        ctx.report(path, "no-auth", f"{connector.name} has no credentials of its own", "remove auth")
+        report(path, "no-auth", f"{connector.name} has no credentials of its own", "remove auth")
         return params, []
     if block.spec_name not in specs:
-        ctx.report(
+        report(
             (*path, "specName"),
             "unknown-auth",
             f"{connector.name} has no auth spec {block.spec_name!r}",
@@ -85,26 +103,26 @@ def auth(
         )
         return params, []
     known = specs[block.spec_name]
-    parameters(ctx, params, known, f"the auth spec {block.spec_name!r}", (*path, "params"))
+    parameters(report, params, known, f"the auth spec {block.spec_name!r}", (*path, "params"))
     secret = [parameter.name for parameter in known if parameter.secret]
     for name in secret:
         value = params.get(name)
         if value is None or isinstance(value, Secret):
             continue
-        if not ctx.setting.literal_secrets:
-            ctx.report(
+        if not literal_secrets:
+            report(
                 (*path, "params", name),
                 "literal-secret",
                 f"{name} is a secret and must not be written out in a manifest",
-                f'write "${{secret.{ctx.document.name}-{name.lower()}}}", or pass --allow-literal-secrets',
+                f'write "${{secret.{document}-{name.lower()}}}", or pass --allow-literal-secrets',
             )
         params[name] = Secret(str(value), literal=True)
     return params, secret
 
 
-def flow_spec(ctx: Expansion, ident: str, connector: Connector, export: str) -> None:
+def flow_spec(report: Report, catalog: Catalog, ident: str, connector: Connector, export: str) -> None:
     """Check a flow spec given by id: one that is known to be another connector's is wrong, an unknown one a doubt."""
-    catalog, own = ctx.setting.catalog, connector.flow_spec(export)
+    own = connector.flow_spec(export)
     if own is not None and ident == own["id"]:
         return
     ends = {connector.connection_spec["id"], connector.end_spec["id"]}
@@ -115,7 +133,7 @@ def flow_spec(ctx: Expansion, ident: str, connector: Connector, export: str) -> 
     other = ident in {(connector.flow_spec(name) or {}).get("id") for name in connector.exports}
     if known is None or other:
         what = f"the catalog does not know the flow spec {ident} for {connector.name}"
-        ctx.report(("flow", "flowSpec", "id"), "unknown-flow-spec", what, advice, severity="warning")
+        report(("flow", "flowSpec", "id"), "unknown-flow-spec", what, advice, severity="warning")
         return
     what = f"the flow spec {ident} is not for {connector.name}"
-    ctx.report(("flow", "flowSpec", "id"), "wrong-flow-spec", what, advice)
+    report(("flow", "flowSpec", "id"), "wrong-flow-spec", what, advice)

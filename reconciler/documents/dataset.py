@@ -8,8 +8,11 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from reconciler.core.values import Ref, Tree
+from reconciler.documents._kind_document import add_of_kind
 from reconciler.documents.blocks import Block, ExternalRef, SchemaRef
 from reconciler.documents.expand import Expansion, default_name
+from reconciler.kinds.dataset_labels import KIND as LABELS
+from reconciler.kinds.dataset_labels import Labels, labels_body
 
 
 class SchemaOf(ExternalRef):
@@ -38,6 +41,8 @@ class DatasetSpec(Block):
     """Whether the platform keeps what it could not read."""
     observable_schema: dict[str, Any] | None = None
     """The documented `observableSchema`."""
+    labels: list[str] | dict[str, Any] | None = None
+    """Its data usage labels: a list for the dataset as a whole, or a block with labels of fields, too."""
     overrides: dict[str, Any] | None = None
     """Merged into the request body (RFC 7386), for what is not known here yet."""
 
@@ -49,7 +54,7 @@ class DatasetSpec(Block):
 
 
 class Dataset:
-    """Expands to one resource whose address is the document's name."""
+    """Expands to NAME, and to NAME/labels where the dataset has labels."""
 
     kind = "Dataset"
     model = DatasetSpec
@@ -88,7 +93,19 @@ def add_dataset(ctx: Expansion, address: str, spec: DatasetSpec, block: tuple[st
         **spec.given("tags", "file_description", "enable_error_diagnostics", "observable_schema"),
     }
     _check_profile(ctx, spec, reference, (*block, "tags", "unifiedProfile"))
-    return ctx.add(address, "Dataset", body, block, overrides=spec.overrides)
+    made = ctx.add(address, "Dataset", body, block, overrides=spec.overrides)
+    _add_labels(ctx, made, spec.labels, (reference or {}).get("id"), (*block, "labels"))
+    return made
+
+
+def _add_labels(ctx: Expansion, dataset: Ref, value: Tree, schema: Tree, block: tuple[str, ...]) -> None:
+    """Add the labels of a dataset whose schema is `schema`."""
+    if value is None:
+        return
+    labels = ctx.parse(Labels, {"labels": value} if isinstance(value, list) else value, block)
+    if labels is not None:
+        body = labels_body(ctx, dataset, labels, block, schema)
+        add_of_kind(ctx, LABELS, f"{dataset.address}/labels", body, block, labels.overrides)
 
 
 def _check_profile(ctx: Expansion, spec: DatasetSpec, reference: Tree, place: tuple[str, ...]) -> None:

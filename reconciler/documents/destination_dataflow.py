@@ -7,7 +7,8 @@ from typing import ClassVar
 from pydantic import ValidationError
 
 from reconciler.catalog import Connector
-from reconciler.core.values import Lookup, Tree, pointer
+from reconciler.core.pointers import pointer
+from reconciler.core.values import Lookup, Tree
 from reconciler.documents import _dataset_export as dataset_export
 from reconciler.documents import _schedules
 from reconciler.documents._destination import DestinationDataflowSpec, destination_target

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any
 
+from reconciler.core.interning import Interner
 from reconciler.core.problems import ManifestError, Problem
-from reconciler.core.values import Path, Sharing, Span, Tree
+from reconciler.core.values import Path, Span, Tree
 from reconciler.yamltext.reader import Text, read
 
 API_VERSION = "reconciler/v1"
@@ -99,7 +100,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 
 _NOTHING: dict[str, Any] = {}
-_SHARED = Sharing()
+_SHARED = Interner()
 """Thousands of documents have the same owner in their labels."""
 
 

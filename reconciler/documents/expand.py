@@ -11,20 +11,13 @@ from typing import Any, Literal, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from reconciler.catalog import Catalog, Connector, Direction
+from reconciler.core.interning import Interner
+from reconciler.core.pointers import parse_pointer, pointer
 from reconciler.core.problems import Problem
+from reconciler.core.provenance import Provenance
 from reconciler.core.resource import Resource
-from reconciler.core.values import (
-    Lookup,
-    Path,
-    Ref,
-    Secret,
-    Sharing,
-    Tree,
-    leaves,
-    merge_patch,
-    parse_pointer,
-    pointer,
-)
+from reconciler.core.trees import leaves, merge_patch
+from reconciler.core.values import Lookup, Path, Ref, Secret, Tree
 from reconciler.documents import checks
 from reconciler.documents.blocks import Account, Auth, Block, ExternalRef, Row, Versioned
 from reconciler.documents.document import Document, nearest
@@ -40,7 +33,7 @@ class ProjectContext:
     catalog: Catalog
     documents: Mapping[str, Document]
     literal_secrets: bool = False
-    sharing: Sharing = field(default_factory=Sharing)
+    interner: Interner = field(default_factory=Interner)
     """Many documents name the same schema, or map alike."""
 
 
@@ -69,12 +62,15 @@ class Expansion:
     ignores: list[Path] = field(default_factory=list)
     filled_in: bool = True
     """Whether something was interpolated: only then a body can hold a secret that no parameter is known to be."""
-    protect: bool = field(init=False)
-    allow_data_loss: bool = field(init=False)
+    provenance: Provenance = field(init=False)
 
     def __post_init__(self) -> None:
-        self.protect = self.document.annotated("prevent-destroy")
-        self.allow_data_loss = self.document.annotated("allow-data-loss")
+        self.provenance = Provenance(
+            file=self.document.file,
+            protect=self.document.annotated("prevent-destroy"),
+            allow_data_loss=self.document.annotated("allow-data-loss"),
+            labels=self.document.labels,
+        )
         text = self.document.annotations.get("reconciler/ignore-changes", "")
         for part in filter(None, (part.strip() for part in text.split(","))):
             if part.startswith("/"):
@@ -143,7 +139,7 @@ class Expansion:
     def flow_spec(self, given: Versioned | None, connector: Connector | None, export: str = "audiences") -> Tree:
         """Return the `flowSpec` of the document's flow; note when it is neither given nor known."""
         if given is not None and connector is not None:
-            checks.flow_spec(self, given.id, connector, export)
+            checks.flow_spec(self.report, self.setting.catalog, given.id, connector, export)
         spec: Tree = spec_of(given, connector.flow_spec(export) if connector else None)
         if spec is None and connector is not None and (name := connector.flow_spec_name(export)):
             return {"id": Lookup("FlowSpec", name), "version": "1.0"}
@@ -157,7 +153,7 @@ class Expansion:
         """Check the parameters of a source or target block against the catalog."""
         if connector is not None:
             place = (end, "params") if params else (end,)
-            checks.parameters(self, params or {}, connector.parameters(export), connector.name, place)
+            checks.parameters(self.report, params or {}, connector.parameters(export), connector.name, place)
 
     # -- resources -------------------------------------------------------------------------------------------
     def add(
@@ -187,18 +183,15 @@ class Expansion:
                 address=intern(address),
                 kind=kind,
                 body=body,
-                file=self.document.file,
+                provenance=self.provenance,
                 document=self.document.name,
                 where=intern(pointer(("spec", *block))),
-                protect=self.protect,
                 ignore=tuple(ignored) + tuple(ignore),
                 sensitive=tuple(dict.fromkeys([*sensitive, *found])),
                 shared=tuple(shared),
                 replace_group=tuple(replace_group),
                 owner=owner,
-                allow_data_loss=self.allow_data_loss,
                 staging=staging,
-                labels=self.document.labels,
             )
         )
         return Ref(address)
@@ -243,7 +236,14 @@ class Expansion:
                     f"add auth: {{specName: …, params: …}}; {connector.name} knows {specs}",
                 )
             return []
-        params, secret = checks.auth(self, auth, connector, (*block, "auth"))
+        params, secret = checks.auth(
+            self.report,
+            auth,
+            connector,
+            (*block, "auth"),
+            document=self.document.name,
+            literal_secrets=self.setting.literal_secrets,
+        )
         body["auth"] = {"specName": auth.spec_name, "params": params}
         return [pointer(("auth", "params", name)) for name in secret]
 

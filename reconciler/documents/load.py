@@ -14,14 +14,19 @@ from typing import Any, Protocol
 import reconciler.documents
 from reconciler.catalog import Catalog
 from reconciler.core import graph
+from reconciler.core.abilities import Singleton
+from reconciler.core.pointers import parse_pointer
 from reconciler.core.problems import ManifestError, Problem
 from reconciler.core.resource import Resource
 from reconciler.core.values import Path as Steps
-from reconciler.core.values import Tree, parse_pointer
+from reconciler.core.values import Tree
+from reconciler.documents._kind_document import KindDocument
 from reconciler.documents.document import API_VERSION, PROJECT_FILE, Document, envelope
 from reconciler.documents.expand import Expansion, ParsedTest, ProjectContext
 from reconciler.documents.interpolate import Scope, interpolate
 from reconciler.documents.overlay import FOLDER, read_overlays
+from reconciler.kinds import kinds
+from reconciler.kinds.shape import Documented
 from reconciler.yamltext.reader import Text, digest_of, read
 
 
@@ -41,8 +46,10 @@ class DocumentKind(Protocol):
 
 @cache
 def document_kinds() -> Mapping[str, DocumentKind]:
-    """Return every kind of document by name: the modules here that end in `DOCUMENT = …`."""
-    found: dict[str, DocumentKind] = {}
+    """Return every kind of document by name: those that kinds declare, and the modules here with a `DOCUMENT`."""
+    found: dict[str, DocumentKind] = {
+        name: KindDocument(kind) for name, kind in kinds().items() if isinstance(kind, Documented)
+    }
     for module in pkgutil.iter_modules(reconciler.documents.__path__):
         loaded = importlib.import_module(f"{reconciler.documents.__name__}.{module.name}")
         if hasattr(loaded, "DOCUMENT"):
@@ -261,6 +268,21 @@ def _expand(project: Project, document: Document, setting: ProjectContext, scope
             project.samples[document.name] = ctx.samples
 
 
+def _one_owner(project: Project) -> None:
+    """A singleton has one address: of two declarations each would undo the other."""
+    seen: dict[tuple[str, Tree], Resource] = {}
+    for resource in project.resources.values():
+        kind = kinds()[resource.kind]
+        if not isinstance(kind, Singleton):
+            continue
+        first = seen.setdefault((resource.kind, kind.owner(resource.body)), resource)
+        if first is not resource:
+            document = project.documents[resource.document]
+            what = f"{first.address} declares the {resource.kind} of the same {kind.owner_kind} already"
+            place = parse_pointer(resource.where)
+            project.problems.append(document.problem(place, "duplicate-owner", what, "keep one of them"))
+
+
 def _mapping_source(path: Steps) -> bool:
     """Inside mapping sources `${full.name}` is the platform's own syntax."""
     return path[:1] == ("mapping",) and path[-1] in ("source", "sourceAttribute")
@@ -270,6 +292,7 @@ def _cross_check(project: Project) -> None:
     """References lead somewhere, and never in a circle."""
     if project.errors:
         return
+    _one_owner(project)
     needy = ((address, item.dependencies) for address, item in project.resources.items())
     found = graph.cycle({address: needs for address, needs in needy if needs})
     if found:

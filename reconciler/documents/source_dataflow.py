@@ -201,7 +201,7 @@ def _target(ctx: Expansion, block: DatasetTarget, schema: dict[str, Tree]) -> Re
         "data": {
             "format": "json",
             **(block.data or {}),
-            "schema": ctx.setting.sharing.texts(schema),
+            "schema": ctx.setting.interner.texts(schema),
         },
         "params": {**(block.params or {}), "dataSetId": _dataset(ctx, block.dataset, schema)},
     }
@@ -219,7 +219,7 @@ def _target(ctx: Expansion, block: DatasetTarget, schema: dict[str, Tree]) -> Re
 
 def _mapping(ctx: Expansion, block: MappingBlock | _Rows, schema: dict[str, Tree]) -> Ref:
     """Only rows in the current vocabulary get a defaulted sourceType: a documented body is sent as it stands."""
-    rows, seen, one = [], dict[str, int](), ctx.setting.sharing.texts
+    rows, seen, one = [], dict[str, int](), ctx.setting.interner.texts
     inner = ("mapping", "mappings") if isinstance(ctx.spec["mapping"], dict) else ("mapping",)
     for index, row in enumerate(block.mappings):
         if row.target in seen:

@@ -15,12 +15,13 @@ from starlette.routing import Route
 from reconciler.emulator.catalog import Catalog
 from reconciler.emulator.control import Control
 from reconciler.emulator.data_prep import DataPrep
+from reconciler.emulator.dataset_labels import DatasetLabels
 from reconciler.emulator.descriptors import Descriptors
 from reconciler.emulator.faults import Fault, Faults
 from reconciler.emulator.flow_service import FlowService
 from reconciler.emulator.inlet import Inlet
 from reconciler.emulator.options import Options
-from reconciler.emulator.platform_services import Activation, DatasetLabels, Ims, Sandboxes
+from reconciler.emulator.platform_services import Activation, Ims, Sandboxes
 from reconciler.emulator.request_log import RequestLog
 from reconciler.emulator.runs import Runs
 from reconciler.emulator.schema_registry import SchemaRegistry

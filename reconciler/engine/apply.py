@@ -64,7 +64,6 @@ class Run:
             clock,
             self.listener,
             self.settings,
-            self.state,
             self.lives,
         )
         await self._adopt(executor)

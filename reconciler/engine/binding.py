@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from reconciler.core.compare.same import interned
-from reconciler.core.compare.views import project
+from reconciler.core.abilities import Versioned
+from reconciler.core.compare.lens import Lens
 from reconciler.core.fingerprint import TRUSTED
+from reconciler.core.interning import like
 from reconciler.core.kind import Kind, Kinds
 from reconciler.core.problems import Problem, StateError
 from reconciler.core.resource import Live, Resource
 from reconciler.core.state.model import Entry, State
-from reconciler.core.values import Secret, Tree, refs, resolve
+from reconciler.core.trees import refs, resolve
+from reconciler.core.values import Secret, Tree
 from reconciler.engine.gather import gather
-from reconciler.engine.observe import has_versions, read
+from reconciler.engine.listing import from_state
+from reconciler.engine.observe import read
 from reconciler.engine.ports import Api
 
 
@@ -25,7 +28,7 @@ async def bind(api: Api, kinds: Kinds, state: State, resource: Resource, ident: 
     """
     _refuse_bound(state, resource, ident)
     kind = kinds[resource.kind]
-    live = await read(api, kind, ident, await _version(api, kinds, state, resource, ident))
+    live = await read(api, kind, Live(ident), await _version(api, kinds, state, resource, ident))
     if live is None:
         what = f"there is no {resource.kind} with the id {ident} in this sandbox"
         raise StateError(Problem("not-found", what, "check the id, and --env", address=resource.address))
@@ -35,11 +38,11 @@ async def bind(api: Api, kinds: Kinds, state: State, resource: Resource, ident: 
 async def _version(api: Api, kinds: Kinds, state: State, resource: Resource, ident: str) -> Tree | None:
     """Return the version of an object that bound users of it are pinned to; None where that does not say anything."""
     kind = kinds[resource.kind]
-    if not has_versions(kind):
+    if not isinstance(kind, Versioned):
         return None
     users = [item for item in state.resources.values() if item.id and resource.address in item.dependencies]
-    lives = await gather(*(read(api, kinds[item.kind], item.id) for item in users))
-    return kind.pinned(ident, [live.body for live in lives if live is not None])
+    lives = await gather(*(read(api, kinds[item.kind], from_state(item)) for item in users))
+    return kind.pinned(Live(ident), [live.body for live in lives if live is not None])
 
 
 def entry_of(kind: Kind, entries: Mapping[str, Entry], resource: Resource, live: Live) -> Entry:
@@ -47,19 +50,16 @@ def entry_of(kind: Kind, entries: Mapping[str, Entry], resource: Resource, live:
     known = {
         ref: entries[ref.address].id for ref in refs(resource.body) if ref.field == "id" and ref.address in entries
     }
-    declared = kind.canonical(resolve(resource.body, known))
+    lens = Lens(kind, resolve(resource.body, known))
     before = entries.get(resource.address)
-    shown = project(kind.rules(declared), kind.canonical(live.body), declared, others=False)
+    shown = lens.project(live.body, others=False)
     return Entry(
         kind=resource.kind,
         id=live.id,
         etag=live.etag,
-        file=resource.file,
-        applied=interned(_trusted(shown, declared), resource.body),
+        provenance=resource.provenance,
+        applied=like(_trusted(shown, lens.normalized(lens.declared)), resource.body),
         dependencies=resource.dependencies,
-        protect=resource.protect,
-        allow_data_loss=resource.allow_data_loss,
-        labels=resource.labels,
         outputs=live.outputs,
         deposed=before.deposed if before is not None else (),
     )

@@ -5,18 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from reconciler.core.abilities import Probed, Searchable, Singleton, Suspendable, suspend_call
 from reconciler.core.kind import Kind, Kinds
-from reconciler.core.plan.model import Change
+from reconciler.core.plan.model import Action, Change
 from reconciler.core.plan.steps import Step
-from reconciler.core.problems import AmbiguousError, ApiError, Problem, ReconcilerError, StoppedError
+from reconciler.core.problems import AmbiguousError, ApiError, ConflictError, Problem, ReconcilerError, StoppedError
 from reconciler.core.resource import Call, Live, Reply
-from reconciler.core.state.model import Pending, Record, State
+from reconciler.core.state.model import Pending, Record
 from reconciler.core.values import Tree
 from reconciler.engine.ledger import Ledger
+from reconciler.engine.listing import from_state
+from reconciler.engine.observe import read
+from reconciler.engine.pages import search
 from reconciler.engine.poller import Poller
 from reconciler.engine.ports import Api, Clock, Journal, Listener, Secrets
 from reconciler.engine.settle import bound, find
-from reconciler.engine.updater import Updater, planned
+from reconciler.engine.takeover import take_over
+from reconciler.engine.updater import REBASES, Updater, planned
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +56,10 @@ class Executor:
         clock: Clock,
         listener: Listener,
         settings: Settings,
-        state: State,
         lives: Mapping[str, Live | None],
     ) -> Executor:
-        """Return the work of a run that starts from `state` and what was read."""
-        ledger = Ledger(api, journal, secrets, clock, dict(state.resources), dict(state.pending), dict(lives))
+        """Return the work of a run over the books of `journal` and what was read."""
+        ledger = Ledger(api, journal, secrets, clock, dict(lives))
         poller = Poller(api, clock, listener, ledger, settings.wait_timeout)
         return cls(kinds, api, clock, settings, ledger, poller, Updater(api, ledger, poller))
 
@@ -66,21 +70,34 @@ class Executor:
         kind = self.kinds[change.kind]
         desired = self.ledger.known(change.desired if change.initial is None else change.initial)
         call = kind.create(desired)
-        seed = kind.created_fields(call)
+        seed = desired if isinstance(kind, Singleton) else kind.created_fields(call)
         before = self.ledger.entries.get(change.address)
         gone = before is not None and not step.replaces
         pending = await self.ledger.intend(change, "create", seed)
-        live = await self._post(kind, change, call, pending)
+        if isinstance(kind, Singleton):
+            live = await self._claim(kind, change, desired)
+        else:
+            live = await self._post(kind, change, call, desired, pending)
         record = bound(change.address, pending, live, replace(before, id="") if before and gone else before)
         await self.ledger.note(record)
         await self._complete(kind, change, desired, live, seed)
         return live.id
 
-    async def _post(self, kind: Kind, change: Change, call: Call, pending: Pending) -> Live:
+    async def _claim(self, kind: Singleton, change: Change, desired: Tree) -> Live:
+        """Make or take over a singleton; the intent is settled when the platform is known to have refused."""
+        try:
+            return await take_over(self.api, self.ledger, self.updater, kind, change, desired)
+        except AmbiguousError:
+            raise
+        except (ApiError, StoppedError):
+            await self.ledger.note(Record("settled", change.address))
+            raise
+
+    async def _post(self, kind: Kind, change: Change, call: Call, desired: Tree, pending: Pending) -> Live:
         """Send a create until it is known to have happened just once."""
         for last in (False, False, True):
             try:
-                return self._made(kind, call, await self.api.send(self.ledger.clear(call)))
+                return self._made(kind, call, desired, await self.api.send(self.ledger.clear(call)))
             except StoppedError:  # while it waited for its turn: it was not carried out
                 await self.ledger.note(Record("settled", change.address))
                 raise
@@ -102,11 +119,10 @@ class Executor:
 
     async def _named(self, kind: Kind, change: Change, call: Call, error: ApiError) -> ApiError:
         """Return a refused create with the object that has the name already, where names are unique."""
-        search = kind.search(call.body)
-        if not kind.unique_names or search is None or error.status not in (400, 409, 422):
+        if not isinstance(kind, Searchable) or not kind.unique_names or error.status not in (400, 409, 422):
             return error
         try:
-            twins = kind.found(await self.api.send(search))
+            twins = await search(self.api, kind, kind.search(call.body))
         except ApiError:
             return error
         if not twins:
@@ -116,10 +132,10 @@ class Executor:
         return ApiError(Problem("name-taken", what, advice), error.status, error.code)
 
     @staticmethod
-    def _made(kind: Kind, call: Call, reply: Reply) -> Live:
+    def _made(kind: Kind, call: Call, desired: Tree, reply: Reply) -> Live:
         """Return the new object; an answer without its id is no answer: the object must be looked for."""
         try:
-            return kind.created(reply, call.body)
+            return kind.created(reply, desired)
         except (LookupError, TypeError, ValueError, AttributeError):
             what = f"{call}: {reply.status} without an id in the answer"
             raise AmbiguousError(Problem("no-id", what, "the next run looks for the object"), reply.status) from None
@@ -127,7 +143,7 @@ class Executor:
     async def _complete(self, kind: Kind, change: Change, desired: Tree, live: Live, seed: Tree) -> None:
         """After a create: wait, add by update what the seed left out, ask whether it works, bind for good."""
         if kind.needs_readback(desired):
-            live = await self.poller.settled(kind, change, live.id)
+            live = await self.poller.settled(kind, change, live)
             delta = self.updater.compare(kind, change, desired, self.ledger.remembered(seed), live)
             if delta:
                 live = await self.updater.update(kind, change, desired, self.ledger.remembered(seed), live, delta)
@@ -139,7 +155,7 @@ class Executor:
         kind = self.kinds[change.kind]
         entry = self.ledger.entries[change.address]
         desired = self.ledger.known(change.desired)
-        live = await self.poller.again(kind, change, entry.id)
+        live = await self.poller.again(kind, change, from_state(entry))
         await self.ledger.intend(change, "update", None, live.id)
         delta = self.updater.compare(kind, change, desired, entry.applied, live, planned(change))
         if delta:
@@ -149,9 +165,8 @@ class Executor:
 
     async def _bind(self, kind: Kind, change: Change, desired: Tree, live: Live, *, probe: bool) -> None:
         """Bind the finished object; credentials the platform cannot use stay unproven."""
-        question = kind.probe(live.id, desired) if probe else None
         failure = None
-        if question is not None:
+        if probe and isinstance(kind, Probed) and (question := kind.probe(live, desired)) is not None:
             failure = kind.probe_failure(await self.api.send(question))
         applied = self.ledger.remembered(desired, unproven=failure is not None)
         await self.ledger.note(Record("bound", change.address, entry=self.ledger.entry(change, live, applied)))
@@ -179,15 +194,36 @@ class Executor:
         change = step.change
         ident = str(step.ident)
         kind = self.kinds[change.kind]
-        call = kind.delete(ident)
-        if call is not None and (change.calls or change.action != "delete"):
-            if not change.deposed and change.action == "delete":
+        live = self.ledger.lives.get(change.address)
+        known = live if live is not None and live.id == ident and not change.deposed else Live(ident)
+        call = kind.delete(known)
+        if call is not None and (change.calls or change.action is not Action.DELETE):
+            if not change.deposed and change.action is Action.DELETE:
                 await self.ledger.intend(change, "delete", None, ident)
-            reply = await self.api.send(call, accept=(404,))
-            if reply.status not in (204, 404):
-                await self.poller.gone(kind, change, ident)
+            if call.guarded and known.etag is None:  # of the old object of a replace only the id is known
+                await self._delete(kind, change, await read(self.api, kind, known))
+            else:
+                await self._delete(kind, change, known)
         await self.ledger.note(Record("gone", change.address, ident=ident))
         return ident
+
+    async def _delete(self, kind: Kind, change: Change, live: Live | None) -> None:
+        """Send the delete until it is carried out on the object as it is now. Raises the last conflict."""
+        for left in reversed(range(REBASES)):
+            call = kind.delete(live) if live is not None else None
+            if live is None or call is None:
+                return
+            try:
+                reply = await self.api.send(call, etag=live.etag, accept=(404,))
+            except (ConflictError, AmbiguousError):
+                if not left:
+                    raise
+                self.poller.tell(change, "it changed meanwhile: reading it again")
+                live = await read(self.api, kind, live)
+            else:
+                if reply.status not in (204, 404):
+                    await self.poller.gone(kind, change, live)
+                return
 
     async def forget(self, step: Step) -> str:
         """Drop the entry; the object stays."""
@@ -199,12 +235,12 @@ class Executor:
         change = step.change
         kind = self.kinds[change.kind]
         live = self.ledger.lives.get(change.address)
-        call = kind.suspend(live) if live is not None else None
-        if call is not None:
+        call = suspend_call(kind, live) if live is not None else None
+        if call is not None and live is not None:
             await self.ledger.intend(change, "update", None, step.ident)
             await self.api.send(call)
             self.suspended.add(step.key)
-            await self.poller.settled(kind, change, str(step.ident))
+            await self.poller.settled(kind, change, live)
             await self.ledger.note(Record("settled", change.address))
         return str(step.ident)
 
@@ -212,7 +248,7 @@ class Executor:
         """Start the old object of a failed replace again."""
         kind = self.kinds[step.change.kind]
         live = self.ledger.lives.get(step.change.address)
-        call = kind.resume(live) if live is not None else None
-        if call is not None:
+        call = kind.resume(live) if live is not None and isinstance(kind, Suspendable) else None
+        if call is not None and live is not None:
             await self.api.send(call)
-            await self.poller.settled(kind, step.change, str(step.ident))
+            await self.poller.settled(kind, step.change, live)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from reconciler.core.abilities import operation_failure
 from reconciler.core.kind import Kind
 from reconciler.core.resource import Call
 from reconciler.core.runs import Dataflow, order, run_of
@@ -29,7 +30,7 @@ async def dataflows(
             id=entry.id,
             state=str(live.body.get("state", "unknown")),
             operation=live.body.get("lastOperation") or {},
-            failure=kind.failure(live),
+            failure=operation_failure(kind, live),
             created=live.body.get("createdAt"),
             runs=order([run_of(item) for item in items]),
         )

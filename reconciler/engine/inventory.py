@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from reconciler.core.abilities import Versioned
+from reconciler.core.interning import Interner
 from reconciler.core.kind import Kind, Kinds
 from reconciler.core.resource import Live
-from reconciler.core.values import Sharing
 from reconciler.engine.gather import gather
 from reconciler.engine.observe import read
 from reconciler.engine.pages import pages
@@ -29,18 +30,20 @@ class Inventory:
 
 async def inventory(api: Api, kinds: Kinds, wanted: Callable[[Live], bool]) -> tuple[Inventory, Sequence[Live]]:
     """Return what is there, and the flows that are `wanted`: only their mapping sets are read."""
-    sharing = Sharing()
+    interner = Interner()
 
     def kept(kind: Kind, live: Live) -> Live:
-        return replace(live, body=sharing(kind.declarable(live.body)))
+        return replace(live, body=interner.tree(kind.declarable(live.body)))
 
     async def mapping(ident: str, version: object) -> Live | None:
-        live = await read(api, kinds["MappingSet"], ident, version)
-        return None if live is None else kept(kinds["MappingSet"], live)
+        live = await read(api, sets, Live(ident), version)
+        return None if live is None else kept(sets, live)
 
     async def listed(kind: Kind) -> dict[str, Live]:
         return {live.id: kept(kind, live) async for lives in pages(api, kind) for live in lives}
 
+    sets = kinds["MappingSet"]
+    assert isinstance(sets, Versioned)
     found = Inventory(dict(zip(_KINDS, await gather(*(listed(kinds[name]) for name in _KINDS)), strict=True)))
     flows = [live for live in found.lives["Flow"].values() if wanted(live)]
     pins: dict[str, object] = {}
@@ -49,7 +52,8 @@ async def inventory(api: Api, kinds: Kinds, wanted: Callable[[Live], bool]) -> t
             params = item.get("params") or {}
             for pin in (params, params.get("profileMapping") or {}):
                 if pin.get("mappingId"):
-                    pins[str(pin["mappingId"])] = kinds["MappingSet"].pinned(str(pin["mappingId"]), [live.body])
-    sets = await gather(*(mapping(ident, version) for ident, version in pins.items()))
-    found.lives["MappingSet"] = {live.id: live for live in sets if live is not None}
+                    ident = str(pin["mappingId"])
+                    pins[ident] = sets.pinned(Live(ident), [live.body])
+    pinned = await gather(*(mapping(ident, version) for ident, version in pins.items()))
+    found.lives["MappingSet"] = {live.id: live for live in pinned if live is not None}
     return found, flows

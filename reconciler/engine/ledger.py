@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from reconciler.core.fingerprint import UNPROVEN
+from reconciler.core.interning import Interner
 from reconciler.core.plan.model import Change
 from reconciler.core.problems import Problem, ReconcilerError
 from reconciler.core.resource import Call, Live
 from reconciler.core.state.codec import encode
-from reconciler.core.state.model import Entry, Pending, Record, fold_into, shared_outputs
-from reconciler.core.values import (
-    Fingerprint,
-    Secret,
-    Tree,
-    canonical_json,
-    of_kind,
-    refs,
-    resolve,
-    transform,
-    without_nulls,
-)
+from reconciler.core.state.model import Entry, Pending, Record
+from reconciler.core.trees import canonical_json, of_kind, refs, resolve, transform, without_nulls
+from reconciler.core.values import Fingerprint, Secret, Tree
 from reconciler.engine.ports import Api, Clock, Journal, Secrets
 
 
@@ -33,15 +26,22 @@ class Ledger:
     journal: Journal
     secrets: Secrets
     clock: Clock
-    entries: dict[str, Entry]
-    pending: dict[str, Pending]
     lives: dict[str, Live | None]
+    interner: Interner = field(default_factory=Interner)
+
+    @property
+    def entries(self) -> Mapping[str, Entry]:
+        """The entries by address, as the journal has made them durable."""
+        return self.journal.books.entries
+
+    @property
+    def pending(self) -> Mapping[str, Pending]:
+        """The intents by address whose outcome is unknown."""
+        return self.journal.books.pending
 
     async def note(self, *records: Record) -> None:
-        """Make `records` durable, then believe them."""
+        """Make `records` durable; the books include them afterwards."""
         await self.journal.append(records)
-        for record in records:
-            fold_into(self.entries, self.pending, record)
 
     def known(self, tree: Tree) -> Tree:
         """Return `tree` with references filled in from what exists by now."""
@@ -83,12 +83,9 @@ class Ledger:
         return replace(
             before,
             etag=live.etag,
-            file=change.file,
+            provenance=change.provenance,
             applied=_keep_prints(without_nulls(self.known(change.desired)), before.applied),
             dependencies=change.dependencies,
-            protect=change.protect,
-            allow_data_loss=change.allow_data_loss,
-            labels=change.labels,
             outputs=live.outputs,
         )
 
@@ -99,13 +96,10 @@ class Ledger:
             kind=change.kind,
             id=live.id,
             etag=live.etag,
-            file=change.file,
+            provenance=change.provenance,
             applied=applied,
             dependencies=change.dependencies,
-            protect=change.protect,
-            allow_data_loss=change.allow_data_loss,
-            labels=change.labels,
-            outputs=shared_outputs(live.outputs),
+            outputs=self.interner.outputs(live.outputs),
             deposed=before.deposed if before else (),
         )
 
@@ -122,11 +116,8 @@ class Ledger:
             name=str(kept.get("name", "")) if isinstance(kept, dict) else "",
             body=kept,
             fingerprint=_digest(kept),
-            file=change.file,
+            provenance=change.provenance,
             dependencies=change.dependencies,
-            protect=change.protect,
-            allow_data_loss=change.allow_data_loss,
-            labels=change.labels,
         )
         await self.note(Record("intent", change.address, pending=pending))
         return pending

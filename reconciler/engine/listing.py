@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from sys import intern
 
+from reconciler.core.abilities import Listable
 from reconciler.core.compare.same import identical
-from reconciler.core.kind import Kind, Kinds
+from reconciler.core.kind import Kinds
 from reconciler.core.problems import ApiError
 from reconciler.core.resource import Live
 from reconciler.core.state.model import Entry
@@ -31,13 +32,14 @@ async def unchanged(
     """
     by_kind: dict[str, dict[str, str]] = {}
     for name, entry in entries.items():
-        if entry.etag is not None or kinds[entry.kind].lists_are_complete:
+        kind = kinds[entry.kind]
+        if isinstance(kind, Listable) and (entry.etag is not None or kind.lists_are_complete):
             by_kind.setdefault(entry.kind, {})[entry.id] = name
     found: dict[str, Live | None] = {}
     lists = [
-        _List(api, kinds[kind], entries, names, found, known)
-        for kind, names in by_kind.items()
-        if len(names) >= MANY and kinds[kind].page(None, "", 0) is not None
+        _List(api, kind, entries, names, found, known)
+        for name, names in by_kind.items()
+        if len(names) >= MANY and isinstance(kind := kinds[name], Listable)
     ]
     await gather(*(item.read() for item in lists))
     return found
@@ -65,7 +67,7 @@ class _List:
     """The list of one kind: `wanted` names what is looked for by id, `met` are all ids that were seen."""
 
     api: Api
-    kind: Kind
+    kind: Listable
     entries: Mapping[str, Entry]
     wanted: dict[str, str]
     found: dict[str, Live | None]

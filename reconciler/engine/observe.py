@@ -5,26 +5,34 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
+from reconciler.core.abilities import Singleton, Versioned
 from reconciler.core.kind import Finder, Finders, Kind, Kinds, Row
 from reconciler.core.problems import ApiError, ManifestError, Problem
 from reconciler.core.resource import Live, Resource
 from reconciler.core.state.model import Entry, State
-from reconciler.core.values import Lookup, Tree, transform
+from reconciler.core.trees import transform
+from reconciler.core.values import Lookup, Tree
 from reconciler.engine.gather import gather
 from reconciler.engine.listing import from_state, unchanged
 from reconciler.engine.ports import Api
 
 
-async def read(api: Api, kind: Kind, ident: str, version: Tree = None) -> Live | None:
-    """Return one live object, or None when it does not exist."""
+async def read(api: Api, kind: Kind, known: Live, version: Tree = None) -> Live | None:
+    """Return the object `known` as it is now, or None when it does not exist; an empty singleton does not."""
+    live = await fetch(api, kind, known, version)
+    return None if live is not None and isinstance(kind, Singleton) and kind.is_empty(live) else live
+
+
+async def fetch(api: Api, kind: Kind, known: Live, version: Tree = None) -> Live | None:
+    """Return what the platform answers about the object `known`, or None when it says that there is none."""
     try:
-        reply = await api.send(kind.read(ident, version), accept=(404,))
+        reply = await api.send(kind.read(known, version), accept=(404,))
     except ApiError as error:
         # the Flow Service's catalogue of errors knows "not found" as a 400 too (1439)
         if error.status == 400 and (error.code == "1439-400" or "not found" in str(error).lower()):
             return None
         raise
-    return kind.live(reply)
+    return kind.live(reply, known)
 
 
 async def observe(
@@ -55,13 +63,13 @@ async def observe(
         if kinds[entry.kind].write_once:
             lives[name] = from_state(entry)
         else:
-            (versioned if has_versions(kinds[entry.kind]) else plain)[name] = entry
+            (versioned if isinstance(kinds[entry.kind], Versioned) else plain)[name] = entry
     listed = await unchanged(
         api, kinds, {name: entry for name, entry in plain.items() if name not in fresh} if fresh else plain, known or {}
     )
     lives |= listed
     left = {name: entry for name, entry in plain.items() if name not in listed}
-    there_now = await gather(*(read(api, kinds[entry.kind], entry.id) for entry in left.values()))
+    there_now = await gather(*(read(api, kinds[entry.kind], from_state(entry)) for entry in left.values()))
     lives |= dict(zip(left, there_now, strict=True))
     users: dict[str, list[str]] = {name: [] for name in versioned}
     for name, entry in state.resources.items() if versioned else ():
@@ -71,18 +79,15 @@ async def observe(
 
     async def pinned(name: str, entry: Entry) -> Live | None:
         bodies = [found.body for user in users[name] if (found := lives.get(user)) is not None]
-        version = kinds[entry.kind].pinned(entry.id, bodies)
+        kind, known = kinds[entry.kind], from_state(entry)
+        assert isinstance(kind, Versioned)
+        version = kind.pinned(known, bodies)
         if version is not None and version == entry.outputs.get("version") and entry.applied is not None:
             return Live(entry.id, entry.applied, None, entry.outputs)
-        return await read(api, kinds[entry.kind], entry.id, version)
+        return await read(api, kind, known, version)
 
     found = await gather(*(pinned(name, entry) for name, entry in versioned.items()))
     return lives | dict(zip(versioned, found, strict=True)), listed.keys()
-
-
-def has_versions(kind: Kind) -> bool:
-    """Tell whether objects of `kind` have versions, one of which their users are pinned to."""
-    return type(kind).pinned is not Kind.pinned
 
 
 async def look_up(api: Api, finders: Finders, resources: Mapping[str, Resource]) -> Mapping[str, Resource]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 
+from reconciler.core.abilities import Listable, Searchable
 from reconciler.core.kind import Kind
-from reconciler.core.resource import Live
+from reconciler.core.resource import Call, Live
 from reconciler.engine.gather import gather
 from reconciler.engine.listing import MANY
 from reconciler.engine.observe import read
@@ -14,6 +15,8 @@ from reconciler.engine.ports import Api
 
 async def pages(api: Api, kind: Kind) -> AsyncIterator[Sequence[Live]]:
     """Yield the objects of `kind` page by page; none where it has no list."""
+    if not isinstance(kind, Listable):
+        return
     seen = 0
     call = kind.page(None, "", seen)
     while call is not None:
@@ -24,6 +27,12 @@ async def pages(api: Api, kind: Kind) -> AsyncIterator[Sequence[Live]]:
         call = kind.page(reply, "", seen)
 
 
+async def search(api: Api, kind: Searchable, call: Call) -> Sequence[Live]:
+    """Return the objects that a search of `kind` finds; `call` is one of its searches."""
+    reply = await api.send(call, accept=kind.not_found)
+    return () if reply.status in kind.not_found else kind.found(reply)
+
+
 async def gathered(api: Api, kind: Kind, idents: Collection[str]) -> Mapping[str, Live]:
     """Return those of the objects that are there, by id: as a list shows them, where that takes fewer requests.
 
@@ -31,7 +40,7 @@ async def gathered(api: Api, kind: Kind, idents: Collection[str]) -> Mapping[str
     """
     found: dict[str, Live] = {}
     left = set(idents)
-    if len(left) >= MANY and kind.page(None, "", 0) is not None:
+    if len(left) >= MANY and isinstance(kind, Listable):
         count, most = 0, len(left)
         async for lives in pages(api, kind):
             found |= {live.id: live for live in lives if live.id in left}
@@ -40,5 +49,5 @@ async def gathered(api: Api, kind: Kind, idents: Collection[str]) -> Mapping[str
             if not left or count == most:
                 break
     alone = sorted(left)
-    lives = await gather(*(read(api, kind, ident) for ident in alone))
-    return found | {ident: live for ident, live in zip(alone, lives, strict=True) if live is not None}
+    read_alone = await gather(*(read(api, kind, Live(ident)) for ident in alone))
+    return found | {ident: live for ident, live in zip(alone, read_alone, strict=True) if live is not None}

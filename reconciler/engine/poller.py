@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from reconciler.core.abilities import is_settled, operation_failure
 from reconciler.core.kind import Kind
 from reconciler.core.plan.model import Change
 from reconciler.core.problems import Problem, ReconcilerError
@@ -24,26 +25,26 @@ class Poller:
     ledger: Ledger
     limit: float
 
-    async def again(self, kind: Kind, change: Change, ident: str) -> Live:
+    async def again(self, kind: Kind, change: Change, known: Live) -> Live:
         """Return the object read once more. Raises `ReconcilerError` when it is gone."""
         if kind.write_once:
             return from_state(self.ledger.entries[change.address])
-        live = await read(self.api, kind, ident)
+        live = await read(self.api, kind, known)
         if live is None:
             raise ReconcilerError(
                 Problem(
-                    "vanished", f"{ident} was deleted by somebody else meanwhile", "plan again", None, change.address
+                    "vanished", f"{known.id} was deleted by somebody else meanwhile", "plan again", None, change.address
                 )
             )
         return live
 
-    async def settled(self, kind: Kind, change: Change, ident: str) -> Live:
+    async def settled(self, kind: Kind, change: Change, known: Live) -> Live:
         """Read until no transition is going on. Raises with the platform's own error, or when it takes too long."""
         give_up = self.clock.now() + self.limit * 1000
         pause = 0.2
         while True:
-            live = await self.again(kind, change, ident)
-            if kind.settled(live):
+            live = await self.again(kind, change, known)
+            if is_settled(kind, live):
                 break
             if self.clock.now() >= give_up:
                 raise ReconcilerError(
@@ -56,19 +57,19 @@ class Poller:
             self.tell(change, f"the platform says {live.body.get('state')}")
             await self.clock.sleep(pause)
             pause = min(pause * 2, 10.0)
-        failure = kind.failure(live)
+        failure = operation_failure(kind, live)
         if failure:
             raise ReconcilerError(Problem("operation-failed", failure, "correct the cause and apply again"))
         return live
 
-    async def gone(self, kind: Kind, change: Change, ident: str) -> None:
+    async def gone(self, kind: Kind, change: Change, known: Live) -> None:
         """Read until the object is gone. Raises `ReconcilerError` when it takes too long."""
         give_up = self.clock.now() + self.limit * 1000
         pause = 0.2
-        while await read(self.api, kind, ident) is not None:
+        while await read(self.api, kind, known) is not None:
             if self.clock.now() >= give_up:
                 raise ReconcilerError(
-                    Problem("still-there", f"{ident} is still there after its delete", "apply again later")
+                    Problem("still-there", f"{known.id} is still there after its delete", "apply again later")
                 )
             self.tell(change, "deleted, not gone yet")
             await self.clock.sleep(pause)

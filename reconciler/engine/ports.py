@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from reconciler.core.resource import Call, Reply
-from reconciler.core.state.model import Record, State
+from reconciler.core.state.model import Books, Record
 from reconciler.core.values import Clear, Fingerprint, Secret
 
 
@@ -23,34 +23,15 @@ class Api(Protocol):
 
 
 class Journal(Protocol):
-    """Where outcomes become durable."""
+    """Where outcomes become durable. `books` are the entries and intents with every record that is."""
+
+    @property
+    def books(self) -> Books:
+        """The entries and intents; an append folds its records into them once they are durable."""
+        ...
 
     async def append(self, records: Sequence[Record]) -> None:
         """Make `records` durable before returning."""
-        ...
-
-
-class Store(Journal, Protocol):
-    """Where state sleeps."""
-
-    def read(self) -> State | None:
-        """Return the state, a left-over journal folded in; writes nothing."""
-        ...
-
-    def lock(self, command: str, timeout: float = 0) -> None:
-        """Take the writer's lock."""
-        ...
-
-    def unlock(self) -> None:
-        """Release it."""
-        ...
-
-    def begin(self, fresh: State) -> State:
-        """Return the state a writer starts from, `fresh` where there is none."""
-        ...
-
-    def commit(self) -> State:
-        """Fold the journal into the state."""
         ...
 
 

@@ -6,7 +6,9 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 
+from reconciler.core.abilities import Checked
 from reconciler.core.kind import Check, Kinds
+from reconciler.core.plan.assemble import Findings
 from reconciler.core.plan.model import Action, Plan
 from reconciler.core.problems import ApiError, Problem
 from reconciler.core.resource import Call
@@ -16,13 +18,14 @@ from reconciler.engine.ports import Api
 _REFUSED = (400, 404)
 
 
-async def preflight(api: Api, kinds: Kinds, plan: Plan) -> Plan:
-    """Return `plan` with what the platform says of its changes: refusals as objections, doubts as warnings."""
+async def preflight(api: Api, kinds: Kinds, plan: Plan) -> Findings:
+    """Ask the platform about the changes of `plan`; refusals are objections, doubts are warnings."""
     asked = [
         (change.address, question)
         for change in plan.changes
         if change.action in (Action.CREATE, Action.UPDATE, Action.REPLACE)
-        for question in kinds[change.kind].checks(change)
+        and isinstance(kind := kinds[change.kind], Checked)
+        for question in kind.checks(change)
     ]
     findings: list[Problem] = []
     unasked: list[ApiError] = []
@@ -40,11 +43,11 @@ async def preflight(api: Api, kinds: Kinds, plan: Plan) -> Plan:
                     asked.append((address, item))
                 else:
                     findings.append(replace(item, address=address))
-    errors = tuple(item for item in findings if item.severity == "error")
-    doubts = tuple(f"{item.address}: {item.what}" for item in findings if item.severity != "error")
-    if unasked:  # a check that cannot be made stops nothing: whoever applies will hear it from the platform
-        doubts = (*doubts, f"{len(unasked)} checks could not be made: {unasked[0].problems[0].what}")
-    return replace(plan, objections=(*plan.objections, *errors), warnings=(*plan.warnings, *doubts))
+    found = Findings.of(findings, lambda item: f"{item.address}: {item.what}")
+    if unasked:  # a check that cannot be made stops nothing: the platform will refuse the change where it is wrong
+        failed = f"{len(unasked)} checks could not be made: {unasked[0].problems[0].what}"
+        found = replace(found, warnings=(*found.warnings, failed))
+    return found
 
 
 async def _told(api: Api, askers: Sequence[tuple[str, Check]]) -> list[tuple[str, Problem | Check]] | ApiError:

@@ -7,19 +7,23 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 
 from reconciler.core import graph
+from reconciler.core.abilities import Listable, Searchable, Singleton, Versioned
 from reconciler.core.compare.diff import members_by_key
+from reconciler.core.compare.lens import Lens, normalized
 from reconciler.core.compare.same import covers
 from reconciler.core.kind import Kind, Kinds
 from reconciler.core.problems import Problem
 from reconciler.core.resource import Call, Live, Resource
 from reconciler.core.rules import Rules
 from reconciler.core.state.model import Entry, Record, State
-from reconciler.core.values import MISSING, Path, Ref, Secret, Tree, resolve
+from reconciler.core.trees import resolve
+from reconciler.core.values import MISSING, Path, Ref, Secret, Tree
 from reconciler.engine.binding import entry_of
 from reconciler.engine.gather import gather
 from reconciler.engine.listing import MANY
 from reconciler.engine.observe import read
 from reconciler.engine.pages import pages
+from reconciler.engine.pages import search as searched
 from reconciler.engine.ports import Api
 
 
@@ -91,8 +95,8 @@ async def possible_duplicates(api: Api, kind: Kind, resources: Mapping[str, Reso
     async for lives in pages(api, kind):
         for live in lives:
             for resource in wanted.get(str(live.body.get("name")), ()):
-                part = _known_part(kind.canonical(resource.body))
-                if covers(_shown_part(kind.canonical(live.body), part), part):
+                part = _known_part(normalized(kind, resource.body))
+                if covers(_shown_part(normalized(kind, live.body), part), part):
                     found.append(
                         f"{resource.address}: {live.id} is there already and looks the same; if the state was lost: "
                         "reconciler state rebuild"
@@ -116,6 +120,9 @@ async def _possible(search: _Search, kind: Kind, wanted: Sequence[Resource]) -> 
 
     They are paged through where they are many, and nothing is asked for twice.
     """
+    if isinstance(kind, Singleton):
+        lives = await gather(*(_owned(search, kind, item) for item in wanted))
+        return list(zip(wanted, lives, strict=True))
     sought = {item.address: _sought(search, kind, item) for item in wanted}
     there = await _listed(search.api, kind, sought.values())
     found: list[tuple[Resource, Sequence[Live]]] = []
@@ -129,37 +136,49 @@ async def _possible(search: _Search, kind: Kind, wanted: Sequence[Resource]) -> 
             alone.append(item)
         elif there is not None:
             found.append((item, list(there.get(key, {}).values())))
-        elif (call := kind.search(resolve(item.body, search.known))) is None:
-            found.append((item, ()))
+        elif isinstance(kind, Searchable):
+            calls.setdefault(kind.search(resolve(item.body, search.known)), []).append(item)
         else:
-            calls.setdefault(call, []).append(item)
+            found.append((item, ()))
 
     async def named(item: Resource) -> None:
-        live = await read(search.api, kind, *search.hints[item.address])
+        ident, version = search.hints[item.address]
+        live = await read(search.api, kind, Live(ident), version)
         if live is None:
             _doubt(search, item, [], [])
         else:
             _bind(search, item, live)
 
     await gather(*map(named, alone))
-    replies = await gather(*(search.api.send(call) for call in calls))
-    for items, reply in zip(calls.values(), replies, strict=True):
-        lives = kind.found(reply)
-        found += [(item, lives) for item in items]
+    if isinstance(kind, Searchable):
+        answers = await gather(*(searched(search.api, kind, call) for call in calls))
+        for items, namesakes in zip(calls.values(), answers, strict=True):
+            found += [(item, namesakes) for item in items]
     return found
+
+
+async def _owned(search: _Search, kind: Singleton, resource: Resource) -> Sequence[Live]:
+    """Return the singleton of the owner that a resource names, if it is there and the owner is known."""
+    owner = kind.owner(resolve(resource.body, search.known))
+    live = await read(search.api, kind, Live(owner)) if isinstance(owner, str) else None
+    return [] if live is None else [live]
 
 
 def _sought(search: _Search, kind: Kind, resource: Resource) -> tuple[str, str]:
     """Return by what an object is looked for: the id that a user names, or its name."""
     hint = search.hints.get(resource.address)
-    return ("name", str(resource.body.get(kind.name_field))) if hint is None else ("id", hint[0])
+    return _name_key(kind, resource.body) if hint is None else ("id", hint[0])
+
+
+def _name_key(kind: Kind, body: Tree) -> tuple[str, str]:
+    return "name", str(body.get(kind.name_field if isinstance(kind, Searchable) else "name"))
 
 
 async def _listed(
     api: Api, kind: Kind, sought: Collection[tuple[str, str]]
 ) -> dict[tuple[str, str], dict[str, Live]] | None:
     """Return what a list shows of what is `sought`, by id; None where each is sooner asked for by itself."""
-    if len(sought) < MANY or kind.page(None, "", 0) is None:
+    if len(sought) < MANY or not isinstance(kind, Listable):
         return None
     wanted, left = set(sought), len(sought)
     named = any(by == "name" for by, _ in wanted)  # of a name there may always be another
@@ -169,7 +188,7 @@ async def _listed(
             return None
         left -= 1
         for live in lives:
-            for key in (("id", live.id), ("name", str(live.body.get(kind.name_field)))):
+            for key in (("id", live.id), _name_key(kind, live.body)):
                 if key in wanted:
                     found.setdefault(key, {})[live.id] = live
         if len(found) == len(wanted) and not named:
@@ -180,8 +199,8 @@ async def _listed(
 def _decide(search: _Search, resource: Resource, namesakes: Sequence[Live]) -> None:
     """Bind the one object of its name that shows all that is declared, or say why there is doubt."""
     kind = search.kinds[resource.kind]
-    wanted = _known_part(kind.canonical(resolve(resource.body, search.known)))
-    matches = [live for live in namesakes if covers(_shown_part(kind.canonical(live.body), wanted), wanted)]
+    wanted = _known_part(normalized(kind, resolve(resource.body, search.known)))
+    matches = [live for live in namesakes if covers(_shown_part(normalized(kind, live.body), wanted), wanted)]
     if len(matches) == 1:
         _bind(search, resource, matches[0])
     else:
@@ -194,10 +213,11 @@ def _bind(search: _Search, resource: Resource, live: Live) -> None:
     entry = entry_of(kind, search.entries, resource, live)
     search.note(resource.address, entry)
     search.records.append(Record("bound", resource.address, entry=entry))
-    rules = kind.rules(resource.body)
-    for ref, ident in _named(rules, kind.canonical(resource.body), kind.canonical(live.body)):
+    lens = Lens(kind, resource.body)
+    for ref, ident in _named(lens.rules, lens.normalized(resource.body), lens.normalized(live.body)):
         used = search.resources.get(ref.address)
-        version = search.kinds[used.kind].pinned(ident, [live.body]) if used is not None else None
+        used_kind = search.kinds[used.kind] if used is not None else None
+        version = used_kind.pinned(Live(ident), [live.body]) if isinstance(used_kind, Versioned) else None
         search.hints[ref.address] = ident, version
 
 

@@ -13,7 +13,7 @@ from reconciler.core.plan.planner import plan
 from reconciler.core.problems import Problem, ReconcilerError, StaleError
 from reconciler.core.resource import Live, Resource
 from reconciler.core.state.model import State
-from reconciler.engine.gather import gather
+from reconciler.engine.gather import gather_three
 from reconciler.engine.listing import from_state
 from reconciler.engine.observe import look_up, observe
 from reconciler.engine.ports import Api, Secrets
@@ -46,7 +46,7 @@ async def refresh(
     world = PlanInput(resources, state, there, kinds, secrets.changed, tuple(scope), destroy, now, staged)
     if not read:
         return plan(replace(world, resources=await look_up(api, finders, resources))), there
-    guess, found, (lives, listed) = await gather(
+    guess, found, (lives, listed) = await gather_three(
         _guess(world), look_up(api, finders, resources), observe(api, kinds, state, wanted, known=there)
     )
     told = set(listed)

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from reconciler.core.compare.same import covers, same
+from reconciler.core.abilities import Listable, Searchable, Singleton
+from reconciler.core.compare.lens import Lens
+from reconciler.core.compare.same import same
 from reconciler.core.fingerprint import UNPROVEN
 from reconciler.core.kind import Kind, Kinds
 from reconciler.core.problems import ApiError, Problem, ReconcilerError
 from reconciler.core.resource import Live
 from reconciler.core.state.model import Deposed, Entry, Pending, Record, State
-from reconciler.core.values import MISSING, Fingerprint, Path, Tree, leaves, transform
+from reconciler.core.trees import leaves, transform
+from reconciler.core.values import MISSING, Fingerprint, Path, Tree
+from reconciler.engine.observe import read
+from reconciler.engine.pages import pages, search
 from reconciler.engine.ports import Api, Clock
 
 SKEW = 2000
@@ -32,9 +37,11 @@ async def find(
     It is newer than the intent by the server's clock, of the same declared content and not in `taken`. Raises
     `ReconcilerError` naming them when there are several; of nameless ones with equal content any will do.
     """
-    if kind.search(pending.body) is None:
+    if isinstance(kind, Singleton):  # there is one at most: no search is needed
+        return await read(api, kind, Live(str(kind.owner(pending.body))))
+    if not isinstance(kind, Searchable):
         return None
-    wanted = kind.canonical(_visible(pending.body))
+    lens = Lens(kind, _visible(pending.body))
     give_up = pending.at + round(settle * 1000)
     while True:
         candidates = await _candidates(api, kind, pending)
@@ -42,7 +49,7 @@ async def find(
         twins = [
             live
             for live in candidates
-            if kind.created_at(live) >= since and live.id not in taken and covers(kind.canonical(live.body), wanted)
+            if kind.created_at(live) >= since and live.id not in taken and lens.covers(live.body)
         ]
         if len(twins) == 1 or (twins and not pending.name):
             return twins[0]
@@ -54,22 +61,14 @@ async def find(
         await clock.sleep(min(1.0, left / 1000))
 
 
-async def _candidates(api: Api, kind: Kind, pending: Pending) -> Sequence[Live]:
+async def _candidates(api: Api, kind: Searchable, pending: Pending) -> Sequence[Live]:
     """Return the objects of the pending one's name; all there are, where the platform cannot filter by it."""
-    first = kind.search(pending.body)
-    assert first is not None
     try:
-        return kind.found(await api.send(first))
+        return await search(api, kind, kind.search(pending.body))
     except ApiError as error:
-        call = kind.browse(None)
-        if error.status != 400 or call is None:
+        if error.status != 400 or not isinstance(kind, Listable):
             raise
-    found: list[Live] = []
-    while call is not None:
-        reply = await api.send(call)
-        found += kind.found(reply)
-        call = kind.browse(reply)
-    return found
+    return [live async for lives in pages(api, kind) for live in lives]
 
 
 async def settle_pending(
@@ -117,17 +116,17 @@ async def _edited_since(
     It has the name and all that cannot change in place, is newer than the intent, was made with the credential that
     was about to make it, and has changed since. Raises `ReconcilerError` when it cannot be told which one it is.
     """
-    if not pending.name or not pending.client or kind.search(pending.body) is None:
+    if not pending.name or not pending.client or not isinstance(kind, Searchable):
         return None
-    wanted = kind.canonical(_visible(pending.body))
-    rules = kind.rules(wanted)
-    fixed = [(path, leaf) for path, leaf in leaves(wanted) if rules.forces_replace(path)]
+    lens = Lens(kind, _visible(pending.body))
+    rules = lens.rules
+    fixed = [(path, leaf) for path, leaf in leaves(lens.normalized(lens.declared)) if rules.forces_replace(path)]
     found = [
         live
         for live in await _candidates(api, kind, pending)
         if live.id not in taken
         and live.body.get("name") == pending.name
-        and all(same(_at(kind.canonical(live.body), path), leaf) for path, leaf in fixed)
+        and all(same(_at(lens.normalized(live.body), path), leaf) for path, leaf in fixed)
         and kind.created_at(live) >= _since(api, pending)
         and kind.edited_with(live) == pending.client
     ]
@@ -172,12 +171,9 @@ def bound(address: str, pending: Pending, live: Live, before: Entry | None) -> R
         kind=pending.kind,
         id=live.id,
         etag=live.etag,
-        file=pending.file,
+        provenance=pending.provenance,
         applied=transform(pending.body, lambda leaf: UNPROVEN if isinstance(leaf, Fingerprint) else leaf),
         dependencies=pending.dependencies,
-        protect=pending.protect,
-        allow_data_loss=pending.allow_data_loss,
-        labels=pending.labels,
         outputs=live.outputs,
         deposed=old_ones(before),
     )

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
+from reconciler.core.abilities import Listable, Singleton
 from reconciler.core.kind import Kind, Kinds
 from reconciler.core.resource import Live
 from reconciler.core.state.model import State
 from reconciler.engine.gather import gather
+from reconciler.engine.observe import read
 from reconciler.engine.pages import pages
 from reconciler.engine.ports import Api
 
 
 async def unmanaged(api: Api, kinds: Kinds, state: State) -> list[tuple[Kind, Live]]:
-    """Return the objects of every kind with a list that `state` does not hold, in the order of kinds and names."""
+    """Return the objects that `state` does not hold: those in lists, by kind and name, then singletons of its own."""
     ours: Collection[str] = {entry.id for entry in state.resources.values()} | {
         old.id for entry in state.resources.values() for old in entry.deposed
     }
@@ -24,6 +26,21 @@ async def unmanaged(api: Api, kinds: Kinds, state: State) -> list[tuple[Kind, Li
             found |= {live.id: live for live in lives if live.id not in ours}
         return sorted(found.values(), key=lambda item: (str(item.body.get("name", "")), item.id))
 
-    browsable = [kind for kind in kinds.values() if kind.browse(None) is not None]
+    singletons = await gather(*(_singletons(api, kind, state) for kind in kinds.values()))
+    browsable = [kind for kind in kinds.values() if isinstance(kind, Listable) and kind.shows_unmanaged]
     groups = await gather(*(others(kind) for kind in browsable))
-    return [(kind, live) for kind, lives in zip(browsable, groups, strict=True) for live in lives]
+    found: list[tuple[Kind, Live]] = [
+        (kind, live) for kind, lives in zip(browsable, groups, strict=True) for live in lives
+    ]
+    return [*found, *((kind, live) for kind, lives in zip(kinds.values(), singletons, strict=True) for live in lives)]
+
+
+async def _singletons(api: Api, kind: Kind, state: State) -> Sequence[Live]:
+    """Return the singletons that managed objects have and no address is bound to; of others no list tells."""
+    if not isinstance(kind, Singleton):
+        return ()
+    entries = [entry for entry in state.resources.values() if entry.id]
+    ours = {entry.id for entry in entries if entry.kind == kind.name}
+    owners = sorted({entry.id for entry in entries if entry.kind == kind.owner_kind} - ours)
+    lives = await gather(*(read(api, kind, Live(ident)) for ident in owners))
+    return [live for live in lives if live is not None]

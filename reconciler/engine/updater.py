@@ -5,19 +5,22 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from reconciler.core.compare.diff import Delta, compare
-from reconciler.core.compare.overlap import Overlap, overlaps
+from reconciler.core.abilities import is_settled
+from reconciler.core.compare.diff import Delta
+from reconciler.core.compare.lens import Lens
+from reconciler.core.compare.overlap import Overlap
 from reconciler.core.kind import Kind
 from reconciler.core.plan.model import Action, Change
+from reconciler.core.pointers import matches, pointer
 from reconciler.core.problems import AmbiguousError, ConflictError, Problem, ReconcilerError
 from reconciler.core.resource import Call, Live
 from reconciler.core.rules import FieldChange
-from reconciler.core.values import MISSING, SENSITIVE, Path, Tree, matches, pointer
+from reconciler.core.values import MISSING, SENSITIVE, Path, Tree
 from reconciler.engine.ledger import Ledger
 from reconciler.engine.poller import Poller
 from reconciler.engine.ports import Api
 
-_REBASES = 5
+REBASES = 5
 """How often a 412 is answered by reading again before giving up: somebody is editing all the time."""
 
 
@@ -40,21 +43,21 @@ class Updater:
         start = live
         fields = change.fields if change.action is Action.UPDATE else todo.fields if isinstance(todo, Delta) else ()
         only = planned(change)
-        if not kind.settled(live):  # no change is taken in the middle of a transition (1420, 1421, 1422)
-            live = start = await self.poller.settled(kind, change, live.id)  # what it went through is nobody's edit
+        if not is_settled(kind, live):  # no change is taken in the middle of a transition (1420, 1421, 1422)
+            live = start = await self.poller.settled(kind, change, live)  # what it went through is nobody's edit
             todo = self.compare(kind, change, desired, applied, live, only)
             if not todo:
                 return live
-        for _ in range(_REBASES):
+        for _ in range(REBASES):
             calls = kind.update(live, todo.patch, desired) if isinstance(todo, Delta) else todo
             try:
                 for call in calls:
                     live = await self._send(kind, change, call, live)
                     if kind.needs_readback(desired):
-                        live = await self.poller.settled(kind, change, live.id)
+                        live = await self.poller.settled(kind, change, live)
             except (ConflictError, AmbiguousError):
                 self.poller.tell(change, "it changed meanwhile: reading it again")
-                live = await self.poller.again(kind, change, live.id)
+                live = await self.poller.again(kind, change, live)
             else:
                 if not kind.needs_readback(desired):
                     return live
@@ -64,7 +67,7 @@ class Updater:
         raise ReconcilerError(
             Problem(
                 "restless",
-                f"after {_REBASES} tries {pointer(todo.fields[0].path) if isinstance(todo, Delta) else 'it'} "
+                f"after {REBASES} tries {pointer(todo.fields[0].path) if isinstance(todo, Delta) else 'it'} "
                 "is still not as wanted: somebody, or the platform, keeps changing it",
                 "find out who edits it, then apply again",
             )
@@ -73,7 +76,7 @@ class Updater:
     async def _send(self, kind: Kind, change: Change, call: Call, live: Live) -> Live:
         reply = await self.api.send(self.ledger.clear(call), etag=live.etag)
         told = kind.updated(reply, live)
-        return told if told is not None else await self.poller.again(kind, change, live.id)
+        return told if told is not None else await self.poller.again(kind, change, live)
 
     def _left(
         self,
@@ -89,9 +92,7 @@ class Updater:
         """Return what is still to be changed. Raises `ConflictError` when that would undo what somebody else did."""
         todo = self.compare(kind, change, desired, applied, live, only)
         if todo:
-            rules = kind.rules(desired)
-            trees = (kind.canonical(tree) for tree in (desired, start.body, live.body))
-            found = overlaps(rules, fields, *trees)
+            found = Lens(kind, desired).overlaps(fields, start.body, live.body)
             if found:
                 raise _conflict(found, change, live)
         return todo
@@ -100,17 +101,7 @@ class Updater:
         self, kind: Kind, change: Change, desired: Tree, applied: Tree, live: Live, only: Collection[Path] | None = None
     ) -> Delta:
         """Return what must change in `live`, of all that is declared or of the places in `only`."""
-        return compare(
-            kind.rules(desired),
-            kind.canonical(desired),
-            MISSING if applied is None else kind.canonical(applied),
-            kind.canonical(live.body),
-            ignore=change.ignore,
-            shared=change.shared,
-            sensitive=change.sensitive,
-            secret_changed=self.ledger.secrets.changed,
-            only=only,
-        )
+        return Lens(kind, desired, change, self.ledger.secrets.changed).compare(applied, live.body, only=only)
 
 
 def planned(change: Change) -> Collection[Path] | None:

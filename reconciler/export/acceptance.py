@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from reconciler.core.plan.model import DriftField
+from reconciler.core.pointers import parse_pointer
 from reconciler.core.resource import Resource
-from reconciler.core.values import MISSING, Path, Tree, parse_pointer
+from reconciler.core.values import MISSING, Path, Tree
 from reconciler.documents.document import Document
 from reconciler.export.to_manifest import audience_words, column, escaped, row_words
 from reconciler.yamltext.edit import Edit

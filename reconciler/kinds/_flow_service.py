@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import ClassVar
 from urllib.parse import parse_qs, urlsplit
 
-from reconciler.core.kind import Kind
+from reconciler.core.abilities import Asynchronous, Listable
 from reconciler.core.resource import Call, Live, Reply
-from reconciler.core.values import Tree, without_nulls
+from reconciler.core.trees import without_nulls
+from reconciler.core.values import Tree
 
 BASE = "/data/foundation/flowservice"
 
@@ -39,19 +40,20 @@ _NOTES = frozenset(
 """What the platform notes in every object (flow-service.yaml, the responses)."""
 
 
-class FlowServiceKind(Kind):
+class FlowServiceKind(Listable, Asynchronous):
     """A kind with `GET/PATCH/DELETE /RESOURCE/{id}`, an items envelope and a quoted etag."""
 
     collection: ClassVar[str]
     notes: ClassVar[frozenset[str]] = _NOTES
     """What the platform writes into an object for itself; `createdAt` is the age that namesakes are told apart by."""
 
-    def read(self, ident: str, version: Tree = None) -> Call:
+    def read(self, known: Live, version: Tree = None) -> Call:
         del version
-        return Call("GET", f"{BASE}/{self.collection}/{ident}")
+        return Call("GET", f"{BASE}/{self.collection}/{known.id}")
 
-    def live(self, reply: Reply) -> Live | None:
+    def live(self, reply: Reply, known: Live) -> Live | None:
         """GET by id answers `{"items": [...]}`, a list of one (api-facts 2.3)."""
+        del known
         if reply.status == 404:
             return None
         items = reply.body.get("items", []) if isinstance(reply.body, dict) else []
@@ -63,8 +65,11 @@ class FlowServiceKind(Kind):
 
     list_orders = ("createdAt", "-createdAt")  # flow-service.yaml, parameters `property` and `orderby`
 
-    def browse(self, after: Reply | None, order: str = "") -> Call | None:
+    shows_unmanaged = True
+
+    def page(self, after: Reply | None, order: str, seen: int) -> Call | None:
         """Pages follow the token in `_links.next.href`; only some kinds document a filter by name (api-facts 2.4)."""
+        del seen
         path = f"{BASE}/{self.collection}"
         asked = (("limit", "100"), *((("orderby", order),) if order else ()))
         if after is None:
@@ -128,11 +133,15 @@ class FlowServiceKind(Kind):
         etag = _etag(reply)
         return Live(before.id, before.body, etag, before.outputs) if etag else None
 
-    def delete(self, ident: str) -> Call | None:
-        return Call("DELETE", f"{BASE}/{self.collection}/{ident}")
+    def delete(self, live: Live) -> Call | None:
+        return Call("DELETE", f"{BASE}/{self.collection}/{live.id}")
 
     def settled(self, live: Live) -> bool:
         return live.body.get("state") not in TRANSITIONAL
+
+    def failure(self, live: Live) -> str | None:
+        del live
+        return None
 
     def _item(self, item: Tree) -> Live:
         """The etag keeps its own double quotes: that is how If-Match wants it (api-facts 2.5)."""

@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar
 from urllib.parse import quote
 
-from reconciler.core.kind import Kind
+from reconciler.core.abilities import Constrained, DataHolding, Listable, Suspendable
 from reconciler.core.resource import Call, Live, Reply
 from reconciler.core.rules import AssociativeList, FieldChange, Rules
-from reconciler.core.values import Path, Tree, without_nulls
+from reconciler.core.trees import without_nulls
+from reconciler.core.values import Path, Tree
 from reconciler.kinds._xdm import incompatible_changes
 
 BASE = "/data/foundation/schemaregistry"
@@ -17,11 +18,10 @@ _ONE = (("Accept", "application/vnd.adobe.xed+json; version=1"),)  # a look-up n
 _LIST = (("Accept", "application/vnd.adobe.xed+json"),)  # a list must not (XDM-1006)
 
 
-class RegistryKind(Kind):
+class RegistryKind(Listable, DataHolding, Constrained, Suspendable):
     """A resource with a `$id` and a title that is unique in its sandbox; changed by JSON Patch, without If-Match."""
 
     collection: ClassVar[str]
-    holds_data = True
     unique_names = True
     name_field = "title"
     lists_are_complete = True
@@ -39,11 +39,12 @@ class RegistryKind(Kind):
         del body
         return self._RULES
 
-    def read(self, ident: str, version: Tree = None) -> Call:
+    def read(self, known: Live, version: Tree = None) -> Call:
         del version
-        return Call("GET", self._path(ident), headers=_ONE)
+        return Call("GET", self._path(known.id), headers=_ONE)
 
-    def live(self, reply: Reply) -> Live | None:
+    def live(self, reply: Reply, known: Live) -> Live | None:
+        del known
         return None if reply.status == 404 or "$id" not in (reply.body or {}) else _live(reply.body)
 
     def page(self, after: Reply | None, order: str, seen: int) -> Call | None:
@@ -88,8 +89,8 @@ class RegistryKind(Kind):
         del before
         return _live(reply.body) if isinstance(reply.body, dict) and "$id" in reply.body else None
 
-    def delete(self, ident: str) -> Call | None:
-        return Call("DELETE", self._path(ident))
+    def delete(self, live: Live) -> Call | None:
+        return Call("DELETE", self._path(live.id))
 
     def suspend(self, live: Live) -> Call | None:
         """A title is taken until it is given up: the old one of a replace gets another."""

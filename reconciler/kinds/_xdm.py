@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from reconciler.core.pointers import pointer
 from reconciler.core.rules import FieldChange
-from reconciler.core.values import MISSING, Path, Tree, pointer
+from reconciler.core.values import MISSING, Path, Tree
 
 _NAMED = frozenset(("properties", "definitions", "patternProperties"))
 _RETYPES = frozenset(("type", "format", "$ref", "meta:xdmType", "const", "multipleOf", "additionalProperties"))

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from reconciler.core.kind import Kind
+from reconciler.core.abilities import Persistent
+from reconciler.core.kind import Reference
 from reconciler.core.resource import Call, Live, Reply
 from reconciler.core.rules import Rules
-from reconciler.core.values import Tree, without_nulls
+from reconciler.core.trees import without_nulls
+from reconciler.core.values import Tree
 from reconciler.kinds.checks import PREP as BASE
 
 
-class AdHocSchema(Kind):
+class AdHocSchema(Persistent):
     """Made and never changed, listed or deleted: a change makes another, and the mapping set moves over to it.
 
     One whose create got no answer cannot be found again; a second one does no harm, for nothing refers to the first.
@@ -19,28 +21,27 @@ class AdHocSchema(Kind):
 
     name = "AdHocSchema"
     write_once = True
+    reference = Reference(
+        {
+            "": {
+                "name": "Columns",
+                "jsonSchema": {"type": "object", "properties": {"email": {"type": "string"}}},
+            }
+        },
+        drift="not read",
+    )
 
     def rules(self, body: Tree) -> Rules:
         del body
         return Rules()
 
-    def read(self, ident: str, version: Tree = None) -> Call:
+    def read(self, known: Live, version: Tree = None) -> Call:
         del version
-        return Call("GET", f"{BASE}/schemas/{ident}")
+        return Call("GET", f"{BASE}/schemas/{known.id}")
 
-    def live(self, reply: Reply) -> Live | None:
+    def live(self, reply: Reply, known: Live) -> Live | None:
+        del known
         return None if reply.status == 404 else _live(reply.body)
-
-    def search(self, body: Tree) -> None:
-        del body
-
-    def found(self, reply: Reply) -> Sequence[Live]:
-        del reply
-        return ()
-
-    def created_at(self, live: Live) -> int:
-        del live
-        return 0
 
     def create(self, body: Tree) -> Call:
         return Call("POST", f"{BASE}/schemas", without_nulls(body))
@@ -59,8 +60,8 @@ class AdHocSchema(Kind):
         del body
         return "the platform cannot delete it, it stays there unused"
 
-    def delete(self, ident: str) -> Call | None:
-        del ident
+    def delete(self, live: Live) -> Call | None:
+        del live
         return None
 
 

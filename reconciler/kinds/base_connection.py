@@ -4,17 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from reconciler.core.abilities import Probed, Reviewed
+from reconciler.core.kind import Reference
+from reconciler.core.problems import Problem
 from reconciler.core.resource import Call, Live, Reply
 from reconciler.core.rules import Rules
 from reconciler.core.values import Tree
 from reconciler.kinds._flow_service import BASE, FlowServiceKind
 
 
-class BaseConnection(FlowServiceKind):
+class BaseConnection(FlowServiceKind, Probed, Reviewed):
     """PATCH takes name, description and `/auth/params`, the last only as a whole (api-facts 2.6, update.md)."""
 
     name = "Connection"
     collection = "connections"
+    reference = Reference(
+        {
+            "": {
+                "name": "Loyalty bucket",
+                "connectionSpec": {"id": "ecadc60c-7455-4d87-84dc-2a0e293d997b", "version": "1.0"},
+                "auth": {"specName": "Access Key", "params": {"s3AccessKey": "key", "s3SecretKey": "secret"}},
+            }
+        }
+    )
 
     _RULES = Rules(
         # 1414-400 for connectionSpec; a change of specName or providerId is documented nowhere
@@ -26,19 +38,25 @@ class BaseConnection(FlowServiceKind):
         del body
         return self._RULES
 
-    def update_warnings(self, live: Live, patch: Sequence[Tree]) -> Sequence[str]:
+    def review_update(self, live: Live, body: Tree, patch: Sequence[Tree]) -> Sequence[Problem]:
         """What a replace of `/auth/params` leaves out is gone (update.md); live secrets cannot be carried along."""
+        del body
         sent = next((step["value"] for step in patch if step["path"] == "/auth/params" and "value" in step), None)
         there = (live.body.get("auth") or {}).get("params") or {}
         lost = sorted(there.keys() - sent.keys() - {"authorizedDate"}) if isinstance(sent, dict) else []
         if not lost:
             return ()
         names = ", ".join(lost)
-        return [f"credentials are replaced as a whole: {names}, which the manifest does not declare, will be gone"]
+        what = f"credentials are replaced as a whole: {names}, which the manifest does not declare, will be gone"
+        return [Problem("credentials-lost", what, severity="warning")]
 
-    def probe(self, ident: str, body: Tree) -> Call | None:
+    def review_replace(self, live: Live, body: Tree, now: int) -> Sequence[Problem]:
+        del live, body, now
+        return ()
+
+    def probe(self, live: Live, body: Tree) -> Call | None:
         """Credentials are asked about; an account without any (Profile Service) has nothing to test."""
-        return Call("GET", f"{BASE}/connections/{ident}/test") if body.get("auth") else None
+        return Call("GET", f"{BASE}/connections/{live.id}/test") if body.get("auth") else None
 
     def probe_failure(self, reply: Reply) -> str | None:
         """A bad credential is a 200 with `{"result": false}`, not an error (api-facts 2.10)."""

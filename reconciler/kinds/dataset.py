@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from reconciler.core.kind import Kind
+from reconciler.core.abilities import DataHolding, Listable
+from reconciler.core.kind import Reference
 from reconciler.core.resource import Call, Live, Reply
 from reconciler.core.rules import Rules
-from reconciler.core.values import Tree, without_nulls
+from reconciler.core.trees import without_nulls
+from reconciler.core.values import Tree
 
 BASE = "/data/foundation/catalog"
 _PATCH = (("Content-Type", "application/json-patch+json"),)
@@ -15,14 +17,24 @@ _PAGE = 100
 _PROFILE = ("unifiedProfile", "unifiedIdentity")
 
 
-class Dataset(Kind):
+class Dataset(Listable, DataHolding):
     """Changed by JSON Patch, known by its media type; its schema is fixed (api-facts 5.3)."""
 
     name = "Dataset"
-    holds_data = True
     retain_on_delete = True
     lists_are_complete = True
     list_orders = ("asc:created", "desc:created")
+    reference = Reference(
+        {
+            "": {
+                "name": "Loyalty members",
+                "schemaRef": {
+                    "id": "https://ns.adobe.com/tenant/schemas/1",
+                    "contentType": "application/vnd.adobe.xed-full+json;version=1",
+                },
+            }
+        }
+    )
 
     _RULES = Rules(immutable=("/schemaRef",), atomic={"/tags/*": "declared"})
 
@@ -37,11 +49,12 @@ class Dataset(Kind):
             return body
         return {**body, "tags": {key: _plain(values) for key, values in tags.items()}}
 
-    def read(self, ident: str, version: Tree = None) -> Call:
+    def read(self, known: Live, version: Tree = None) -> Call:
         del version
-        return Call("GET", f"{BASE}/dataSets/{ident}")
+        return Call("GET", f"{BASE}/dataSets/{known.id}")
 
-    def live(self, reply: Reply) -> Live | None:
+    def live(self, reply: Reply, known: Live) -> Live | None:
+        del known
         found = self.found(reply) if reply.status != 404 else []
         return found[0] if found else None
 
@@ -96,8 +109,8 @@ class Dataset(Kind):
         del reply, before
         return None
 
-    def delete(self, ident: str) -> Call | None:
-        return Call("DELETE", f"{BASE}/dataSets/{ident}")
+    def delete(self, live: Live) -> Call | None:
+        return Call("DELETE", f"{BASE}/dataSets/{live.id}")
 
 
 def _plain(values: Tree) -> Tree:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from reconciler.core.kind import Kind
+from reconciler.core.abilities import Listable, Part, Suspendable
+from reconciler.core.kind import Reference
 from reconciler.core.resource import Call, Live, Reply
 from reconciler.core.rules import Rules
-from reconciler.core.values import Tree, without_nulls
+from reconciler.core.trees import without_nulls
+from reconciler.core.values import Tree
 from reconciler.kinds._registry import BASE
 
 _PATH = f"{BASE}/tenant/descriptors"
@@ -16,12 +18,26 @@ _ACCEPT = (("Accept", "application/vnd.adobe.xdm+json"),)
 _SERVER_OWNED = frozenset(("@id", "imsOrg", "version"))
 
 
-class Descriptor(Kind):
+class Descriptor(Listable, Part, Suspendable):
     """Changed by a PUT of the whole; has neither a name nor a time of its own."""
 
     name = "Descriptor"
-    is_part = True
     lists_are_complete = True
+    reference = Reference(
+        {
+            "": {
+                "@type": "xdm:descriptorIdentity",
+                "xdm:sourceSchema": "https://ns.adobe.com/tenant/schemas/1",
+                "xdm:sourceVersion": 1,
+                "xdm:sourceProperty": "/_tenant/email",
+                "xdm:namespace": "Email",
+                "xdm:property": "xdm:code",
+                "xdm:isPrimary": False,
+            }
+        },
+        updates=" of the whole",
+        deletes="not the primary identity of a schema in Profile",
+    )
 
     # the identity of a field is that field's: another type, schema or field is another descriptor
     _RULES = Rules(immutable=("/@type", "/xdm:sourceSchema", "/xdm:sourceProperty"))
@@ -30,11 +46,12 @@ class Descriptor(Kind):
         del body
         return self._RULES
 
-    def read(self, ident: str, version: Tree = None) -> Call:
+    def read(self, known: Live, version: Tree = None) -> Call:
         del version
-        return Call("GET", f"{_PATH}/{ident}", headers=_ACCEPT)
+        return Call("GET", f"{_PATH}/{known.id}", headers=_ACCEPT)
 
-    def live(self, reply: Reply) -> Live | None:
+    def live(self, reply: Reply, known: Live) -> Live | None:
+        del known
         return None if reply.status == 404 or "@id" not in (reply.body or {}) else _live(reply.body)
 
     def page(self, after: Reply | None, order: str, seen: int) -> Call | None:
@@ -72,8 +89,8 @@ class Descriptor(Kind):
         """201 with the id alone, or 200 with the whole (api-facts no. 36)."""
         return None if not isinstance(reply.body, dict) or "@type" not in reply.body else _live(reply.body)
 
-    def delete(self, ident: str) -> Call | None:
-        return Call("DELETE", f"{_PATH}/{ident}")
+    def delete(self, live: Live) -> Call | None:
+        return Call("DELETE", f"{_PATH}/{live.id}")
 
     def suspend(self, live: Live) -> Call | None:
         """A schema has one primary identity: the old one makes way."""

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
+from reconciler.core.display import shown
 from reconciler.core.plan.model import Action, Change
-from reconciler.core.values import Tree, shown
+from reconciler.core.values import Tree
 
 _GONE = (Action.DELETE, Action.FORGET)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from reconciler.core.kind import Reference
 from reconciler.kinds._registry import RegistryKind
 
 
@@ -10,6 +11,20 @@ class FieldGroup(RegistryKind):
 
     name = "FieldGroup"
     collection = "fieldgroups"
+    reference = Reference(
+        {
+            "": {
+                "type": "object",
+                "title": "Loyalty fields",
+                "description": "Fields of the loyalty programme",
+                "meta:intendedToExtend": ["https://ns.adobe.com/xdm/context/profile"],
+                "definitions": {"loyalty": {"properties": {"_tenant": {"type": "object"}}}},
+                "allOf": [{"$ref": "#/definitions/loyalty"}],
+            }
+        },
+        replaces="what takes a field away, retypes or narrows it",
+        deletes="when no schema uses it",
+    )
 
 
 KIND = FieldGroup()

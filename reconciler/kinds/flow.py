@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from reconciler.core.kind import Check
+from reconciler.core.abilities import Checked, Constrained, Reviewed, Suspendable
+from reconciler.core.kind import Check, Reference
 from reconciler.core.plan.model import Action, Change
 from reconciler.core.problems import Problem
 from reconciler.core.resource import Call, Live
@@ -20,12 +21,35 @@ _EMPTY: dict[str, Tree] = {"profileMapping": {}, "primaryFields": [], "mandatory
 ATTRIBUTES = f"{SELECTORS}/profileSelectors/selectors"
 
 
-class Flow(FlowServiceKind):
+class Flow(FlowServiceKind, Suspendable, Constrained, Reviewed, Checked):
     """Created without `state` (1410-400) and, for destinations, with empty selectors; the rest is a PATCH."""
 
     name = "Flow"
     collection = "flows"
     notes = FlowServiceKind.notes | {"inheritedAttributes"}  # of its connections
+    reference = Reference(
+        {
+            "": {
+                "name": "Customer.io",
+                "flowSpec": {"id": "e77fde5a-22a8-11ed-861d-0242ac120002", "version": "1.0"},
+                "sourceConnectionIds": ["5e3a2f"],
+                "targetConnectionIds": ["6f4b30"],
+                "transformations": [{"name": "Mapping", "params": {"mappingId": "1", "mappingVersion": 0}}],
+                "state": "enabled",
+            },
+            " of a dataset export": {
+                "name": "Loyalty export",
+                "flowSpec": {"id": "269ba276-16fc-47db-92b0-c1049a3c131f", "version": "1.0"},
+                "sourceConnectionIds": ["5e3a2f"],
+                "targetConnectionIds": ["6f4b30"],
+                "transformations": [],
+                "scheduleParams": {"interval": 1, "timeUnit": "day", "startTime": 1893456000},
+                "state": "enabled",
+            },
+        },
+        replaces="a `startTime` that has passed",
+        updates="; state by actions",
+    )
 
     _RULES = Rules(
         # connections of a dataflow do not change (update-dataflows.md); flowSpec is documented nowhere
@@ -130,7 +154,7 @@ class Flow(FlowServiceKind):
         ]
         return "the platform reports about its last operation: " + "; ".join(texts)
 
-    def replace_warnings(self, live: Live, body: Tree, now: int) -> Sequence[str]:
+    def review_replace(self, live: Live, body: Tree, now: int) -> Sequence[Problem]:
         """A new flow has a new endpoint, and a batch flow reads from its startTime on unless backfill is off."""
         found = []
         if (live.body.get("options") or {}).get("inletUrl"):
@@ -140,14 +164,15 @@ class Flow(FlowServiceKind):
             start = str(schedule.get("startTime", ""))
             if start.isdigit() and int(start) < now and str(schedule.get("backfill", True)).lower() != "false":
                 found.append("its startTime has passed and backfill is not false: the new flow reads history again")
-        return found
+        return [Problem("replaced-flow", what, severity="warning") for what in found]
 
-    def preflight_errors(self, before: Tree, body: Tree, now: int) -> Sequence[Problem]:
-        if body.get("state") == "draft" and before.get("state") in ("enabled", "disabled"):
+    def review_update(self, live: Live, body: Tree, patch: Sequence[Tree]) -> Sequence[Problem]:
+        del patch
+        if body.get("state") == "draft" and live.body.get("state") in ("enabled", "disabled"):
             return [
                 Problem(
                     "back-to-draft",
-                    f"the flow is {before['state']} and cannot become a draft again",
+                    f"the flow is {live.body['state']} and cannot become a draft again",
                     "use state: disabled",
                 )
             ]

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from reconciler.core.kind import Check, Kind
+from reconciler.core.abilities import Checked, Persistent, Searchable, Versioned
+from reconciler.core.kind import Check, Reference
 from reconciler.core.plan.model import Change
 from reconciler.core.resource import Call, Live, Reply
 from reconciler.core.rules import AssociativeList, Rules
-from reconciler.core.values import Tree, refs, without_nulls
+from reconciler.core.trees import refs, without_nulls
+from reconciler.core.values import Tree
 from reconciler.kinds.checks import PREP as BASE
 from reconciler.kinds.checks import destinations, valid_mapping
 
@@ -24,10 +26,25 @@ _SERVER_OWNED = frozenset(
 )
 
 
-class MappingSet(Kind):
+class MappingSet(Searchable, Versioned, Checked, Persistent):
     """Versions never change and are never deleted; a change is a PUT of the whole, which makes a new version."""
 
     name = "MappingSet"
+    reference = Reference(
+        {
+            "": {
+                "outputSchema": {
+                    "schemaRef": {
+                        "id": "https://ns.adobe.com/tenant/schemas/1",
+                        "contentType": "application/vnd.adobe.xed-full+json;version=1",
+                    }
+                },
+                "mappings": [{"sourceType": "ATTRIBUTE", "source": "mail", "destination": "_tenant.email"}],
+            }
+        },
+        updates=", then the flow's pin",
+        drift="through its flow",
+    )
 
     _RULES = Rules(
         associative_lists=(AssociativeList("/mappings", "/destination"),),
@@ -56,11 +73,12 @@ class MappingSet(Kind):
         ]
         return {**kept, "mappings": rows}
 
-    def read(self, ident: str, version: Tree = None) -> Call:
+    def read(self, known: Live, version: Tree = None) -> Call:
         query = () if version is None else (("version", str(version)),)
-        return Call("GET", f"{BASE}/mappingSets/{ident}", query=query)
+        return Call("GET", f"{BASE}/mappingSets/{known.id}", query=query)
 
-    def live(self, reply: Reply) -> Live | None:
+    def live(self, reply: Reply, known: Live) -> Live | None:
+        del known
         if reply.status == 404 or not isinstance(reply.body, dict) or "id" not in reply.body:
             return None
         return _live(reply.body)
@@ -77,13 +95,13 @@ class MappingSet(Kind):
     def created_at(self, live: Live) -> int:
         return int(live.body.get("createdDate", 0))
 
-    def pinned(self, ident: str, users: Sequence[Tree]) -> Tree | None:
+    def pinned(self, live: Live, users: Sequence[Tree]) -> Tree | None:
         """A flow pins the version it uses in its Mapping transformation, a destination in `profileMapping`."""
         for user in users:
             for item in user.get("transformations") or ():
                 params = item.get("params") or {}
                 for pin in (params, params.get("profileMapping") or {}):
-                    if pin.get("mappingId") == ident:
+                    if pin.get("mappingId") == live.id:
                         return _number(pin.get("mappingVersion"))
         return None
 
@@ -120,8 +138,8 @@ class MappingSet(Kind):
         del body
         return "the platform cannot delete it, it stays there unmanaged"
 
-    def delete(self, ident: str) -> Call | None:
-        del ident
+    def delete(self, live: Live) -> Call | None:
+        del live
         return None  # data-prep.yaml has no DELETE
 
 

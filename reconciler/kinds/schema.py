@@ -4,17 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from reconciler.core.abilities import Persistent
+from reconciler.core.kind import Reference
 from reconciler.core.resource import Call, Live
 from reconciler.core.values import Tree
 from reconciler.kinds._registry import RegistryKind
 
 
-class Schema(RegistryKind):
+class Schema(RegistryKind, Persistent):
     """Only grows once it is used; in Profile for ever, and that only when its primary identity is there (6.4)."""
 
     name = "Schema"
     collection = "schemas"
     retain_on_delete = True
+    reference = Reference(
+        {
+            "": {
+                "type": "object",
+                "title": "Loyalty members",
+                "description": "Members of the loyalty programme",
+                "allOf": [{"$ref": "https://ns.adobe.com/xdm/context/profile"}],
+            }
+        },
+        replaces="what takes a part away, or leaves Profile",
+        deletes="never in Profile",
+    )
     deferred_fields = ("meta:immutableTags",)
 
     def needs_readback(self, body: Tree) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from reconciler.core.kind import Reference
 from reconciler.core.rules import AssociativeList, Rules
 from reconciler.core.values import Tree
 from reconciler.kinds._flow_service import FlowServiceKind
@@ -12,6 +13,15 @@ class SourceConnection(FlowServiceKind):
 
     name = "SourceConnection"
     collection = "sourceConnections"
+    reference = Reference(
+        {
+            "": {
+                "name": "Customer.io events",
+                "connectionSpec": {"id": "bc7b00d6-623a-4dfc-9fdb-f1240aeadaeb", "version": "1.0"},
+                "data": {"format": "json"},
+            }
+        }
+    )
 
     _RULES = Rules(
         immutable=("",),

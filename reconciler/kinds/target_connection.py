@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from reconciler.core.kind import Reference
 from reconciler.core.rules import Rules
 from reconciler.core.values import Tree
-from reconciler.kinds._flow_service import FlowServiceKind, is_data_lake
+from reconciler.kinds._flow_service import DATA_LAKE, FlowServiceKind, is_data_lake
 
 
 class TargetConnection(FlowServiceKind):
@@ -12,6 +13,22 @@ class TargetConnection(FlowServiceKind):
 
     name = "TargetConnection"
     collection = "targetConnections"
+    reference = Reference(
+        {
+            " of a source": {
+                "name": "Customer.io data",
+                "connectionSpec": {"id": DATA_LAKE, "version": "1.0"},
+                "data": {"format": "json"},
+                "params": {"dataSetId": "5e3a2f"},
+            },
+            " of a destination": {
+                "name": "Kinesis stream",
+                "connectionSpec": {"id": "86043421-563b-46ec-8e6c-e23184711bf6", "version": "1.0"},
+                "data": {"format": "json"},
+                "params": {"stream": "summer", "region": "us-east-1"},
+            },
+        }
+    )
 
     # update-dataflows.md: a change never reaches the dataflow
     _LAKE = Rules(immutable=("",), mutable_exceptions=("/state", "/name", "/description"))

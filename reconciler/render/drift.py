@@ -9,7 +9,8 @@ from xml.etree import ElementTree
 
 from reconciler.core.plan.drift_report import STATUSES, Report, Unmanaged
 from reconciler.core.plan.model import Drift, DriftField
-from reconciler.core.values import SENSITIVE, pointer
+from reconciler.core.pointers import pointer
+from reconciler.core.values import SENSITIVE
 from reconciler.render.values import code, inline, label, say
 
 Paint = Callable[[str, str], str]

@@ -9,9 +9,11 @@ from functools import cache
 from html import escape
 from importlib.resources import files
 
+from reconciler.core.display import shown
 from reconciler.core.plan.model import Action, Change, Plan
+from reconciler.core.pointers import pointer
 from reconciler.core.resource import Call
-from reconciler.core.values import MISSING, SENSITIVE, Tree, pointer, shown
+from reconciler.core.values import MISSING, SENSITIVE, Tree
 from reconciler.render.drift import drift_lines, plain
 from reconciler.render.graph import Graph, graph_of_plan
 from reconciler.render.svg import svg

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from reconciler.core.compare.promotion import Promotion
-from reconciler.core.values import MISSING, Tree, pointer, shown
+from reconciler.core.display import shown
+from reconciler.core.pointers import pointer
+from reconciler.core.values import MISSING, Tree
 from reconciler.render.json import FORMAT_VERSION
 from reconciler.render.values import say
 

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from reconciler.core.plan.model import Action, Change, Plan
+from reconciler.core.pointers import pointer
 from reconciler.core.rules import FieldChange
 from reconciler.core.state.model import State
-from reconciler.core.values import MISSING, Tree, pointer
+from reconciler.core.values import MISSING, Tree
 from reconciler.render.drift import drift_lines
 from reconciler.render.folding import fold
 from reconciler.render.table import table

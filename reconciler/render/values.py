@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from reconciler.core.values import MISSING, SENSITIVE, Fingerprint, Path, Ref, Secret, Tree, shown
+from reconciler.core.display import shown
+from reconciler.core.values import MISSING, SENSITIVE, Fingerprint, Path, Ref, Secret, Tree
 
 WIDTH = 100
 

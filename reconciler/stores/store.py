@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
+from reconciler.core.interning import Interner
 from reconciler.core.problems import Problem, StateError
-from reconciler.core.state.model import Entry, Pending, Record, State, fold, fold_into
+from reconciler.core.resource import Resource
+from reconciler.core.state.model import Books, Record, State, fold
 from reconciler.stores.medium import Medium
-from reconciler.stores.text import Like, line_of, records_in, state_in
+from reconciler.stores.text import line_of, records_in, state_in
 
 _Batch = list[tuple[Sequence[Record], "asyncio.Future[None]"]]
 
@@ -28,7 +30,8 @@ class Store:
         self._base: State | None = None
         self._wrote = False
         self._failed: StateError | None = None
-        self._now: tuple[dict[str, Entry], dict[str, Pending]] = ({}, {})
+        self.books = Books()
+        """The state as it is with every durable record, from `begin` on."""
         self._waiting: _Batch = []
         self._flushing = False
 
@@ -50,22 +53,22 @@ class Store:
         if not self.medium.held:
             self.medium.unlock()
 
-    def read(self, like: Like | None = None) -> State | None:
+    def read(self, like: Mapping[str, Resource] | None = None) -> State | None:
         """Return the state with a left-over journal folded in, or None where there is none yet. Writes nothing.
 
         What it says in the words of the resources in `like` is held only once. Raises `StateError` when the state or
         its journal is broken, of a newer version, or belongs elsewhere.
         """
         try:
-            return self._read(like)
+            return self._read(Interner(like))
         finally:
             self._close()
 
-    def _read(self, like: Like | None) -> State | None:
+    def _read(self, interner: Interner) -> State | None:
         for _ in range(_READS):
             try:
                 blocks = self.medium.text()
-                kept = None if blocks is None else state_in(blocks, self.where, like)
+                kept = None if blocks is None else state_in(blocks, self.where, interner)
                 folded = kept if kept is None else fold(kept, self._leftover(kept))
             except StateError:
                 if self.medium.held or self.medium.current():
@@ -149,7 +152,7 @@ class Store:
         self.medium.start(state)
         self._seen = (state, state)
         self._base, self._wrote = state, False
-        self._now = (dict(state.resources), dict(state.pending))
+        self.books = Books.of(state)
 
     async def append(self, records: Sequence[Record]) -> None:
         """Make `records` durable; many callers at once share one write.
@@ -189,17 +192,17 @@ class Store:
         else:
             for records, done in batch:
                 for record in records:
-                    fold_into(*self._now, record)
+                    self.books.fold(record)
                 if not done.done():
                     done.set_result(None)
 
     def _after(self, records: Sequence[Record]) -> State:
         """Return the state as it will be with `records`."""
         assert self._base is not None
-        books = (dict(self._now[0]), dict(self._now[1]))
+        books = self.books.copy()
         for record in records:
-            fold_into(*books, record)
-        return replace(self._base, resources=books[0], pending=books[1])
+            books.fold(record)
+        return books.after(self._base, serial=self._base.serial)
 
     def commit(self) -> State:
         """Write the state after all that was appended, and return it; a run that wrote nothing changes nothing.
@@ -209,9 +212,7 @@ class Store:
         assert self._base is not None
         if not self._wrote:
             return self._base
-        entries, pending = self._now
-        state = replace(self._base, serial=self._base.serial + 1, resources=entries, pending=pending)
-        state = self.medium.save(state)
+        state = self.medium.save(self.books.after(self._base, serial=self._base.serial + 1))
         self._take(state)
         return state
 

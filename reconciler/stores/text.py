@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from itertools import islice
 from sys import intern
@@ -15,9 +15,11 @@ from typing import Any
 
 import orjson
 
+from reconciler.core.interning import Interner
 from reconciler.core.problems import Problem, StateError
-from reconciler.core.resource import Resource
 from reconciler.core.state.codec import (
+    MARK,
+    decode,
     entry_json,
     entry_of,
     leaf_json,
@@ -33,8 +35,6 @@ from reconciler.core.values import Tree
 
 Blocks = Callable[[], Iterable[bytes]]
 """Gives the text of a state from its beginning, in parts of any size; asked again where it has to be read otherwise."""
-Like = Mapping[str, Resource]
-"""Resources by address, whose words are used for equal ones of the state."""
 
 _LINE = orjson.OPT_APPEND_NEWLINE | orjson.OPT_PASSTHROUGH_DATACLASS
 _FORM = orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_DATACLASS
@@ -49,7 +49,7 @@ def state_text(state: State, **more: str) -> Iterator[bytes]:
 
     `more` are members that only its store looks at.
     """
-    shell = _dumped({**state_json(replace(state, resources={}), lambda tree: tree), **more})
+    shell = _dumped({**state_json(replace(state, resources={}), _as_it_is), **more})
     if not state.resources:
         yield shell + b"\n"
         return
@@ -58,7 +58,7 @@ def state_text(state: State, **more: str) -> Iterator[bytes]:
     names = iter(sorted(state.resources))
     between = b""
     while group := list(islice(names, _GROUP)):
-        text = _dumped({name: entry_json(state.resources[name], lambda tree: tree) for name in group})
+        text = _dumped({name: entry_json(state.resources[name], _as_it_is) for name in group})
         yield between + b"  " + text[2:-2].replace(b"\n", b"\n  ")
         between = b",\n"
     yield b"\n  }" + tail + b"\n"
@@ -74,7 +74,7 @@ def _dumped(tree: Tree) -> bytes:
 def line_of(record: Record) -> bytes:
     """Return a line of the journal."""
     try:
-        return orjson.dumps(record_json(record, lambda tree: tree), default=leaf_json, option=_LINE)
+        return orjson.dumps(record_json(record, _as_it_is), default=leaf_json, option=_LINE)
     except TypeError:
         return (json.dumps(record_json(record), separators=(",", ":")) + "\n").encode()
 
@@ -95,9 +95,12 @@ def parts_of(content: bytes) -> Blocks:
     return lambda: (content[start : start + _PART] for start in range(0, len(content), _PART))
 
 
-def state_in(blocks: Blocks, source: str, like: Like | None = None) -> State:
-    """Return the state in a text; `source` names it in errors. Raises `StateError` when it is none, or a newer one."""
-    found = _piecewise(blocks, source, like or {})
+def state_in(blocks: Blocks, source: str, interner: Interner) -> State:
+    """Return the state in a text; `source` names it in errors. Raises `StateError` when it is none, or a newer one.
+
+    Its entries are held in the objects of `interner`.
+    """
+    found = _piecewise(blocks, source, interner)
     if found is not None:
         return found
     try:
@@ -110,17 +113,23 @@ def state_in(blocks: Blocks, source: str, like: Like | None = None) -> State:
                 "restore it from its backup, an earlier version or git; nothing was changed",
             )
         ) from None
-    return state_of(data, source)
+    state = state_of(data, source)
+    return replace(state, resources={name: interner.entry(name, entry) for name, entry in state.resources.items()})
 
 
-def _piecewise(blocks: Blocks, source: str, like: Like) -> State | None:
+def _as_it_is(tree: Tree) -> Tree:
+    return tree
+
+
+def _piecewise(blocks: Blocks, source: str, interner: Interner) -> State | None:
     """Return the state in a text that is laid out as `state_text` does it, or None: then it is read as a whole."""
     entries: dict[str, Entry] = {}
     shell = bytearray()
     try:
         for group in _groups(blocks(), shell):
+            leaves = decode if MARK.encode() in group else _as_it_is
             for name, item in parsed(b"{" + group + b"}").items():
-                entries[intern(name)] = entry_of(item, like.get(name))
+                entries[intern(name)] = interner.entry(name, entry_of(item, leaves))
         data = parsed(bytes(shell))
         if data["version"] != VERSION:
             return None

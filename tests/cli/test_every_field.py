@@ -58,6 +58,7 @@ TABLE: dict[str, list[tuple[str, Any, str]]] = {
         (r"/target/dataset/id", SOURCE_TRIO, "a change never reaches the dataflow"),
         (r"/target/dataset/(name|description)", {"/target/dataset": UPDATE}, "PATCH /dataSets"),
         (r"/target/(schema|dataset)/ref", None, "names a document"),
+        (r"/target/dataset/labels/\d+", {"/target/dataset/labels": UPDATE}, "PUT of the labels"),
         (r"/target/dataset/tags/.*", None, "a tag of Profile has its own words: tests/cli/test_schemas.py"),
         (r"/mapping/\d+/(identity|version|sourceType)", None, "kept apart below"),
         (r"/mapping/\d+/.*", MAPPED, "PUT, and PATCH of the Mapping transformation"),
@@ -106,7 +107,14 @@ TABLE: dict[str, list[tuple[str, Any, str]]] = {
         (r"/(title|description)", {"": UPDATE}, "texts are free"),
         (r"/.*", None, "breaking: tests/cli/test_schemas.py"),
     ],
+    "DatasetLabels": [
+        (r"/labels/\d+", {"": UPDATE}, "PUT of the whole"),
+        (r"/optionalLabels/\d+/labels/\d+", {"": UPDATE}, "PUT of the whole"),
+        (r"/.*", None, "names the dataset or a field: tests/cli/test_dataset_labels.py"),
+    ],
     "Dataset": [
+        (r"/labels/(optionalLabels/\d+/)?(labels/)?\d+", {"/labels": UPDATE}, "PUT of the labels"),
+        (r"/labels/optionalLabels/\d+/option/schemaPath", {"/labels": UPDATE}, "another member of the list"),
         (r"/(name|description|tags/.*)", {"": UPDATE}, "PATCH /dataSets"),
         (r"/.*", None, "fixed: tests/cli/test_schemas.py"),
     ],
@@ -211,7 +219,14 @@ def finish(live: Cli, server: Server) -> None:
     """Destroy, and find nothing left but what the platform or the contract keeps, said aloud."""
     planned = live.ok("plan", "--destroy", "--format", "json").json()["changes"]
     kept = {item["address"]: item for item in planned if item["action"] == "forget"}
-    assert {item["kind"] for item in kept.values()} <= {"MappingSet", "Schema", "Dataset", "FieldGroup", "Descriptor"}
+    assert {item["kind"] for item in kept.values()} <= {
+        "MappingSet",
+        "Schema",
+        "Dataset",
+        "DatasetLabels",
+        "FieldGroup",
+        "Descriptor",
+    }
     said = live.ok("destroy", "-y").out
     assert ("stays there" in said) == bool(kept)
     assert live.state["resources"] == {}

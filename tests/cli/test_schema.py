@@ -10,8 +10,8 @@ from typing import Any
 import jsonschema
 import pytest
 
+from reconciler.app.schemas import schema_text
 from reconciler.catalog import shipped
-from reconciler.cli.schema import schema_text
 from reconciler.config.editor_schema import field_docs, json_schema, models_in
 from reconciler.config.project import ProjectSpec
 from reconciler.documents.load import document_kinds

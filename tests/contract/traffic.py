@@ -79,19 +79,20 @@ class Coverage:
         if requests and exchange.status < 400:
             query = [name for name, _ in parse_qsl(exchange.query, keep_blank_values=True)]
             findings = {one: request_findings(one, exchange.headers, query, exchange.body) for one in known}
-            problems += self._verdict(findings)
+            problems += self.verdict(findings)
             self.requests |= {(one.file, one.method, one.path) for one in known}
         answers = {
             one: answer_findings(one, exchange.status, None if exchange.answer == "" else exchange.answer)
             for one in known
         }
-        problems += self._verdict(answers)
+        problems += self.verdict(answers)
         self.answers |= {
             (one.file, one.method, one.path, exchange.status) for one, findings in answers.items() if not findings
         }
         return problems
 
-    def _verdict(self, findings: dict[Operation, list[Finding]]) -> list[str]:
+    def verdict(self, findings: dict[Operation, list[Finding]]) -> list[str]:
+        """Return the findings of the operation that a message fits best, without those that are forgiven."""
         left = {one: [item for item in found if not self._forgiven(item)] for one, found in findings.items()}
         return [str(item) for item in min(left.values(), key=len)]
 

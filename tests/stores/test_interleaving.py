@@ -90,7 +90,7 @@ def written(store: Store, name: str) -> None:
     lines = objects_line(Record("bound", name, entry=entry))
     store.medium.add(lines, lambda: FRESH)
     store._wrote = True
-    store._now[0][name] = entry
+    store.books.entries[name] = entry
 
 
 def objects_line(record: Record) -> bytes:

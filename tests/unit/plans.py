@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from reconciler.core.plan.model import Action, Change, Drift, DriftField, Plan
 from reconciler.core.problems import Problem
+from reconciler.core.provenance import Provenance
 from reconciler.core.resource import Call
 from reconciler.core.rules import FieldChange
 from reconciler.core.values import MISSING, Ref, Secret
@@ -24,7 +25,7 @@ def _create() -> Change:
     sent = {**body, "auth": {"specName": "Keys", "params": {"secretKey": Secret("${secret.key}")}}}
     return Change(
         "kinesis/target/connection", "Connection", Action.CREATE, "new", after=body, desired=sent,
-        calls=(Call("POST", f"{FLOWS}/connections", sent),), labels={"owner": "crm"},
+        calls=(Call("POST", f"{FLOWS}/connections", sent),), provenance=Provenance(labels={"owner": "crm"}),
     )  # fmt: skip
 
 

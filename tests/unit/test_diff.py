@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from reconciler.core.compare.diff import compare
 from reconciler.core.compare.same import covers, same_scalar
 from reconciler.core.rules import AssociativeList, Rules
-from reconciler.core.values import MISSING, Fingerprint, Ref, Secret, merge_patch
+from reconciler.core.trees import merge_patch
+from reconciler.core.values import MISSING, Fingerprint, Ref, Secret
 from reconciler.kinds.flow import AUDIENCES
 from reconciler.kinds.flow import KIND as FLOW
 from reconciler.kinds.mapping_set import KIND as MAPPING

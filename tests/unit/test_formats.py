@@ -26,9 +26,11 @@ from reconciler.render.html import html
 from reconciler.render.markdown import LIMIT, markdown
 from reconciler.render.svg import svg
 from reconciler.render.text import plan_text
+from tests.conftest import same_text
 from tests.unit.plans import everything, many, nothing, refused
 
 GOLDEN = Path(__file__).parent / "golden"
+REWRITE = "RECONCILER_GOLDEN=1 ./run test tests/unit/test_formats.py"
 FINDINGS = [
     Problem("unknown-key", "unknown key 'flw'", "did you mean 'flow'?", Span("a folder/a.yaml", 3, 5)),
     Problem("unused", 'a <"variable"> is used nowhere', "", None, severity="warning"),
@@ -77,7 +79,12 @@ def test_a_format_is_as_it_was_agreed(name: str) -> None:
     if os.environ.get("RECONCILER_GOLDEN"):
         path.parent.mkdir(exist_ok=True)
         path.write_text(made, encoding="utf-8")
-    assert made == path.read_text(encoding="utf-8")
+    same_text(
+        made,
+        path.read_text(encoding="utf-8"),
+        f"golden/{name}",
+        "RECONCILER_GOLDEN=1 ./run test tests/unit/test_formats.py",
+    )
     assert made.endswith("\n")
 
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from reconciler.core.plan.selection import Selection, narrowed
 from reconciler.core.problems import ManifestError
+from reconciler.core.provenance import Provenance
 from reconciler.core.resource import Resource
 from reconciler.core.state.model import Entry, State
 from reconciler.core.values import Ref
@@ -19,7 +20,7 @@ def resource(
     address: str, *needs: str, labels: dict[str, str] | None = None, replace_group: tuple[str, ...] = ()
 ) -> Resource:
     body = {need: Ref(need) for need in needs}
-    return Resource(address, "Flow", body, labels=labels or {}, replace_group=replace_group)
+    return Resource(address, "Flow", body, Provenance(labels=labels or {}), replace_group=replace_group)
 
 
 DESIRED = {
@@ -36,7 +37,8 @@ DESIRED = {
 
 
 def state(entries: dict[str, tuple[str, ...]], labels: dict[str, str] | None = None) -> State:
-    held = {name: Entry("Flow", name, dependencies=needs, labels=labels or {}) for name, needs in entries.items()}
+    origin = Provenance(labels=labels or {})
+    held = {name: Entry("Flow", name, provenance=origin, dependencies=needs) for name, needs in entries.items()}
     return State("l", "default", "p", "o", "s", resources=held)
 
 

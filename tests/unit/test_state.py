@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from reconciler.core.fingerprint import UNPROVEN, Fingerprinter
 from reconciler.core.problems import ReconcilerError, StateError
+from reconciler.core.provenance import Provenance
 from reconciler.core.state import codec
 from reconciler.core.state.model import Deposed, Entry, Pending, Record, State, fold
 from reconciler.core.values import MISSING, Fingerprint, Ref, Secret
@@ -23,7 +24,7 @@ EMPTY = State("lineage", "default", "https://p", "org", "dev")
 
 
 def entry(ident: str, *needs: str) -> Entry:
-    return Entry("Flow", ident, '"e"', "a.yaml", {"name": ident}, needs)
+    return Entry("Flow", ident, '"e"', Provenance("a.yaml"), {"name": ident}, needs)
 
 
 def store(folder: Path, records: int = 0) -> Store:
@@ -215,14 +216,13 @@ def test_states_and_records_survive_the_file() -> None:
         "MappingSet",
         "m",
         None,
-        "f",
+        Provenance("f", protect=True, allow_data_loss=True, labels={"team": "crm"}),
         {"a": [Fingerprint("x")]},
         ("b",),
-        True,
         {"version": 3},
         (Deposed("o", "Flow", ("b",)),),
     )
-    waiting = Pending("create", "Flow", 5, 0, None, "n", {"k": Fingerprint("y")}, "d", "f", ("m",), True)
+    waiting = Pending("create", "Flow", 5, 0, None, "n", {"k": Fingerprint("y")}, "d", full.provenance, ("m",), "c")
     state = State("l", "e", "p", "o", "s", 2, {"m": full}, {"w": waiting})
     assert codec.state_of(json.loads(json.dumps(codec.state_json(state))), "x") == state
     for record in (

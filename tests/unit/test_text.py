@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reconciler.core.interning import Interner
 from reconciler.core.problems import StateError
+from reconciler.core.provenance import Provenance
 from reconciler.core.resource import Resource
 from reconciler.core.state.codec import encode, state_json, state_of
 from reconciler.core.state.model import Deposed, Entry, Pending, State
@@ -29,10 +31,15 @@ entries = st.builds(
     kind=st.just("Flow"),
     id=texts,
     etag=st.none() | texts,
-    file=texts,
+    provenance=st.builds(
+        Provenance,
+        file=texts,
+        protect=st.booleans(),
+        allow_data_loss=st.booleans(),
+        labels=st.dictionaries(texts, texts, max_size=2),
+    ),
     applied=trees,
     dependencies=st.lists(texts, max_size=2).map(tuple),
-    labels=st.dictionaries(texts, texts, max_size=2),
     outputs=st.just({}) | st.just({"version": 1}) | st.just({"inletUrl": "https://x"}),
     deposed=st.just(()) | st.just((Deposed("old", "Flow"),)),
 )
@@ -63,20 +70,20 @@ def in_parts(data: bytes, size: int) -> Blocks:
 def test_what_was_written_is_read_in_parts_of_any_size(state: State, size: int) -> None:
     data = b"".join(state_text(state))
     assert json.loads(data) == state_json(state)
-    assert state_in(in_parts(data, size), "x") == state == state_of(json.loads(data), "x")
+    assert state_in(in_parts(data, size), "x", Interner()) == state == state_of(json.loads(data), "x")
 
 
 @given(states, st.sampled_from([None, 1, 4]))
 def test_a_text_that_is_laid_out_otherwise_is_read_as_a_whole(state: State, indent: int | None) -> None:
     data = json.dumps(state_json(state), indent=indent).encode()
-    assert state_in(in_parts(data, 50), "x") == state
+    assert state_in(in_parts(data, 50), "x", Interner()) == state
 
 
 @given(trees, trees)
 def test_what_the_manifests_say_too_is_held_once_and_exactly(applied: Tree, body: Tree) -> None:
     state = State("l", "e", "p", "o", "s", resources={"a": Entry("Flow", "1", applied={"x": applied, "y": [applied]})})
     like = {"a": Resource("a", "Flow", {"x": body, "y": [body], "z": Ref("b")})}
-    read = state_in(in_parts(b"".join(state_text(state)), 100), "x", like)
+    read = state_in(in_parts(b"".join(state_text(state)), 100), "x", Interner(like))
     assert exactly(read.resources["a"].applied) == exactly(state.resources["a"].applied)
 
 
@@ -87,14 +94,18 @@ def exactly(tree: Tree) -> str:
 
 def test_equal_words_are_the_same_object() -> None:
     body: Tree = {"spec": {"id": "1", "many": [1, True]}, "refers": Ref("b")}
-    entry = Entry("Flow", "1", applied={"spec": {"id": "1", "many": [1, True]}, "refers": "b-id"}, labels={"k": "v"})
-    labels = {"k": "v"}
-    like = {"a": Resource("a", "Flow", body, labels=labels)}
+    entry = Entry(
+        "Flow",
+        "1",
+        applied={"spec": {"id": "1", "many": [1, True]}, "refers": "b-id"},
+        provenance=Provenance(labels={"k": "v"}),
+    )
+    like = {"a": Resource("a", "Flow", body, Provenance(labels={"k": "v"}))}
     data = b"".join(state_text(State("l", "e", "p", "o", "s", resources={"a": entry})))
-    read = state_in(in_parts(data, 1000), "x", like).resources["a"]
+    read = state_in(in_parts(data, 1000), "x", Interner(like)).resources["a"]
     assert read == entry
     assert read.applied["spec"] is body["spec"]
-    assert read.labels is labels
+    assert read.provenance is like["a"].provenance
 
 
 @pytest.mark.parametrize("cut", [2, 10, 40, 200, 300])
@@ -102,11 +113,11 @@ def test_a_text_that_was_cut_off_is_told(cut: int) -> None:
     entry = Entry("Flow", "1", applied={"name": "n"})
     data = b"".join(state_text(State("l", "e", "p", "o", "s", resources={"a": entry, "b": entry})))
     with pytest.raises(StateError, match="x is not valid JSON"):
-        state_in(in_parts(data[:-cut], 64), "x")
+        state_in(in_parts(data[:-cut], 64), "x", Interner())
 
 
 def test_a_newer_version_is_told_however_it_is_read() -> None:
     entry = Entry("Flow", "1", applied={"name": "n"})
     data = b"".join(state_text(State("l", "e", "p", "o", "s", resources={"a": entry})))
     with pytest.raises(StateError, match="newer reconciler"):
-        state_in(in_parts(data.replace(b'"version": 1', b'"version": 2'), 64), "x")
+        state_in(in_parts(data.replace(b'"version": 1', b'"version": 2'), 64), "x", Interner())

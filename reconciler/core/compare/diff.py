@@ -10,20 +10,10 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from reconciler.core.compare.same import is_empty, same, same_scalar
+from reconciler.core.pointers import matches, parse_pointer, pointer
 from reconciler.core.rules import AssociativeList, Cause, FieldChange, Rules
-from reconciler.core.values import (
-    MISSING,
-    Fingerprint,
-    Path,
-    Ref,
-    Secret,
-    Tree,
-    leaves,
-    matches,
-    parse_pointer,
-    pointer,
-    without_nulls,
-)
+from reconciler.core.trees import leaves, without_nulls
+from reconciler.core.values import MISSING, Fingerprint, Path, Ref, Secret, Tree
 
 SecretChanged = Callable[[Secret, Fingerprint | None], bool | None]
 """Tells whether a secret differs from the fingerprint last applied; None when it cannot be told."""
@@ -220,7 +210,8 @@ def _places(rule: AssociativeList, live: Sequence[Tree]) -> tuple[dict[str, int]
     return places, doubles
 
 
-def _never(_secret: Secret, _seen: Fingerprint | None) -> bool | None:
+def never(_secret: Secret, _seen: Fingerprint | None) -> bool | None:
+    """Return None: a change of a secret cannot be detected."""
     return None
 
 
@@ -233,7 +224,7 @@ def compare(
     ignore: Sequence[str] = (),
     shared: Sequence[str] = (),
     sensitive: Sequence[str] = (),
-    secret_changed: SecretChanged = _never,
+    secret_changed: SecretChanged = never,
     only: Collection[Path] | None = None,
 ) -> Delta:
     """Return what must change in `live` so that it shows `desired`.

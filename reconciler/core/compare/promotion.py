@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from reconciler.core.compare.diff import at_path, members_by_key
+from reconciler.core.compare.lens import normalized
 from reconciler.core.compare.same import same_scalar
 from reconciler.core.compare.views import mask
 from reconciler.core.kind import Kinds
@@ -61,7 +62,7 @@ def differences(
         rules = kind.rules(mine.body)
 
         bodies = [
-            kinds[item.kind].canonical(item.body)
+            normalized(kinds[item.kind], item.body)
             for item in (mine, right_as_left[address], left_as_right[address], theirs)
         ]
         places = dict.fromkeys(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from sys import intern
 
 from reconciler.core.values import Tree
 
@@ -94,18 +93,7 @@ def _same_types(left: Tree, right: Tree) -> bool:
 
 def exactly(left: Tree, right: Tree) -> bool:
     """Tell whether two values are equal and of the same types throughout: to Python 1, 1.0 and true are equal."""
-    return bool(left == right) and _same_types(left, right)
-
-
-def interned(value: Tree, model: Tree) -> Tree:
-    """Return `value`, those parts of it that are also in `model` as that one's own objects: nothing is held twice."""
-    if type(value) is dict and type(model) is dict:
-        if exactly(value, model):
-            return model
-        return {key: interned(part, model.get(key)) for key, part in value.items()}
-    if type(value) is str:
-        return intern(value)
-    return model if exactly(value, model) else value
+    return left is right or (bool(left == right) and _same_types(left, right))
 
 
 def covers(live: Tree, declared: Tree) -> bool:

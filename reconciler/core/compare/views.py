@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from reconciler.core.compare.diff import members_by_key
+from reconciler.core.pointers import matches
 from reconciler.core.rules import Rules
-from reconciler.core.values import SENSITIVE, Path, Tree, matches
+from reconciler.core.values import SENSITIVE, Path, Tree
 
 
 def project(rules: Rules, live: Tree, declared: Tree, path: Path = (), *, others: bool = True) -> Tree:

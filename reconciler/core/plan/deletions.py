@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from reconciler.core import graph
+from reconciler.core.abilities import DataHolding, Part, undeletable_reason
 from reconciler.core.plan.input import PlanInput
 from reconciler.core.plan.model import Action, Change
 from reconciler.core.problems import Problem
+from reconciler.core.resource import Live
 from reconciler.core.state.model import Entry
 from reconciler.core.values import Tree
 
@@ -57,19 +59,19 @@ def _kept(world: PlanInput, gone: Collection[str]) -> Mapping[str, str]:
     for address in gone:  # users come before what they use, so what stays is known before what it needs
         entry = entries[address]
         kind = world.kinds[entry.kind]
-        why = kind.undeletable_reason(_body(world, address))
-        if why is None and kind.retain_on_delete and not entry.allow_data_loss:
+        why = undeletable_reason(kind, _body(world, address))
+        if why is None and isinstance(kind, DataHolding) and kind.retain_on_delete and not entry.allow_data_loss:
             why = _NOT_IN_PASSING
         if why is None:
             continue
         kept.setdefault(address, why)
         for need in entry.dependencies:
-            if kind.holds_data and need in gone:
+            if isinstance(kind, DataHolding) and need in gone:
                 kept.setdefault(need, f"{address} stays there and needs it, so it stays too, unmanaged")
-    owners = {address for address in kept if world.kinds[entries[address].kind].holds_data}
+    owners = {address for address in kept if isinstance(world.kinds[entries[address].kind], DataHolding)}
     for address in gone:
         for owner in owners & set(entries[address].dependencies):
-            if world.kinds[entries[address].kind].is_part:
+            if isinstance(world.kinds[entries[address].kind], Part):
                 kept.setdefault(address, f"it is a part of {owner}, which stays there unmanaged")
     return kept
 
@@ -83,7 +85,7 @@ def _leave(world: PlanInput, address: str, entry: Entry, kept: str | None) -> Ch
     elif kept:
         reason = f"{reason}; {kept}"
     else:
-        call = world.kinds[entry.kind].delete(entry.id)
+        call = world.kinds[entry.kind].delete(live)
     return Change(
         address=address,
         kind=entry.kind,
@@ -94,16 +96,17 @@ def _leave(world: PlanInput, address: str, entry: Entry, kept: str | None) -> Ch
         before=entry.applied,
         calls=(call,) if call else (),
         dependencies=entry.dependencies,
-        file=entry.file,
-        protect=entry.protect,
-        labels=entry.labels,
+        provenance=entry.provenance,
     )
 
 
 def _refusals(world: PlanInput, address: str, entry: Entry, gone: Collection[str]) -> list[Problem]:
+    kind = world.kinds[entry.kind]
+    if not isinstance(kind, Part):
+        return []
     staying = [need for need in entry.dependencies if need not in gone and need in world.state.resources]
     needs = [_body(world, need) for need in staying]
-    why = world.kinds[entry.kind].delete_blocked_by(_body(world, address), needs)
+    why = kind.delete_blocked_by(_body(world, address), needs)
     return [Problem("cannot-leave", why, "keep it in the manifest", address=address)] if why else []
 
 
@@ -116,10 +119,9 @@ def _old_ones(world: PlanInput, address: str, entry: Entry) -> list[Change]:
             action=Action.DELETE,
             reason="the old object of a replace",
             ident=old.id,
-            calls=tuple(filter(None, (world.kinds[old.kind].delete(old.id),))),
+            calls=tuple(filter(None, (world.kinds[old.kind].delete(Live(old.id)),))),
             dependencies=old.dependencies,
-            file=entry.file,
-            labels=entry.labels,
+            provenance=entry.provenance,
             deposed=True,
         )
         for old in entry.deposed

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from reconciler.core.compare.diff import at_path, compare
-from reconciler.core.compare.same import covers, identical
+from reconciler.core.compare.lens import PLAIN, Lens
+from reconciler.core.compare.same import covers
 from reconciler.core.plan.input import PlanInput
 from reconciler.core.plan.model import Drift, DriftField
+from reconciler.core.pointers import matches
 from reconciler.core.rules import FieldChange
-from reconciler.core.values import MISSING, Fingerprint, Path, Ref, Tree, matches
+from reconciler.core.values import MISSING, Fingerprint, Path, Ref, Tree
 
 
 def drift_of(world: PlanInput, address: str) -> Drift | None:
@@ -23,27 +24,14 @@ def drift_of(world: PlanInput, address: str) -> Drift | None:
         return Drift(address, entry.kind, entry.id, "missing")
     if live.body is entry.applied:
         return None  # a pinned version cannot have changed
-    kind = world.kinds[entry.kind]
-    if identical(kind.canonical(live.body), kind.canonical(entry.applied)):
-        return None
     resource = world.resources.get(address)
-    desired = MISSING if resource is None else kind.canonical(resource.body)
-    applied = kind.canonical(entry.applied)
-    rules = kind.rules(entry.applied)
-    sensitive = resource.sensitive if resource else ()
-    delta = compare(
-        rules,
-        applied,
-        applied,
-        kind.canonical(live.body),
-        ignore=resource.ignore if resource else (),
-        shared=resource.shared if resource else (),
-        sensitive=sensitive,
-    )
-    fields = tuple(
-        _field(item, at_path(rules, desired, item.path), declared=resource is not None) for item in delta.fields
-    )
-    secret = [path for path in delta.unchecked if isinstance(at_path(rules, applied, path), Fingerprint)]
+    lens = Lens(world.kinds[entry.kind], entry.applied, resource or PLAIN)
+    if lens.identical(live.body):
+        return None
+    desired = MISSING if resource is None else resource.body
+    delta = lens.compare(entry.applied, live.body)
+    fields = tuple(_field(item, lens.at(desired, item.path), declared=resource is not None) for item in delta.fields)
+    secret = [path for path in delta.unchecked if isinstance(lens.at(entry.applied, path), Fingerprint)]
     unchecked = tuple(DriftField(path, MISSING, MISSING, MISSING, True) for path in secret)
     if not fields and not unchecked:
         return None

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from reconciler.core.problems import Problem
+from reconciler.core.provenance import UNKNOWN, HasProvenance, Provenance
 from reconciler.core.resource import Call
 from reconciler.core.rules import FieldChange
 from reconciler.core.values import Path, Tree
@@ -27,7 +28,7 @@ class Action(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class Change(HasProvenance):
     """What will be done to one address.
 
     `desired` is the body wanted, references and secrets still unresolved. `calls` are the requests in order (of
@@ -36,8 +37,8 @@ class Change:
     addresses that come first. `adopt` marks a no-op that still has something to write into the state. An object that
     is made in two phases has an `initial` body for the first; the second waits for the addresses in `waits_for`, or for
     `EVERYTHING`.
-    `suspends` marks a replace whose old object is stopped first. `labels` are those of its document. `requests` are all
-    calls for people to see, where they are more than the engine's `calls`.
+    `suspends` marks a replace whose old object is stopped first. `requests` are all calls for people to see, where they
+    are more than the engine's `calls`.
     """
 
     address: str
@@ -55,18 +56,15 @@ class Change:
     calls: tuple[Call, ...] = ()
     dependencies: tuple[str, ...] = ()
     unchecked: tuple[Path, ...] = ()
-    file: str = ""
-    protect: bool = False
+    provenance: Provenance = UNKNOWN
     deposed: bool = False
     ignore: tuple[str, ...] = ()
     shared: tuple[str, ...] = ()
     sensitive: tuple[str, ...] = ()
     adopt: bool = False
-    allow_data_loss: bool = False
     initial: Tree = None
     waits_for: tuple[str, ...] = ()
     suspends: bool = False
-    labels: Mapping[str, str] = field(default_factory=dict)
     requests: tuple[Call, ...] = ()
 
     @property

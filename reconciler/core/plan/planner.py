@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import chain
-from typing import Any
 
 from reconciler.core import graph
-from reconciler.core.compare.diff import Delta, compare
-from reconciler.core.compare.same import covers, identical
-from reconciler.core.compare.views import mask, project
+from reconciler.core.abilities import Constrained, DataHolding, Reviewed, suspend_call, undeletable_reason
+from reconciler.core.compare.diff import Delta
+from reconciler.core.compare.lens import Lens
+from reconciler.core.compare.same import covers, exactly
+from reconciler.core.compare.views import mask
 from reconciler.core.kind import Kind
 from reconciler.core.plan.deletions import deletions
 from reconciler.core.plan.drift import drift_of
@@ -19,21 +20,13 @@ from reconciler.core.plan.model import Action, Change, Plan
 from reconciler.core.plan.phases import in_phases
 from reconciler.core.plan.renames import renames
 from reconciler.core.plan.requests import with_requests
+from reconciler.core.pointers import pointer
 from reconciler.core.problems import Problem
 from reconciler.core.resource import Live, Resource
-from reconciler.core.rules import FieldChange, Rules
+from reconciler.core.rules import FieldChange
 from reconciler.core.state.model import Entry
-from reconciler.core.values import (
-    MISSING,
-    Fingerprint,
-    Path,
-    Ref,
-    Secret,
-    Tree,
-    pointer,
-    resolve,
-    without_nulls,
-)
+from reconciler.core.trees import resolve, without_nulls
+from reconciler.core.values import Fingerprint, Path, Ref, Secret, Tree
 
 _REASONS = {
     "manifest": "changed in the manifest",
@@ -45,7 +38,10 @@ _REASONS = {
 
 @dataclass(slots=True)
 class _Pass:
-    """One walk over the graph; `forced` are the replaces that an earlier walk found out about."""
+    """One walk over the graph; `forced` are the replaces that an earlier walk found out about.
+
+    `untouched` are the addresses of which manifest, state and platform say exactly the same.
+    """
 
     world: PlanInput
     forced: dict[str, str]
@@ -55,6 +51,7 @@ class _Pass:
     objections: list[Problem] = field(default_factory=list)
     cautions: list[str] = field(default_factory=list)
     objected: set[str] = field(default_factory=set)
+    untouched: set[str] = field(default_factory=set)
     needed: set[str] = field(default_factory=set)
 
 
@@ -79,7 +76,7 @@ def plan(world: PlanInput) -> Plan:
     made = [with_requests(world.kinds[item.kind], item, world.lives.get(item.address))
             for item in in_phases(world, walk.changes)]  # fmt: skip
     changes = [*made, *gone]
-    drift = [found for address in sorted(world.scope) if (found := drift_of(world, address))]
+    drift = [found for address in sorted(set(world.scope) - walk.untouched) if (found := drift_of(world, address))]
     state = world.state
     return Plan(
         environment=state.environment,
@@ -138,27 +135,29 @@ def _change(walk: _Pass, resource: Resource) -> Change:
     entry = world.state.resources.get(address)
     live = world.lives.get(address)
     desired = resolve(resource.body, walk.known) if resource.dependencies else resource.body
-    if entry is not None and live is not None:
-        there = (entry, desired, live)
-        if address not in walk.forced and _untouched(kind, resource, *there):
-            _note_known(walk, kind, address, live, changed=False)
-            return _still(resource, *there)
+    lens = Lens(kind, desired, resource, world.secret_changed)
+    if entry is not None and live is not None and _untouched(walk, lens, resource, entry, live):
+        walk.untouched.add(address)
+        _note_known(walk, kind, address, live, changed=False)
+        return _still(resource, entry, live)
     after = mask(without_nulls(desired), resource.sensitive)
     base = _of(resource, Action.CREATE, "new", desired, after=after)
     if entry is None or not entry.id or live is None:
         if entry is not None and entry.id:
             base = replace(base, reason=f"deleted outside (was {entry.id})")
         return _made_anew(walk, resource, kind, base)
-    rules = kind.rules(desired)
-    delta = _delta(world, resource, kind, rules, entry, desired, live)
+    delta = _delta(lens, resource, entry, live)
     if not delta and address not in walk.forced:
         _note_known(walk, kind, address, live, changed=False)
         return _noop(base, entry, live, delta)
-    breaking = kind.incompatible_changes(kind.canonical(live.body), delta.fields, world.now)
+    rules = lens.rules
+    breaking: Mapping[Path, str] = {}
+    if isinstance(kind, Constrained):
+        breaking = kind.incompatible_changes(lens.normalized(live.body), delta.fields, world.now)
     forcing = tuple(sorted({
         pointer(item.path) for item in delta.fields if rules.forces_replace(item.path) or item.path in breaking
     }))  # fmt: skip
-    before = mask(project(rules, kind.canonical(live.body), kind.canonical(desired)), resource.sensitive)
+    before = mask(lens.project(live.body), resource.sensitive)
     base = replace(
         base,
         ident=live.id,
@@ -177,10 +176,8 @@ def _updated(walk: _Pass, kind: Kind, live: Live, base: Change, delta: Delta) ->
     """Return the update of an object in place, and note what the platform will refuse and what others lose by it."""
     address, desired = base.address, base.desired
     _note_known(walk, kind, address, live, changed=True)
-    walk.objections += [
-        replace(item, address=address) for item in kind.preflight_errors(live.body, desired, walk.world.now)
-    ]
-    walk.cautions += [f"{address}: {text}" for text in kind.update_warnings(live, delta.patch)]
+    if isinstance(kind, Reviewed):
+        _note_findings(walk, address, kind.review_update(live, desired, delta.patch))
     calls = tuple(kind.update(live, delta.patch, desired))
     return replace(
         base,
@@ -191,21 +188,44 @@ def _updated(walk: _Pass, kind: Kind, live: Live, base: Change, delta: Delta) ->
     )
 
 
-def _untouched(kind: Kind, resource: Resource, entry: Entry, desired: Tree, live: Live) -> bool:
-    """Tell at a glance that manifest, state and platform say the same; no is no proof of the contrary."""
-    if entry.kind != resource.kind or not entry.id or entry.applied != desired:
+def _note_findings(walk: _Pass, address: str, findings: Iterable[Problem]) -> None:
+    """Note what a kind says about a change: errors are objections, the rest warnings."""
+    for item in findings:
+        if item.severity == "error":
+            walk.objections.append(replace(item, address=address))
+        else:
+            walk.cautions.append(f"{address}: {item.what}")
+
+
+def _untouched(walk: _Pass, lens: Lens, resource: Resource, entry: Entry, live: Live) -> bool:
+    """Tell at a glance that manifest, state and platform say the same; False proves nothing.
+
+    True also excludes drift: the body last applied is exactly the desired one.
+    """
+    if resource.address in walk.forced or entry.kind != resource.kind or not entry.id:
         return False
-    return live.body is entry.applied or identical(kind.canonical(live.body), kind.canonical(desired))
+    if not exactly(entry.applied, lens.declared):
+        return False
+    return live.body is entry.applied or lens.identical(live.body)
 
 
-def _still(resource: Resource, entry: Entry, desired: Tree, live: Live) -> Change:
+def _still(resource: Resource, entry: Entry, live: Live) -> Change:
     """Return the no-op of an object that is untouched."""
     stale = _stale(entry, resource, live)
-    return _of(resource, Action.NOOP, "unchanged", entry.applied, ident=live.id, etag=live.etag, adopt=stale)
+    return _of(resource, Action.NOOP, "unchanged", entry.applied, live=live, adopt=stale)
 
 
-def _of(resource: Resource, action: Action, reason: str, desired: Tree, **more: Any) -> Change:
-    """Return a change of `resource`; `more` are those of its fields that the resource does not say."""
+def _of(
+    resource: Resource,
+    action: Action,
+    reason: str,
+    desired: Tree,
+    *,
+    live: Live | None = None,
+    after: Tree = None,
+    adopt: bool = False,
+) -> Change:
+    """Return a change of `resource`, of the object that is `live` where there is one."""
     return Change(
         address=resource.address,
         kind=resource.kind,
@@ -213,22 +233,22 @@ def _of(resource: Resource, action: Action, reason: str, desired: Tree, **more: 
         reason=reason,
         desired=desired,
         dependencies=resource.dependencies,
-        file=resource.file,
-        protect=resource.protect,
-        allow_data_loss=resource.allow_data_loss,
-        labels=resource.labels,
+        provenance=resource.provenance,
         ignore=resource.ignore,
         shared=resource.shared,
         sensitive=resource.sensitive,
-        **more,
+        ident=live.id if live is not None else None,
+        etag=live.etag if live is not None else None,
+        after=after,
+        adopt=adopt,
     )
 
 
 def _stale(entry: Entry, wanted: Change | Resource, live: Live) -> bool:
     """Tell whether the state has something about an entry to learn besides its body."""
     return (
-        (entry.file, entry.protect, entry.dependencies) != (wanted.file, wanted.protect, wanted.dependencies)
-        or (entry.allow_data_loss, entry.labels) != (wanted.allow_data_loss, wanted.labels)
+        entry.provenance != wanted.provenance
+        or entry.dependencies != wanted.dependencies
         or entry.outputs != dict(live.outputs)
     )
 
@@ -238,7 +258,8 @@ def _replaced(
 ) -> Change:
     """Return the replace of an object, and note why it may not be and what people should know before."""
     address, forcing = resource.address, base.replace_paths
-    walk.cautions += [f"{address}: {text}" for text in kind.replace_warnings(live, base.desired, walk.world.now)]
+    if isinstance(kind, Reviewed):
+        _note_findings(walk, address, kind.review_replace(live, base.desired, walk.world.now))
     follows = bool(walk.objected & set(resource.dependencies))  # what follows from an objection is none of its own
     found = [] if follows else _losses(resource, kind, live, breaking, forcing)
     walk.objections += found
@@ -249,7 +270,7 @@ def _replaced(
         base,
         action=Action.REPLACE,
         reason=reason or f"{', '.join(forcing) or '/kind'} cannot change in place",
-        suspends=kind.suspend(live) is not None,
+        suspends=suspend_call(kind, live) is not None,
     )
     return _made_anew(walk, resource, kind, again)
 
@@ -268,11 +289,11 @@ def _losses(
     resource: Resource, kind: Kind, live: Live, breaking: Mapping[Path, str], forcing: tuple[str, ...]
 ) -> list[Problem]:
     """Return why an object that holds or shapes data may not be replaced."""
-    if not kind.holds_data:
+    if not isinstance(kind, DataHolding):
         return []
     why = "; ".join(breaking.values())
     what = why or f"{', '.join(forcing) or 'it'} cannot change in place, and a new one has none of its data"
-    kept = kind.undeletable_reason(live.body)
+    kept = undeletable_reason(kind, live.body)
     if kept:
         advice = "keep it as it is, and make another beside it"
         return [Problem("breaking-change", f"{what}; {kept}", advice, address=resource.address)]
@@ -282,27 +303,10 @@ def _losses(
     return [Problem("breaking-change" if why else "data-loss", what, advice, address=resource.address)]
 
 
-def _delta(
-    world: PlanInput,
-    resource: Resource,
-    kind: Kind,
-    rules: Rules,
-    entry: Entry,
-    desired: Tree,
-    live: Live,
-) -> Delta:
+def _delta(lens: Lens, resource: Resource, entry: Entry, live: Live) -> Delta:
     if entry.kind != resource.kind:
         return Delta((FieldChange(("kind",), entry.kind, resource.kind),))
-    return compare(
-        rules,
-        kind.canonical(desired),
-        MISSING if entry.applied is None else kind.canonical(entry.applied),
-        kind.canonical(live.body),
-        ignore=resource.ignore,
-        shared=resource.shared,
-        sensitive=resource.sensitive,
-        secret_changed=world.secret_changed,
-    )
+    return lens.compare(entry.applied, live.body)
 
 
 def _noop(base: Change, entry: Entry, live: Live, delta: Delta) -> Change:

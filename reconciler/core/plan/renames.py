@@ -4,21 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from reconciler.core.compare.lens import normalized
 from reconciler.core.kind import Kind, Kinds
 from reconciler.core.plan.model import Action, Change
+from reconciler.core.pointers import pointer
 from reconciler.core.state.model import State
-from reconciler.core.values import (
-    Fingerprint,
-    Lookup,
-    Path,
-    Ref,
-    Secret,
-    Tree,
-    canonical_json,
-    leaves,
-    pointer,
-    without_nulls,
-)
+from reconciler.core.trees import canonical_json, leaves, without_nulls
+from reconciler.core.values import Fingerprint, Lookup, Path, Ref, Secret, Tree
 
 _NAMES = ("name", "title")
 """Often made from the document's own name, so a rename changes them, too."""
@@ -70,10 +62,10 @@ def _pairs(
 
 
 def _body(kind: Kind, body: Tree, leave_out: Sequence[str]) -> Tree:
-    canonical = kind.canonical(without_nulls(body))
-    if not isinstance(canonical, dict):
-        return canonical
-    return {key: value for key, value in canonical.items() if key not in leave_out}
+    content = normalized(kind, without_nulls(body))
+    if not isinstance(content, dict):
+        return content
+    return {key: value for key, value in content.items() if key not in leave_out}
 
 
 def _signature(kind: str, body: Tree, unknown: Sequence[Path]) -> str:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from reconciler.core.compare.diff import compare
+from reconciler.core.abilities import suspend_call
+from reconciler.core.compare.lens import Lens
 from reconciler.core.kind import Kind
 from reconciler.core.plan.model import Action, Change
 from reconciler.core.resource import Call, Live
-from reconciler.core.values import MISSING, Ref, Secret, Tree, transform
+from reconciler.core.trees import transform
+from reconciler.core.values import Ref, Secret, Tree
 
 NEW = "{id}"
 """Stands in a path for the id that the platform will give."""
@@ -24,8 +26,8 @@ def with_requests(kind: Kind, change: Change, live: Live | None) -> Change:
     if change.action in (Action.CREATE, Action.REPLACE) and calls:
         calls = (*calls, *_follow_ups(kind, change, calls[0]))
     if change.action is Action.REPLACE and live is not None:
-        before = (kind.suspend(live),) if change.suspends else ()
-        calls = tuple(call for call in (*before, *calls, kind.delete(live.id)) if call is not None)
+        before = (suspend_call(kind, live),) if change.suspends else ()
+        calls = tuple(call for call in (*before, *calls, kind.delete(live)) if call is not None)
     return change if calls == change.calls else replace(change, requests=calls)
 
 
@@ -41,12 +43,12 @@ def _follow_ups(kind: Kind, change: Change, create: Call) -> tuple[Call, ...]:
         names[name] = leaf
         return name
 
-    desired = kind.canonical(transform(change.desired, named))
+    lens = Lens(kind, transform(change.desired, named))
     born = Live(NEW, transform(kind.predicted(create), named))
-    delta = compare(kind.rules(desired), desired, MISSING, kind.canonical(born.body))
+    delta = lens.compare(None, born.body)
     if not delta.patch:
         return ()
-    found = kind.update(born, delta.patch, desired)
+    found = kind.update(born, delta.patch, lens.normalized(lens.declared))
     return tuple(
         replace(call, body=transform(call.body, lambda leaf: names.get(leaf, leaf) if isinstance(leaf, str) else leaf))
         for call in found

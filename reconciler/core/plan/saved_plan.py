@@ -10,7 +10,7 @@ from reconciler.core.plan.model import Action, Change, Drift, DriftField, Plan
 from reconciler.core.problems import Problem, StateError
 from reconciler.core.resource import Call
 from reconciler.core.rules import FieldChange
-from reconciler.core.state.codec import UNSEEN, Json, decode, encode
+from reconciler.core.state.codec import CARRIED, UNSEEN, Json, decode, encode, provenance_json, provenance_of
 from reconciler.core.values import MISSING, Tree
 
 PLAN_FORMAT = "reconciler-plan"
@@ -20,7 +20,7 @@ _BODIES = ("desired", "before", "after", "initial")
 _MEMBERS = {"initial": "first", "waits_for": "waits", "suspends": "retires"}
 """Fields whose member in version 1 of the file has another name."""
 _NAMES = {member: name for name, member in _MEMBERS.items()}
-_FIELDS = {item.name: item for item in dataclasses.fields(Change)}
+_FIELDS = {item.name: item for item in dataclasses.fields(Change) if item.name != "provenance"}
 
 
 def plan_json(plan: Plan) -> Json:
@@ -82,7 +82,7 @@ def _change_json(change: Change) -> Json:
     data: Json = {}
     for name, item in _FIELDS.items():
         value = getattr(change, name)
-        if value == item.default or (name == "labels" and not value):
+        if value == item.default:
             continue
         if name in _BODIES:
             value = encode(value)
@@ -106,7 +106,7 @@ def _change_json(change: Change) -> Json:
         elif isinstance(value, tuple):
             value = list(value)
         data[_MEMBERS.get(name, name)] = value
-    return data
+    return data | provenance_json(change.provenance)
 
 
 def _seen(field: FieldChange, value: Tree) -> Tree:
@@ -117,9 +117,11 @@ def _seen(field: FieldChange, value: Tree) -> Tree:
 
 
 def _change_of(data: Json) -> Change:
-    values: dict[str, Any] = {}
+    values: dict[str, Any] = {"provenance": provenance_of(data)}
     for member, value in data.items():
         name = _NAMES.get(member, member)
+        if name in CARRIED:
+            continue
         if name in _BODIES:
             values[name] = decode(value)
         elif name == "action":
@@ -133,8 +135,6 @@ def _change_of(data: Json) -> Change:
                 FieldChange(tuple(path), decode(old), decode(new), cause, sensitive)
                 for path, old, new, cause, sensitive in value
             )
-        elif name == "labels":
-            values[name] = dict(value)
         elif name == "unchecked":
             values[name] = tuple(tuple(path) for path in value)
         else:

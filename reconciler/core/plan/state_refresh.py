@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from reconciler.core.compare.diff import members_by_key
+from reconciler.core.compare.lens import Lens
 from reconciler.core.kind import Kinds
 from reconciler.core.plan.model import Drift, DriftField, Plan
 from reconciler.core.resource import Live
@@ -41,11 +42,10 @@ def state_refresh(plan: Plan, state: State, lives: Mapping[str, Live | None], ki
         live = lives.get(item.address)
         if item.status != "changed" or not fields or live is None:
             continue
-        kind = kinds[entry.kind]
-        applied = kind.canonical(entry.applied)
-        rules = kind.rules(entry.applied)
+        lens = Lens(kinds[entry.kind], entry.applied)
+        applied = lens.normalized(entry.applied)
         for field in fields:
-            applied = _put(rules, applied, field.path, _value(field))
+            applied = _put(lens.rules, applied, field.path, _value(field))
         kept = replace(entry, applied=applied, etag=live.etag, outputs=live.outputs)
         found.append(RefreshedEntry(Record("bound", item.address, entry=kept), replace(item, fields=fields)))
     return found

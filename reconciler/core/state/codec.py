@@ -7,21 +7,20 @@ template, never a value) and `$reconciler/fingerprint`.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
-from sys import intern
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from reconciler.core.compare.same import exactly, interned
 from reconciler.core.problems import Problem, ReconcilerError, StateError
-from reconciler.core.resource import Resource
+from reconciler.core.provenance import Provenance
 from reconciler.core.state.migrations import migrate
-from reconciler.core.state.model import VERSION, Deposed, Entry, Pending, Record, State, shared_outputs
-from reconciler.core.values import MISSING, Fingerprint, Ref, Secret, Tree, transform
+from reconciler.core.state.model import VERSION, Deposed, Entry, Pending, Record, State
+from reconciler.core.trees import transform
+from reconciler.core.values import MISSING, Fingerprint, Ref, Secret, Tree
 
 Json = dict[str, Any]
-_NOTHING: Json = {}
 
-_MARK = "$reconciler/"
+MARK = "$reconciler/"
+"""Begins the one key of a mapping that stands for a leaf."""
 _REF, _SECRET, _PRINT, _MISSING = (
     "$reconciler/ref",
     "$reconciler/secret",
@@ -65,7 +64,7 @@ def decode(tree: Tree) -> Tree:
     if type(tree) is dict:
         if len(tree) == 1:
             ((key, value),) = tree.items()
-            if key.startswith(_MARK):
+            if key.startswith(MARK):
                 return _marked(key, value)
         for key, value in tree.items():
             if type(value) is dict or type(value) is list:
@@ -87,9 +86,55 @@ def _marked(key: str, value: Tree) -> Tree:
     return MISSING if key == _MISSING else {key: decode(value)}
 
 
+# -- provenance --------------------------------------------------------------------------------------------------
+def _camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(map(str.capitalize, rest))
+
+
+Members = Sequence[tuple[str, str, type]]
+"""The members of a provenance: the name in Python, the name in JSON, and the type."""
+
+
+def _members(word: Callable[[str], str]) -> Members:
+    sorts = {item.name: type(getattr(Provenance(), item.name)) for item in dataclasses.fields(Provenance)}
+    return tuple((name, word(name), sort) for name, sort in sorts.items())
+
+
+SNAKE = _members(str)
+"""As an intent and a saved plan name them."""
+_CAMEL = _members(_camel)
+"""As an entry of the state names them."""
+CARRIED = frozenset(name for name, _, _ in SNAKE)
+
+
+def provenance_json(value: Provenance, members: Members = SNAKE) -> Json:
+    """Return the members of a provenance that say something, to be put beside the others of what holds it."""
+    said = ((word, getattr(value, name)) for name, word, _ in members)
+    return {word: dict(part) if isinstance(part, Mapping) else part for word, part in said if part}
+
+
+def provenance_of(data: Mapping[str, Any], members: Members = SNAKE) -> Provenance:
+    """Return the provenance whose members `provenance_json` put into `data`. Raises `TypeError` for other types."""
+    values: dict[str, Any] = {}
+    for name, word, sort in members:
+        if part := data.get(word):
+            if type(part) is not sort:
+                raise TypeError(f"{word} is {part!r}")
+            values[name] = part
+    return Provenance(**values)
+
+
+def _text(value: Tree) -> str:
+    """Return a member that is always text. Raises `TypeError` where it is none."""
+    if type(value) is not str:
+        raise TypeError(f"{value!r} is not text")
+    return value
+
+
 # -- state -------------------------------------------------------------------------------------------------------
 def entry_json(entry: Entry, encode: Callable[[Tree], Tree] = encode) -> Json:
-    """Return an entry as it stands in the state file; optional members only where they say something.
+    """Return an entry as it is written to the state file; optional members only where they say something.
 
     A writer that sees to leaves itself (`leaf_json`) passes another `encode`, which need not copy.
     """
@@ -97,16 +142,11 @@ def entry_json(entry: Entry, encode: Callable[[Tree], Tree] = encode) -> Json:
         "kind": entry.kind,
         "id": entry.id,
         "etag": entry.etag,
-        "file": entry.file,
+        "file": entry.file,  # written even where it is empty
         "applied": encode(entry.applied),
         "dependencies": list(entry.dependencies),
+        **provenance_json(entry.provenance, _CAMEL),
     }
-    if entry.protect:
-        data["protect"] = True
-    if entry.allow_data_loss:
-        data["allowDataLoss"] = True
-    if entry.labels:
-        data["labels"] = dict(entry.labels)
     if entry.outputs:
         data["outputs"] = dict(entry.outputs)
     if entry.deposed:
@@ -116,31 +156,19 @@ def entry_json(entry: Entry, encode: Callable[[Tree], Tree] = encode) -> Json:
     return data
 
 
-def entry_of(data: Json, like: Resource | None = None) -> Entry:
-    """Return the entry that `entry_json` wrote; where it says the same as the resource `like`, in that one's objects.
+def entry_of(data: Json, decode: Callable[[Tree], Tree] = decode) -> Entry:
+    """Return the entry that `entry_json` wrote; `data` is used up.
 
-    Ten thousand dataflows need not be held twice.
+    A reader that knows that there is no marked leaf passes another `decode`.
     """
-    dependencies: tuple[str, ...] = tuple(data.get("dependencies", ()))
-    applied, labels = data.get("applied"), data.get("labels") or _NOTHING
-    if like is not None and exactly(applied, like.body):  # as most are; a body as it stands in a manifest has no marks
-        applied = like.body
-    else:
-        applied = decode(applied) if like is None else interned(decode(applied), like.body)
-    if like is not None:
-        dependencies = like.dependencies if dependencies == like.dependencies else dependencies
-        labels = like.labels if labels == like.labels else labels
     return Entry(
-        kind=intern(data["kind"]),
-        id=intern(data["id"]),
+        kind=_text(data["kind"]),
+        id=_text(data["id"]),
         etag=data.get("etag"),
-        file=intern(data.get("file", "")),
-        applied=applied,
-        dependencies=dependencies,
-        protect=data.get("protect", False),
-        allow_data_loss=data.get("allowDataLoss", False),
-        labels=labels,
-        outputs=shared_outputs(data.get("outputs")),
+        provenance=provenance_of(data, _CAMEL),
+        applied=decode(data.get("applied")),
+        dependencies=tuple(data.get("dependencies", ())),
+        outputs=data.get("outputs") or {},
         deposed=tuple(
             Deposed(old["id"], old.get("kind", data["kind"]), tuple(old.get("dependencies", ())))
             for old in data.get("deposed", ())
@@ -148,10 +176,14 @@ def entry_of(data: Json, like: Resource | None = None) -> Entry:
     )
 
 
+_PENDING = tuple(item.name for item in dataclasses.fields(Pending) if item.name != "provenance")
+
+
 def pending_json(pending: Pending, encode: Callable[[Tree], Tree] = encode) -> Json:
-    """Return an intent as it stands in the state file and the journal."""
-    values = {item.name: getattr(pending, item.name) for item in dataclasses.fields(pending)}
+    """Return an intent as it is written to the state file and the journal."""
+    values = {name: getattr(pending, name) for name in _PENDING}
     data = {key: value for key, value in values.items() if value or (value == 0 and value is not False)}
+    data |= provenance_json(pending.provenance)
     data["body"] = encode(pending.body)
     data["dependencies"] = list(pending.dependencies)
     return data
@@ -159,7 +191,8 @@ def pending_json(pending: Pending, encode: Callable[[Tree], Tree] = encode) -> J
 
 def pending_of(data: Json) -> Pending:
     """Return the intent that `pending_json` wrote."""
-    values = dict(data)
+    values = {name: value for name, value in data.items() if name not in CARRIED}
+    values["provenance"] = provenance_of(data)
     values["body"] = decode(data.get("body"))
     values["dependencies"] = tuple(data.get("dependencies", ()))
     return Pending(**values)

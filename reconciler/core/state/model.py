@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from reconciler.core.provenance import UNKNOWN, HasProvenance, Provenance
 from reconciler.core.values import Tree
 
 VERSION = 1
@@ -21,28 +22,24 @@ class Deposed:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(HasProvenance):
     """What is known of one resource: `applied` holds the declared fields as last applied, secrets as fingerprints.
 
-    `outputs` are values other resources may refer to besides the id. `file` is the manifest it came from,
-    relative to the project root, with `/`; `labels` are those of its document.
+    `outputs` are values other resources may refer to besides the id.
     """
 
     kind: str
     id: str
     etag: str | None = None
-    file: str = ""
+    provenance: Provenance = UNKNOWN
     applied: Tree = None
     dependencies: tuple[str, ...] = ()
-    protect: bool = False
     outputs: Mapping[str, Tree] = field(default_factory=dict)
     deposed: tuple[Deposed, ...] = ()
-    allow_data_loss: bool = False
-    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
-class Pending:
+class Pending(HasProvenance):
     """An intent whose outcome is unknown: `body` is what was about to be sent, secrets as fingerprints.
 
     `at` is the time of the intent in ms since the epoch by our clock, `offset` the ms to add to get the server's
@@ -57,12 +54,9 @@ class Pending:
     name: str = ""
     body: Tree = None
     fingerprint: str = ""
-    file: str = ""
+    provenance: Provenance = UNKNOWN
     dependencies: tuple[str, ...] = ()
-    protect: bool = False
-    allow_data_loss: bool = False
     client: str = ""
-    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,15 +90,49 @@ class Record:
     to: str | None = None
 
 
-_NO_OUTPUTS: Mapping[str, Tree] = {}
-_VERSIONS: dict[int, Mapping[str, Tree]] = {}
+@dataclass(slots=True)
+class Books:
+    """The entries and intents of a state by address, into which records are folded in place."""
 
+    entries: dict[str, Entry] = field(default_factory=dict)
+    pending: dict[str, Pending] = field(default_factory=dict)
 
-def shared_outputs(outputs: Mapping[str, Tree] | None) -> Mapping[str, Tree]:
-    """Return `outputs`; none at all, or a version and no more, as one object for all that have the same."""
-    if outputs and outputs.keys() == {"version"} and type(version := outputs["version"]) is int:
-        return _VERSIONS.setdefault(version, outputs)
-    return outputs or _NO_OUTPUTS
+    @classmethod
+    def of(cls, state: State) -> Books:
+        """Return the books of `state`, to be changed without changing it."""
+        return cls(dict(state.resources), dict(state.pending))
+
+    def copy(self) -> Books:
+        """Return books that can be changed without changing these."""
+        return Books(dict(self.entries), dict(self.pending))
+
+    def after(self, state: State, *, serial: int) -> State:
+        """Return `state` with these entries and intents, at `serial`."""
+        return replace(state, serial=serial, resources=self.entries, pending=self.pending)
+
+    def fold(self, record: Record) -> None:
+        """Carry out one record."""
+        address = record.address
+        entry = self.entries.get(address)
+        match record.event:
+            case "intent":
+                assert record.pending is not None
+                self.pending[address] = record.pending
+                return
+            case "bound":
+                assert record.entry is not None
+                self.entries[address] = record.entry
+            case "gone" if entry is not None:
+                _drop_object(self.entries, address, entry, record.ident)
+            case "forgot":
+                self.entries.pop(address, None)
+            case "moved" if entry is not None:
+                assert record.to is not None
+                _move(self.entries, self.pending, address, record.to)
+                return
+            case _:
+                pass
+        self.pending.pop(address, None)
 
 
 def fold(state: State, records: Iterable[Record]) -> State:
@@ -113,38 +141,11 @@ def fold(state: State, records: Iterable[Record]) -> State:
     A create whose answer was lost stays pending: the object may exist, so the next run looks before it makes
     another. The cost is that of one copy, whatever the number of records.
     """
-    entries, pending = dict(state.resources), dict(state.pending)
+    books = Books.of(state)
     count = 0
     for count, record in enumerate(records, 1):  # noqa: B007
-        fold_into(entries, pending, record)
-    if not count:
-        return state
-    return replace(state, serial=state.serial + 1, resources=entries, pending=pending)
-
-
-def fold_into(entries: dict[str, Entry], pending: dict[str, Pending], record: Record) -> None:
-    """Carry out one record on the given entries and intents, in place."""
-    address = record.address
-    entry = entries.get(address)
-    match record.event:
-        case "intent":
-            assert record.pending is not None
-            pending[address] = record.pending
-            return
-        case "bound":
-            assert record.entry is not None
-            entries[address] = record.entry
-        case "gone" if entry is not None:
-            _drop_object(entries, address, entry, record.ident)
-        case "forgot":
-            entries.pop(address, None)
-        case "moved" if entry is not None:
-            assert record.to is not None
-            _move(entries, pending, address, record.to)
-            return
-        case _:
-            pass
-    pending.pop(address, None)
+        books.fold(record)
+    return books.after(state, serial=state.serial + 1) if count else state
 
 
 def _drop_object(entries: dict[str, Entry], address: str, entry: Entry, ident: str | None) -> None:

@@ -1,4 +1,4 @@
-"""A plan as policies see it: the JSON document of the plan, and what else a rule may ask for. No secret is in it."""
+"""A plan as policies see it: its JSON document, and what else a rule may ask for. No secret is in it. Pure."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from datetime import datetime
 from typing import Any
 
 from reconciler.core.compare.views import mask
+from reconciler.core.display import shown
+from reconciler.core.plan.document import plan_document
 from reconciler.core.plan.model import Action, Plan
-from reconciler.core.values import shown
-from reconciler.render.json import plan_document
 
 _GONE = (Action.DELETE, Action.FORGET)
 

@@ -1,0 +1,92 @@
+"""Walks over JSON trees: their leaves, changed copies, and their text."""
+
+from __future__ import annotations
+
+import json
+import operator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+from reconciler.core.values import Path, Ref, Secret, Tree
+
+
+def leaves(tree: Tree, path: Path = ()) -> Iterator[tuple[Path, Tree]]:
+    """Yield every leaf of `tree` with its path; lists are stepped into by index, empty containers are leaves."""
+    if isinstance(tree, dict) and tree:
+        for key, value in tree.items():
+            yield from leaves(value, (*path, str(key)))
+    elif isinstance(tree, list) and tree:
+        for index, value in enumerate(tree):
+            yield from leaves(value, (*path, str(index)))
+    else:
+        yield path, tree
+
+
+def transform(tree: Tree, change: Callable[[Tree], Tree]) -> Tree:
+    """Return a copy of `tree` with `change` applied to every leaf that is not a container."""
+    if isinstance(tree, dict):
+        return {key: transform(value, change) for key, value in tree.items()}
+    if isinstance(tree, list):
+        return [transform(value, change) for value in tree]
+    return change(tree)
+
+
+def of_kind(tree: Tree, *kinds: type) -> list[Tree]:
+    """Return every leaf of just these kinds, in no order: of many bodies, where `leaves` with its paths costs more."""
+    found: list[Tree] = []
+    waiting: list[Iterable[Tree]] = [(tree,)]
+    while waiting:
+        for item in waiting.pop():
+            here = type(item)
+            if here is str:
+                continue  # most leaves of most bodies
+            if here is dict:
+                waiting.append(item.values())
+            elif here is list:
+                waiting.append(item)
+            elif here in kinds:
+                found.append(item)
+    return found
+
+
+def refs(tree: Tree) -> set[Ref]:
+    """Return every `Ref` in `tree`."""
+    return set(of_kind(tree, Ref))
+
+
+def secrets(tree: Tree) -> set[Secret]:
+    """Return every `Secret` in `tree`."""
+    return set(of_kind(tree, Secret))
+
+
+def resolve(tree: Tree, known: Mapping[Ref, Tree]) -> Tree:
+    """Return `tree` with every `Ref` that stands in `known` replaced by its value; others stay."""
+    return transform(tree, lambda leaf: known.get(leaf, leaf) if isinstance(leaf, Ref) else leaf)
+
+
+def without_nulls(tree: Tree) -> Tree:
+    """Return `tree` without the members whose value is null: what an explicit null means in a create.
+
+    One that has none is returned itself: ten thousand bodies need not be copied.
+    """
+    if type(tree) is dict:
+        found = {key: without_nulls(value) for key, value in tree.items() if value is not None}
+        return found if len(found) < len(tree) or any(found[key] is not tree[key] for key in found) else tree
+    if type(tree) is list:
+        items = [without_nulls(value) for value in tree]
+        return items if any(map(operator.is_not, items, tree)) else tree
+    return tree
+
+
+def merge_patch(target: Tree, patch: Tree) -> Tree:
+    """Return `target` after the RFC 7386 merge of `patch`, save that a null stays, as "must be absent"."""
+    if not isinstance(patch, dict) or not isinstance(target, dict):
+        return patch
+    merged = dict(target)
+    for key, value in patch.items():
+        merged[key] = merge_patch(target[key], value) if key in target else value
+    return merged
+
+
+def canonical_json(tree: Tree) -> str:
+    """Return `tree` as JSON with sorted keys and no blanks, the same text for the same value."""
+    return json.dumps(tree, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
