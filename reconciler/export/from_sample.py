@@ -211,7 +211,7 @@ def _fields_schema(tenant: str, fields: list[_Field]) -> dict[str, Any]:
 
 def _field_group(name: str, properties: dict[str, Any], *, event: bool) -> dict[str, Any]:
     return _document("FieldGroup", f"{name}-fields", {
-        "title": f"{name.replace('-', ' ').capitalize()} fields",
+        "title": f"Fields of {name.replace('-', ' ')}",
         "meta:intendedToExtend": [_EVENT_CLASS if event else _PROFILE_CLASS],
         "definitions": {"fields": {"properties": properties}},
     })  # fmt: skip
