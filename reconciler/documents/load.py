@@ -87,6 +87,12 @@ class Project:
             document.text.let_go()
 
     @property
+    def checks_mappings(self) -> bool:
+        """Whether a mapping can be checked against something: a schema of the project, sample files, files of tests."""
+        schemas = any(resource.kind == "Schema" for resource in self.resources.values())
+        return bool(self.tests or self.samples or schemas)
+
+    @property
     def errors(self) -> list[Problem]:
         """The findings that stop everything."""
         return [problem for problem in self.problems if problem.severity == "error"]
