@@ -10,7 +10,7 @@ from functools import cached_property
 from reconciler.app.mappings import ProjectMapping, mapping_of
 from reconciler.app.samples import records_in, sample_path
 from reconciler.app.session import Session
-from reconciler.core.mapping_report import CaseResult, Difference, TestReport, Uncovered, differences
+from reconciler.core.mapping_report import CaseResult, Difference, MappingReport, Uncovered, differences
 from reconciler.core.problems import ManifestError
 from reconciler.core.values import MISSING, Tree
 from reconciler.core.values import Path as Steps
@@ -99,9 +99,9 @@ class MappingTests:
         """Return the clock and seed of a case; branches are counted for coverage."""
         return Context(now=one.test.now or DEFAULT_NOW, coverage=self.exercised(one.test).branches)
 
-    def run(self) -> TestReport:
+    def run(self) -> MappingReport:
         """Return how all cases end."""
-        return TestReport([self._result(one) for one in self.cases])
+        return MappingReport([self._result(one) for one in self.cases])
 
     def _result(self, one: RunCase) -> CaseResult:
         result = CaseResult(one.test.document, one.case.name)
@@ -240,7 +240,7 @@ def _uncovered(exercised: Exercised) -> Iterator[Uncovered]:
             yield Uncovered(mapping.name, "required", path)
 
 
-def changed_cases(tests: MappingTests, report: TestReport) -> Iterator[tuple[RunCase, list[tuple[Steps, Tree]]]]:
+def changed_cases(tests: MappingTests, report: MappingReport) -> Iterator[tuple[RunCase, list[tuple[Steps, Tree]]]]:
     """Yield the cases to update, each with the places in the case that change, and their values."""
     for one, result in zip(tests.cases, report.results, strict=True):
         empty = not {"expect", "exactly", "warnings", "rejected"} & one.case.model_fields_set

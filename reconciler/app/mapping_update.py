@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from reconciler.app.mapping_tests import MappingTests, changed_cases
-from reconciler.core.mapping_report import TestReport
+from reconciler.core.mapping_report import MappingReport
 from reconciler.core.problems import ManifestError, Problem
 from reconciler.yamltext.edit import CannotEditError, Edit, rewritten
 from reconciler.yamltext.reader import Text
 
 
-def update(tests: MappingTests, report: TestReport) -> list[str]:
+def update(tests: MappingTests, report: MappingReport) -> list[str]:
     """Write the actual results of failed cases, and of cases that expect nothing yet; return the files that changed.
 
     Raises ManifestError where a file gives no place for the edit, or cannot be written.

@@ -13,7 +13,7 @@ from reconciler.cli.options import common
 if TYPE_CHECKING:
     from reconciler.app.mapping_tests import MappingTests
     from reconciler.app.session import Session
-    from reconciler.core.mapping_report import TestReport
+    from reconciler.core.mapping_report import MappingReport
 
 _FORMATS = ("text", "json", "junit")
 
@@ -83,7 +83,7 @@ def _live(session: Session, tests: MappingTests) -> list[str]:
     return run(compared())
 
 
-def _show(report: TestReport, form: str) -> None:
+def _show(report: MappingReport, form: str) -> None:
     from reconciler.cli.terminal import painter
     from reconciler.render import mapping_tests
 

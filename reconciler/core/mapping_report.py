@@ -48,7 +48,7 @@ class Uncovered:
 
 
 @dataclass(slots=True)
-class TestReport:
+class MappingReport:
     """All results of a run."""
 
     results: list[CaseResult] = field(default_factory=list)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 from xml.etree import ElementTree
 
-from reconciler.core.mapping_report import CaseResult, Difference, TestReport
+from reconciler.core.mapping_report import CaseResult, Difference, MappingReport
 from reconciler.core.values import MISSING, Tree
 from reconciler.render import json as as_json
 from reconciler.render.values import say
@@ -20,7 +20,7 @@ def plain(_style: str, text: str) -> str:
     return text
 
 
-def text(report: TestReport, paint: Paint = plain) -> str:
+def text(report: MappingReport, paint: Paint = plain) -> str:
     """Return the results as lines for people: each case, and what differs side by side."""
     lines: list[str] = []
     for result in report.results:
@@ -62,7 +62,7 @@ def _source(one: Difference) -> str:
     return f"row {one.row}: {one.source}" if one.row else ""
 
 
-def _coverage(report: TestReport) -> Iterator[str]:
+def _coverage(report: MappingReport) -> Iterator[str]:
     yield ""
     if not report.uncovered:
         yield "Coverage: every row, branch and required field is exercised."
@@ -76,14 +76,14 @@ def _coverage(report: TestReport) -> Iterator[str]:
         yield f"    {one.kind}: {one.text}"
 
 
-def summary(report: TestReport) -> str:
+def summary(report: MappingReport) -> str:
     """Return one line that counts the results."""
     failed = len(report.failed)
     passed = len(report.results) - failed
     return f"{passed} passed, {failed} failed."
 
 
-def json_text(report: TestReport) -> str:
+def json_text(report: MappingReport) -> str:
     """Return the results as JSON."""
     document: dict[str, Any] = {
         "formatVersion": as_json.FORMAT_VERSION,
@@ -122,7 +122,7 @@ def _result(result: CaseResult) -> dict[str, Any]:
     }
 
 
-def junit(report: TestReport) -> str:
+def junit(report: MappingReport) -> str:
     """Return the results as JUnit: a suite for each document, a case for each case."""
     suites = ElementTree.Element("testsuites", name="reconciler test")
     by_document: dict[str, list[CaseResult]] = {}
