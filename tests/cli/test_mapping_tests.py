@@ -136,15 +136,15 @@ def test_json_and_junit(cli: Cli) -> None:
 
 def test_update_writes_only_what_differs(cli: Cli) -> None:
     example(cli)
-    file = cli.folder / "orders-test.yaml"
+    file = cli.folder / "tests.yaml"
     before = file.read_text(encoding="utf-8")
-    replace(cli, "orders-test.yaml", "size: large\n          total: 120.5", "size: huge # why\n          total: 1")
-    replace(cli, "orders-test.yaml", "{_id: B-2, _emulator: {size: small,", "{_id: B-2, _emulator: {size: tiny,")
-    replace(cli, "orders-test.yaml", "      warnings: [timestamp]\n      rejected: true\n", "")
+    replace(cli, "tests.yaml", "size: large\n          total: 120.5", "size: huge # why\n          total: 1")
+    replace(cli, "tests.yaml", "{_id: B-2, _emulator: {size: small,", "{_id: B-2, _emulator: {size: tiny,")
+    replace(cli, "tests.yaml", "      warnings: [timestamp]\n      rejected: true\n", "")
     assert cli("test").code == 1
     done = cli("test", "--update")
     assert done.code == 0
-    assert done.out == "updated orders-test.yaml\n"
+    assert done.out == "updated tests.yaml\n"
     after = file.read_text(encoding="utf-8")
     assert "size: large # why\n" in after
     assert after.splitlines()[:30] == before.replace("size: large\n", "size: large # why\n", 1).splitlines()[:30]
@@ -154,10 +154,10 @@ def test_update_writes_only_what_differs(cli: Cli) -> None:
 
 def test_coverage_names_rows_branches_and_required_fields(cli: Cli) -> None:
     example(cli)
-    text = (cli.folder / "orders-test.yaml").read_text(encoding="utf-8")
+    text = (cli.folder / "tests.yaml").read_text(encoding="utf-8")
     start = text.index("    - name: an order")
     cases = "".join(f"    - {{name: {name}, given: {{total: 5}}, rejected: true}}\n" for name in "ab")
-    (cli.folder / "orders-test.yaml").write_text(text[:start] + cases, encoding="utf-8")
+    (cli.folder / "tests.yaml").write_text(text[:start] + cases, encoding="utf-8")
     done = cli("test", "--coverage", "--format", "json")
     found = {(one["kind"], one["text"].partition(":")[0]) for one in json.loads(done.out)["uncovered"]}
     assert ("row", "row 1") in found
@@ -262,7 +262,7 @@ def test_validate_shows_the_place_in_an_expression(cli: Cli) -> None:
 )  # fmt: skip
 def test_validate_looks_at_schema_and_samples(cli: Cli, old: str, new: str, words: str) -> None:
     example(cli)
-    replace(cli, "orders.yaml", old, new)
+    replace(cli, "mapping-tests.yaml", old, new)
     done = cli("validate")
     assert words in done.out
     assert cli("plan", "--emulator", "--no-checks").code == 0, "warnings never block"
