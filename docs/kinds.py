@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from rules import reasons, selectors
+
 from reconciler.core.abilities import DataHolding
 from reconciler.core.kind import Kind, Kinds
 from reconciler.core.resource import Call, Live
+from reconciler.core.rules import Reason
 from reconciler.core.values import Tree
 from reconciler.kinds import kinds as all_kinds
 
@@ -56,7 +59,12 @@ def kinds() -> str:
     for kind in found.values():
         for variant, body in kind.reference.samples.items():
             out.append(_row(kind, variant, body))
-    out += [NOTES, "\n## How lists and units are compared\n\n", *_rules(found)]
+    rules_of = [
+        (f"{kind.name}{variant}", kind.rules(body))
+        for kind in found.values()
+        for variant, body in kind.reference.samples.items()
+    ]
+    out += [NOTES, "\n## How lists and units are compared\n\n", *_rules(found), *reasons(rules_of), *selectors()]
     return "".join(out)
 
 
@@ -65,8 +73,9 @@ def _row(kind: Kind, variant: str, body: Tree) -> str:
     live = Live("ID", body)
     update = kind.update(live, [{"op": "replace", "path": f"/{next(iter(body))}", "value": "x"}], body)[0]
     rules = kind.rules(body)
-    fixed = ", ".join(f"`{item}`" if item else "anything" for item in rules.immutable)
-    free = ", ".join(f"`{item}`" for item in rules.mutable_exceptions if item != "/state")
+    immutable = rules.of(Reason.IMMUTABLE)
+    fixed = ", ".join(f"`{item.pattern}`" if item.pattern else "anything" for item in immutable)
+    free = ", ".join(f"`{name}`" for item in immutable for name in item.exceptions if name != "/state")
     forces = "; ".join(filter(None, [fixed + (f" but {free}" if free else ""), told.replaces])) or "nothing"
     gone = kind.delete(live)
     delete = f"`{_brief(gone)}`{', ' + told.deletes if told.deletes else ''}" if gone else "forgotten"
@@ -89,7 +98,7 @@ def _rules(found: Kinds) -> Iterator[str]:
         for variant, body in kind.reference.samples.items():
             rules = kind.rules(body)
             sets = ", ".join(f"`{item.pattern}` by `{item.key}`" for item in rules.associative_lists)
-            whole = ", ".join(f"`{item}`" for item in rules.atomic or ())
-            hidden = ", ".join(f"`{item}`" for item in rules.write_only)
+            whole = ", ".join(f"`{item.pattern}`" for item in rules.of(Reason.ATOMIC))
+            hidden = ", ".join(f"`{item.pattern}`" for item in rules.of(Reason.WRITE_ONLY))
             if sets or whole or hidden:
                 yield f"| {kind.name}{variant} | {sets} | {whole} | {hidden} |\n"

@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 
 from reconciler.emulator.app import create_app
 from reconciler.emulator.storage import Storage
@@ -62,8 +62,8 @@ async def somebody_clicks(database: Path, flow: str) -> None:
         "x-sandbox-name": "prod",
     }
     storage = Storage(str(database))
-    transport = httpx.ASGITransport(app=create_app(storage))
-    async with httpx.AsyncClient(transport=transport, base_url="http://emulator", headers=headers) as ui:
+    transport = httpx2.ASGITransport(app=create_app(storage))
+    async with httpx2.AsyncClient(transport=transport, base_url="http://emulator", headers=headers) as ui:
         etag = (await ui.get(f"{FLOWS}/{flow}")).json()["items"][0]["etag"]
         operations: list[dict[str, Any]] = [
             {"op": "replace", "path": "/description", "value": "do not touch, Bob"},

@@ -211,7 +211,8 @@ def serve(options: Options | None = None, storage: Storage | None = None) -> Ite
     held = storage or Storage(":memory:")
     server = Server(f"http://127.0.0.1:{port}", held)
     app = Recorder(create_app(held, options), server)
-    config = server_config(app, log_level="critical", timeout_graceful_shutdown=1)
+    dated = options.date_header if options else True
+    config = server_config(app, log_level="critical", timeout_graceful_shutdown=1, date_header=dated)
     running = uvicorn.Server(config)
     thread = threading.Thread(target=running.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()

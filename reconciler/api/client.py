@@ -7,15 +7,18 @@ import email.utils
 import time
 import uuid
 from collections.abc import Callable, Collection, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
-import httpx
+import httpx2
 
 from reconciler.api import retry
 from reconciler.api.auth import Credentials
+from reconciler.api.body import ENCODINGS, UnexpectedAnswer, decode, read
 from reconciler.api.pace import Pace
 from reconciler.core.problems import AmbiguousError, ApiError, ConflictError, Problem
 from reconciler.core.resource import Call, Reply
+from reconciler.network.exact_json import encoded
+from reconciler.network.failures import Failure, NoAnswerError, failure_of
 
 Say = Callable[[str], None]
 
@@ -29,11 +32,16 @@ _ADVICE = {
     422: "the platform wants another value here: see its message",
 }
 
-
+_MAYBE = "it may have been carried out; the next run looks before it tries again"
 _GOVERNANCE = "leave out the labelled fields, or have a data steward change the label or the policy"
+_URL = "AEP_PLATFORM_URL"
 
 
-_READ = httpx.ByteStream(b"")
+class _Answer(NamedTuple):
+    """An answer that was read: why it cannot be used is empty where it can."""
+
+    reply: Reply
+    unusable: str
 
 
 class Client:
@@ -45,7 +53,7 @@ class Client:
 
     def __init__(
         self,
-        http: httpx.AsyncClient,
+        http: httpx2.AsyncClient,
         credentials: Credentials,
         *,
         organization: str,
@@ -63,6 +71,7 @@ class Client:
             "x-api-key": api_key,
             "x-gw-ims-org-id": organization,
             "x-sandbox-name": sandbox,
+            "Accept-Encoding": ENCODINGS,
         }
         self._pace = pace
         self._trace = trace
@@ -70,10 +79,18 @@ class Client:
         self._limit = limit or REQUEST_LIMIT
         self._budget = budget or retry.Budget()
         self._told = False
+        self._contact = retry.Contact()
+        self.reached = False
+        """Whether the platform has answered a call of this run in the sandbox, and not with a refusal."""
         self.client = api_key
         """The client id of the credential, as the platform notes it in what is made (`createdClient`)."""
         self.offset: int | None = None
         """Milliseconds to add to our clock to get the server's, by its last `Date` header; None before there is one."""
+
+    @property
+    def lost(self) -> Problem | None:
+        """The reason why the platform is not asked any more, the same for every call; None while it is."""
+        return None if self._contact.lost is None else _unreachable(self._contact.lost).problems[0]
 
     async def login(self) -> None:
         """Get a token, and nothing else. Raises `ApiError` when there is none to be had."""
@@ -92,57 +109,70 @@ class Client:
         renewed: str | None = None
         began = time.monotonic()
         for attempt in range(retry.ATTEMPTS):
+            if self._contact.lost is not None:
+                raise _unreachable(self._contact.lost)
             token = await self._credentials.token(renewed)
             request = str(uuid.uuid4())
             try:
-                answer = await self._once(call, etag, token, request)
-            except httpx.HTTPError as error:
-                verdict = retry.of_error(call, error)
-                why = f"{call.method} {call.path}: {type(error).__name__}"
-                if verdict is retry.Verdict.UNKNOWN or not await self._again(attempt, began, why):
-                    raise self._no_answer(call, error, request, verdict) from None
+                reply, unusable = await self._once(call, etag, token, request)
+            except httpx2.HTTPError as error:
+                failure = failure_of(error, str(self._http.base_url))
+                verdict = retry.of_error(call, failure)
+                if verdict is retry.Verdict.UNKNOWN or not await self._after_failure(call, failure, attempt, began):
+                    self._contact.give_up(failure)
+                    raise self._no_answer(call, failure, request, verdict) from None
                 continue
-            status = answer.status_code
-            reply, broken = _reply(answer)
+            self._contact.met = True
+            status = reply.status
             if self._wants_token(reply) and renewed is None and attempt < retry.ATTEMPTS - 1:
                 renewed = token
                 continue
             again = retry.of_status(call, status)
-            if broken and again is None and status < 400:
+            if unusable and again is None and status < 400:
                 again = retry.Verdict.AGAIN if call.safe else retry.Verdict.UNKNOWN
             if again is retry.Verdict.AGAIN:
-                after = answer.headers.get("retry-after")
+                after = reply.headers.get("retry-after")
                 why = f"{call.method} {call.path}: {status}"
                 if await self._again(attempt, began, why, after, shared=status == 429):
                     continue
-            if (200 <= status < 300 and not broken) or status in accept:
+            if (200 <= status < 300 and not unusable) or status in accept:
                 self._budget.earn()
+                self.reached = True
                 return reply
+            if unusable and status < 400:
+                raise self._unexpected(call, reply, unusable, request, again)
             raise self._refused(call, reply, request, again)
         raise AssertionError("the last attempt returns or raises")
 
-    async def _once(self, call: Call, etag: str | None, token: str, request: str) -> httpx.Response:
+    async def _once(self, call: Call, etag: str | None, token: str, request: str) -> _Answer:
         headers = {**self._headers, "Authorization": f"Bearer {token}", "x-request-id": request}
         if call.guarded and etag is not None:
             headers["If-Match"] = etag
+        if call.body is not None:
+            headers["Content-Type"] = "application/json"
         headers.update(call.headers)
-        extra: dict[str, Any] = {"json": call.body} if call.body is not None else {}
-        if call.query:
-            extra["params"] = list(call.query)
+        content = _content(call)
+        sent = self._http.build_request(
+            call.method, call.path, headers=headers, content=content, params=list(call.query) or None
+        )
         async with self._pace.slot() as round_:
             began = time.monotonic()
             status = "no answer"
             try:
                 async with asyncio.timeout(self._limit):
-                    answer = await self._http.request(call.method, call.path, headers=headers, **extra)
-                answer.stream = _READ  # what was read knows its answer, which knows it: neither would go by itself
-                status = str(answer.status_code)
+                    answer = await self._http.send(sent, stream=True)
+                    status = str(answer.status_code)
+                    try:
+                        found = _Answer(*decode(answer.status_code, await read(answer), answer.headers))
+                    except UnexpectedAnswer as error:
+                        found = _Answer(Reply(answer.status_code, "", answer.headers), str(error))
                 if answer.status_code == 429:
                     self._pace.slower(round_)
                 else:
                     self._pace.faster()
             except TimeoutError:
-                raise httpx.ReadTimeout(f"no whole answer in {self._limit:g} s") from None
+                what = f"no whole answer of {self._http.base_url.host} within {self._limit:g} s"
+                raise NoAnswerError(Failure("timeout", what, sent=True)) from None
             finally:
                 if self._trace:
                     took = (time.monotonic() - began) * 1000
@@ -150,7 +180,7 @@ class Client:
                     line = f"{call.method} {call.path}{query} → {status} in {took:.0f} ms, x-request-id {request}"
                     self._trace(line)
         self._note_clock(answer.headers)
-        return answer
+        return found
 
     def _note_clock(self, headers: Mapping[str, str]) -> None:
         stamp = headers.get("date")
@@ -161,16 +191,29 @@ class Client:
                 return
             self.offset = round((there - time.time()) * 1000)
 
+    async def _after_failure(self, call: Call, failure: Failure, attempt: int, began: float) -> bool:
+        """Wait before the next attempt of a call without an answer, as `_again` does."""
+        why = f"{call.method} {call.path}: {failure.what}"
+        return await self._again(attempt, began, why, patience=self._contact.patience(failure))
+
     async def _again(
-        self, attempt: int, began: float, why: str, after: str | None = None, *, shared: bool = False
+        self,
+        attempt: int,
+        began: float,
+        why: str,
+        after: str | None = None,
+        *,
+        shared: bool = False,
+        patience: float = retry.LONGEST,
     ) -> bool:
         """Wait before the next attempt and return True; False when there is to be none.
 
-        `began` is when the call was first sent (monotonic seconds), `after` a Retry-After header. A `shared` wait
-        slows everybody down. Raises `StoppedError` when the run is asked to stop meanwhile.
+        `began` is when the call was first sent (monotonic seconds), `after` a Retry-After header, `patience` for how
+        many seconds a call is tried. A `shared` wait slows everybody down. Raises `StoppedError` when the run is asked
+        to stop meanwhile.
         """
         seconds = retry.wait(attempt, after)
-        over = time.monotonic() - began + seconds > retry.LONGEST
+        over = time.monotonic() - began + seconds > patience
         if attempt == retry.ATTEMPTS - 1 or over or not self._spend():
             return False
         news = self._pace.pause(seconds) if shared else True  # whoever comes next waits at the gate, this call too
@@ -193,12 +236,26 @@ class Client:
         """401, or the Flow Service's own 400 with 2114 or 2115 (api-facts no. 13)."""
         return reply.status == 401 or (reply.status == 400 and error_code(reply.body) in ("2114-400", "2115-400"))
 
-    def _no_answer(self, call: Call, error: httpx.HTTPError, request: str, verdict: retry.Verdict) -> ApiError:
-        what = f"{call}: no answer ({type(error).__name__}; x-request-id {request})"
+    def _no_answer(self, call: Call, failure: Failure, request: str, verdict: retry.Verdict) -> ApiError:
+        if not failure.sent:
+            return _unreachable(failure)
+        what = f"{call}: {failure.what} (x-request-id {request})"
         if verdict is retry.Verdict.UNKNOWN:
-            advice = "it may have been carried out; the next run looks before it tries again"
-            return AmbiguousError(Problem("no-answer", what, advice))
-        return ApiError(Problem("unreachable", what, "check the network and AEP_PLATFORM_URL, then run it again"))
+            return AmbiguousError(Problem("no-answer", what, _MAYBE))
+        return ApiError(Problem(failure.code, what, f"{failure.advice(_URL)}, then run it again"))
+
+    def _unexpected(
+        self, call: Call, reply: Reply, unusable: str, request: str, verdict: retry.Verdict | None
+    ) -> ApiError:
+        shown = f": {reply.body}" if reply.body else ""
+        what = (
+            f"{call}: the platform answered something unexpected: {reply.status}, but {unusable}{shown} "
+            f"(x-request-id {request})"
+        )
+        if verdict is retry.Verdict.UNKNOWN:
+            return AmbiguousError(Problem("unexpected-answer", what, _MAYBE), reply.status)
+        advice = f"check {_URL}, and proxies and gateways on the way"
+        return ApiError(Problem("unexpected-answer", what, advice), reply.status)
 
     def _refused(self, call: Call, reply: Reply, request: str, verdict: retry.Verdict | None) -> ApiError:
         status, code = reply.status, error_code(reply.body)
@@ -206,8 +263,7 @@ class Client:
         said = "".join(letter if letter.isprintable() else " " for letter in said)
         what = f"{call}: {status} {said} (x-request-id {request})"
         if verdict is retry.Verdict.UNKNOWN:
-            advice = "it may have been carried out; the next run looks before it tries again"
-            return AmbiguousError(Problem("ambiguous", what, advice), status, code)
+            return AmbiguousError(Problem("ambiguous", what, _MAYBE), status, code)
         violations = policy_violations(reply.body)
         if status == 412 or (status == 409 and call.guarded and not violations):  # 409: the Dataset Service's word
             return ConflictError(Problem("conflict", what, "it was changed elsewhere; plan again"), status, code)
@@ -217,14 +273,18 @@ class Client:
         return ApiError(Problem("refused", what, _ADVICE.get(status, "")), status, code)
 
 
-def _reply(answer: httpx.Response) -> tuple[Reply, bool]:
-    """Return the decoded answer, and whether its body is there but is no JSON."""
-    if not answer.content.strip():
-        return Reply(answer.status_code, None, answer.headers), False
+def _content(call: Call) -> bytes | None:
+    """Return the body of a call as JSON. Raises `ApiError` for one that JSON cannot express."""
     try:
-        return Reply(answer.status_code, answer.json(), answer.headers), False
-    except ValueError:
-        return Reply(answer.status_code, answer.text[:500], answer.headers), True
+        return None if call.body is None else encoded(call.body)
+    except ValueError as error:
+        what = f"{call}: the body cannot be written as JSON: {error}"
+        raise ApiError(Problem("not-sendable", what, "use finite numbers and valid Unicode")) from None
+
+
+def _unreachable(failure: Failure) -> ApiError:
+    """Return the error for a call that never left: the same text for each, since the reason is the same for each."""
+    return ApiError(Problem(failure.code, failure.what, failure.advice(_URL)))
 
 
 def error_text(body: Any) -> str:

@@ -8,14 +8,15 @@ import random
 import time
 from enum import Enum
 
-import httpx
-
 from reconciler.core.resource import Call
+from reconciler.network.failures import Failure, Remedy
 
 ATTEMPTS = 6
 BASE, CAP = 0.5, 30.0
 LONGEST = 300.0
 """Seconds: no Retry-After is obeyed beyond, and no call is tried for longer."""
+FIRST = 4.0
+"""Seconds for which a host that never answered in this run is tried: its address or the way to it may be wrong."""
 
 
 class Budget:
@@ -47,10 +48,31 @@ class Verdict(Enum):
     UNKNOWN = "it may have been carried out: look before sending again"
 
 
-def of_error(call: Call, error: httpx.HTTPError) -> Verdict:
+class Contact:
+    """The way to a host in one run: whether the host ever answered, and why it was given up.
+
+    A failure that concerns every call is found by one call; the others end with the same error at once.
+    """
+
+    def __init__(self) -> None:
+        self.met = False
+        self.lost: Failure | None = None
+
+    def patience(self, failure: Failure) -> float:
+        """Return for how many seconds a call may be tried again after `failure`."""
+        if failure.remedy is Remedy.NEVER:
+            return 0.0
+        return FIRST if failure.remedy is Remedy.LATER and not self.met else LONGEST
+
+    def give_up(self, failure: Failure) -> None:
+        """Note that no call is tried again after `failure`."""
+        if self.patience(failure) < LONGEST:
+            self.lost = failure
+
+
+def of_error(call: Call, failure: Failure) -> Verdict:
     """Judge a call without an answer: it never left, or it may have been carried out."""
-    never_left = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
-    return Verdict.AGAIN if never_left or call.safe else Verdict.UNKNOWN
+    return Verdict.UNKNOWN if failure.sent and not call.safe else Verdict.AGAIN
 
 
 def of_status(call: Call, status: int) -> Verdict | None:

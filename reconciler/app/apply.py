@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
+from reconciler.app.access import prove_access
 from reconciler.app.dialogue import Dialogue
 from reconciler.app.options import PlanOptions, WriteOptions
 from reconciler.app.planning import compute_plan, guard, need_secrets, prepare
@@ -81,6 +82,7 @@ async def apply(
         else:
             assert project is not None
             plan, lives = await compute_plan(session, api, project, settled, secrets, options)
+        await prove_access(api, open_.target.sandbox)
         session.dialogue.review(plan)
         guard(session, plan, settled, allow_delete=writing.allow_delete)
         need_secrets(plan, secrets)

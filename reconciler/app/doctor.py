@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import time
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Literal
 
+from reconciler.app.access import SANDBOXES, sandbox_problem, sandboxes
 from reconciler.app.session import Session
 from reconciler.catalog import shipped
 from reconciler.core.problems import ApiError, ReconcilerError
 from reconciler.core.resource import Call
 from reconciler.engine.gather import gather
 from reconciler.kinds import kinds
+from reconciler.network.transport import Network
 
 if TYPE_CHECKING:
     from reconciler.api.client import Client
@@ -34,10 +37,7 @@ SERVICES = {
     "Schema Registry": Call("GET", "/data/foundation/schemaregistry/tenant/schemas", query=_ONE, headers=_XED),
     "Audiences": Call("GET", "/data/core/ups/audiences", query=_ONE),
 }
-"""One harmless page of each service that manifests may need (api-facts 1.1)."""
-
-SANDBOXES = Call("GET", "/data/foundation/sandbox-management/", headers=(("Accept", "application/json"),))
-"""The active sandboxes of the caller (api-facts 1.7)."""
+"""One harmless page of each service that manifests may need."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +56,8 @@ async def diagnose(session: Session) -> list[Finding]:
     try:
         async with session.platform() as (api, target, _):
             found.append(Finding("platform", "ok", f"{target.url}, organization {target.organization}"))
+            if not session.emulated:
+                found.append(Finding("network", "ok", Network(os.environ).describe(target.url)))
             found += await _online(api, target.sandbox)
             found += _state(session, target)
     except ReconcilerError as error:
@@ -78,6 +80,8 @@ async def _online(api: Client, sandbox: str) -> list[Finding]:
         return [Finding("token", "wrong", item.what, item.next) for item in error.problems]
     found = [Finding("token", "ok", "the identity service gives one")]
     rest = await gather(_sandbox(api, sandbox), *(_service(api, name, call) for name, call in SERVICES.items()))
+    if api.lost is not None:  # no service can be asked, and each would tell the same
+        return [*found, Finding("connection", "wrong", api.lost.what, api.lost.next)]
     return [*found, *rest, _clock(api.offset)]
 
 
@@ -97,15 +101,11 @@ async def _sandbox(api: Client, name: str) -> Finding:
     except ApiError as error:
         what = f"the list of sandboxes cannot be read: {error.problems[0].what}"
         return Finding(check, "warning", what, "the services below tell whether it can be used")
-    body = reply.body if isinstance(reply.body, dict) else {}
-    known = {item.get("name"): item for item in body.get("sandboxes") or ()}
-    if name not in known:
-        names = ", ".join(sorted(map(str, known))) or "none"
-        return Finding(check, "wrong", f"{name!r} is not one of yours", f"active ones: {names}; see AEP_SANDBOX, --env")
-    item = known[name]
-    if item.get("state") != "active":
-        return Finding(check, "wrong", f"{name} is {item.get('state')}", "wait, or choose another")
-    return Finding(check, "ok", f"{name} is active, type {item.get('type', 'unknown')}")
+    problem = sandbox_problem(reply.body, name)
+    if problem is not None:
+        return Finding(check, "wrong", problem.what, problem.next)
+    sort = (sandboxes(reply.body) or {})[name].get("type", "unknown")
+    return Finding(check, "ok", f"{name} is active, type {sort}")
 
 
 def _clock(offset: int | None) -> Finding:

@@ -10,6 +10,7 @@ from reconciler.app.options import PlanOptions
 from reconciler.app.planning import make_plan
 from reconciler.app.platform import SystemClock
 from reconciler.app.session import Session
+from reconciler.core.observations import last_edit
 from reconciler.core.plan.drift import Acknowledged, acknowledge
 from reconciler.core.plan.drift_report import Report, Unmanaged
 from reconciler.core.plan.model import Plan
@@ -64,10 +65,11 @@ async def _unmanaged(api: Client, state: State) -> list[Unmanaged]:
             kind.name,
             live.id,
             str(live.body.get("name", "")),
-            live.body.get("updatedBy"),
-            live.body.get("updatedAt"),
+            edit.by,
+            edit.at,
         )
         for kind, live in await unmanaged(api, kinds(), state)
+        for edit in (last_edit(kind, live),)
     ]
 
 

@@ -9,6 +9,7 @@ from reconciler.core.plan.drift_report import Report
 from reconciler.core.pointers import pointer
 from reconciler.documents.load import Project
 from reconciler.export.acceptance import NoPlaceError, accepting
+from reconciler.kinds.selectors import SELECTORS
 from reconciler.yamltext.edit import CannotEditError, Edit, rewritten
 from reconciler.yamltext.reader import Text
 
@@ -39,7 +40,7 @@ def drift_patch(report: Report, project: Project) -> DriftPatch:
             if field.cause not in _OURS_TO_ACCEPT:
                 continue
             try:
-                place = accepting(document, resource, field)
+                place = accepting(document, resource, field, SELECTORS)
             except NoPlaceError as error:
                 notes.append(f"{item.address}{pointer(field.path)}: {error}")
                 continue

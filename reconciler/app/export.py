@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
 
 from reconciler.app.dialogue import Dialogue
 from reconciler.app.options import ProjectOptions
@@ -23,9 +22,10 @@ from reconciler.core.state.model import Entry, Record, State
 from reconciler.engine.binding import entry_of
 from reconciler.engine.inventory import Inventory, inventory
 from reconciler.engine.listing import as_applied
-from reconciler.export.dataflows import Sandbox, export
+from reconciler.export.dataflows import export, sandbox_of
 from reconciler.export.export_result import ExportResult
-from reconciler.kinds import kinds
+from reconciler.kinds import dataflow_kind, kinds
+from reconciler.kinds.selectors import SELECTORS
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,21 +75,23 @@ async def export_dataflows(
     folder = (out or Path()).absolute()
     base = next(path for path in (folder, *folder.parents) if path.exists())
     session = open_session(replace(options, path=base), dialogue)
-    table = kinds()
+    table, flow = kinds(), dataflow_kind()
     async with session.platform() as (api, target, _):
         state = session.check(session.store().read(), target)
         managed = {entry.id for entry in state.resources.values()}
-        found, flows = await inventory(api, table, lambda live: choice.wants(live) and live.id not in managed)
+        found, flows = await inventory(api, table, flow, lambda live: choice.wants(live) and live.id not in managed)
         missing = set(choice.flows) - {live.id for live in flows} - managed
         if missing:
             what = f"there is no flow {', '.join(sorted(missing))} in this sandbox"
             raise ManifestError(Problem("not-found", what, "check the id, and --env"))
-        unmanaged = _sandbox(found, managed)
-        made = export(unmanaged, shipped(), [live.body for live in flows], whole=choice == Choice((), (), ()))
-        _keep_kinds(made, choice.kinds)
+        unmanaged = sandbox_of(found.bodies, managed)
+        made = export(
+            unmanaged, shipped(), SELECTORS, [live.body for live in flows], whole=choice == Choice((), (), ())
+        )
+        made.keep_kinds(choice.kinds)
         if out is not None:
             _write(out, made)
-    left_out = sum(1 for live in found.lives["Flow"].values() if choice.wants(live) and live.id in managed)
+    left_out = sum(1 for live in found.lives[flow.name].values() if choice.wants(live) and live.id in managed)
     result = Exported({}, len(made.documents), left_out, tuple(made.skipped), tuple(made.secrets))
     if out is None:
         result.texts = {name: document.text for name, document in made.documents.items()}
@@ -110,25 +112,6 @@ async def export_dataflows(
             transaction.commit()
             result.bound, result.state = len(entries), transaction.store.where
     return result
-
-
-def _sandbox(found: Inventory, managed: Collection[str]) -> Sandbox:
-    """Return what was read, without the connections that are managed already."""
-
-    def of(kind: str) -> dict[str, Any]:
-        return {ident: body for ident, body in found.bodies(kind).items() if ident not in managed}
-
-    return Sandbox(
-        list(found.bodies("Flow").values()), of("SourceConnection"), of("TargetConnection"), of("Connection"),
-        found.bodies("MappingSet"),
-    )  # fmt: skip
-
-
-def _keep_kinds(made: ExportResult, wanted: tuple[str, ...]) -> None:
-    """Leave out documents of other kinds; accounts stay, for others refer to them."""
-    if wanted:
-        made.documents = {key: item for key, item in made.documents.items() if item.kind in (*wanted, "Connection")}
-        made.bindings = {key: to for key, to in made.bindings.items() if key.partition("/")[0] in made.documents}
 
 
 def _write(out: Path, made: ExportResult) -> None:

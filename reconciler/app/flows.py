@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
 from reconciler.app.session import Session, in_memory
+from reconciler.core.observations import Reachable
+from reconciler.core.resource import Live
 from reconciler.core.runs import Dataflow, Outputs
 from reconciler.core.state.model import Entry, State
-from reconciler.core.values import Tree
 from reconciler.engine.flow_status import dataflows
 from reconciler.engine.gather import gather
 from reconciler.engine.pages import gathered
-from reconciler.kinds import kinds
-from reconciler.kinds.flow import runs_call
+from reconciler.kinds import dataflow_kind, kinds
 
 if TYPE_CHECKING:
     from reconciler.api.client import Client
@@ -21,41 +22,62 @@ if TYPE_CHECKING:
 
 async def status(session: Session, api: Client, target: Target, runs: int) -> list[Dataflow]:
     """Return the dataflows in the scope of the session with their last `runs` runs, by name."""
+    kind = dataflow_kind()
     entries = {
-        address.partition("/")[0]: entry for address, entry in _entries(session, target).items() if entry.kind == "Flow"
+        address.partition("/")[0]: entry
+        for address, entry in _entries(session, target).items()
+        if entry.kind == kind.name
     }
-    calls = {name: runs_call(entry.id, runs) for name, entry in entries.items()}
-    return list((await dataflows(api, kinds()["Flow"], calls, entries)).values())
+    return list((await dataflows(api, kind, runs, entries)).values())
 
 
 async def outputs(session: Session) -> dict[str, Outputs]:
     """Return the outputs of each document that has a flow in the state, by name."""
-    table = kinds()
+    kind = dataflow_kind()
     async with session.platform() as (api, target, _):
         entries = _entries(session, target)
-        flows = {address: entry for address, entry in entries.items() if entry.kind == "Flow"}
-        # an inlet stands on the flow (webhooks) or on the base connection (HTTP API): api-facts 2.9
-        bases = {address: entry for address, entry in entries.items() if entry.kind == "Connection"}
-        lives = await gather(
-            gathered(api, table["Flow"], {entry.id for entry in flows.values()}),
-            gathered(api, table["Connection"], {entry.id for entry in bases.values()}),
-        )
-    bodies: dict[str, Tree] = {
-        address: live[entry.id].body
-        for group, live in zip((flows, bases), lives, strict=True)
-        for address, entry in group.items()
-        if entry.id in live
-    }
+        flows = {address: entry for address, entry in entries.items() if entry.kind == kind.name}
+        accounts = [_account(address) for address in flows if _account(address) in entries]
+        lives = await _lives(api, entries, [*flows, *accounts])
     ids: dict[str, dict[str, str]] = {}
     for address, entry in entries.items():
         ids.setdefault(address.partition("/")[0], {})[address] = entry.id
     result = {}
     for address, entry in flows.items():
+        live = lives.get(address)
+        # an endpoint stands on the flow (webhooks) or on the account of its source (HTTP API): api-facts 2.9
+        urls = (_endpoint(entries, lives, holder) for holder in (address, _account(address)))
+        inlet = next(filter(None, urls), None)
         name = address.partition("/")[0]
-        body = bodies.get(address, {})
-        inlet = (body.get("options") or {}).get("inletUrl") or _inlet(bodies.get(f"{name}/source/connection"))
-        result[name] = Outputs(entry.id, str(body.get("state", "missing")), inlet or None, ids[name])
+        result[name] = Outputs(entry.id, "missing" if live is None else kind.state_of(live), inlet, ids[name])
     return result
+
+
+def _account(flow: str) -> str:
+    """Return the address of the account that the source of a flow has of its own."""
+    return f"{flow.partition('/')[0]}/source/connection"
+
+
+async def _lives(api: Client, entries: Mapping[str, Entry], addresses: Collection[str]) -> dict[str, Live]:
+    """Return the live objects at `addresses`, read kind by kind; those that are gone are left out."""
+    groups: dict[str, list[str]] = {}
+    for address in addresses:
+        groups.setdefault(entries[address].kind, []).append(address)
+    table = kinds()
+    read = (gathered(api, table[name], {entries[item].id for item in group}) for name, group in groups.items())
+    found = await gather(*read)
+    return {
+        address: lives[entries[address].id]
+        for group, lives in zip(groups.values(), found, strict=True)
+        for address in group
+        if entries[address].id in lives
+    }
+
+
+def _endpoint(entries: Mapping[str, Entry], lives: Mapping[str, Live], address: str) -> str | None:
+    live = lives.get(address)
+    kind = kinds()[entries[address].kind] if live is not None else None
+    return kind.endpoint(live) if live is not None and isinstance(kind, Reachable) else None
 
 
 def _entries(session: Session, target: Target) -> dict[str, Entry]:
@@ -63,9 +85,3 @@ def _entries(session: Session, target: Target) -> dict[str, Entry]:
     state: State = session.check(session.store().read(), target)
     state = in_memory(state, session.moves(state))
     return {address: entry for address, entry in sorted(state.resources.items()) if entry.id and session.holds(entry)}
-
-
-def _inlet(body: Tree) -> str | None:
-    params = ((body or {}).get("auth") or {}).get("params") or {}
-    url = params.get("inletUrl")
-    return None if url is None else str(url)

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from reconciler.app.access import prove_access
 from reconciler.app.options import PlanOptions
 from reconciler.app.platform import SystemClock
 from reconciler.app.policies import judge_plan
@@ -29,7 +30,7 @@ from reconciler.engine.preflight import preflight
 from reconciler.engine.rebuild import possible_duplicates
 from reconciler.engine.refresh import Lives, refresh
 from reconciler.engine.settle import settle_pending
-from reconciler.kinds import kinds
+from reconciler.kinds import dataflow_kind, kinds
 from reconciler.kinds.lookups import FINDERS
 from reconciler.secrets.store import SecretStore
 
@@ -57,7 +58,7 @@ def parse_plan(path: Path) -> Plan | None:
         return None
     if not isinstance(data, dict) or data.get("format") != saved_plan.PLAN_FORMAT:
         return None
-    return saved_plan.plan_of(data, str(path))
+    return saved_plan.plan_of(data, str(path), kinds())
 
 
 async def prepare(session: Session, api: Client, options: PlanOptions, state: State) -> tuple[list[Record], State]:
@@ -104,7 +105,7 @@ async def compute_plan(
 async def _there_already(api: Client, resources: Mapping[str, Resource]) -> list[str]:
     """Return warnings about dataflows that a first apply would make once more; asking is no reason to fail."""
     try:
-        return await possible_duplicates(api, kinds()["Flow"], resources)
+        return await possible_duplicates(api, dataflow_kind(), resources)
     except ApiError:
         return []
 
@@ -162,6 +163,7 @@ async def make_plan(
         secrets = session.secret_store(state)
         _, state = await prepare(session, api, options, state)
         plan, lives = await compute_plan(session, api, project, state, secrets, options)
+        await prove_access(api, target.sandbox)
         if more is not None:
             await more(api, state)
     return Prepared(plan, lives, state, secrets)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import os
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reconciler.app.dialogue import Dialogue
+from reconciler.app.platform_settings import PlatformSettings, read_settings
 from reconciler.config.project import Environment, ProjectSpec
 from reconciler.core.fingerprint import Fingerprinter
 from reconciler.core.problems import ManifestError, Problem, StateError
@@ -20,14 +20,14 @@ from reconciler.secrets.redaction import redact
 from reconciler.secrets.store import SecretStore
 
 if TYPE_CHECKING:
-    import httpx
+    import httpx2
 
     from reconciler.api.auth import Credentials
     from reconciler.api.client import Client
 
 EMULATOR = "emulator"
-DEFAULT_URL = "https://platform.adobe.io"
-DEFAULT_IMS = "https://ims-na1.adobelogin.com"
+CONNECT, READ = 10.0, 60.0
+"""Seconds for a connection to be made, and for the next part of an answer to come."""
 
 
 class SystemClock:
@@ -36,6 +36,10 @@ class SystemClock:
     def now(self) -> int:
         """Return ms since the epoch."""
         return time.time_ns() // 1_000_000
+
+    def monotonic(self) -> float:
+        """Return seconds since some moment; no step of the system's clock moves it."""
+        return time.monotonic()
 
     async def sleep(self, seconds: float) -> None:
         """Wait."""
@@ -60,6 +64,7 @@ class Platform:
 
     project: ProjectSpec
     document: Document | None
+    environment: str
     settings: Environment
     state_dir: Path
     emulated: bool
@@ -67,52 +72,56 @@ class Platform:
 
     @contextlib.asynccontextmanager
     async def open(self, parallelism: int, dialogue: Dialogue) -> AsyncIterator[tuple[Client, Target, SecretStore]]:
-        """Open the door to the platform, real or emulated, for as long as the command runs."""
-        import httpx
+        """Open the door to the platform, real or emulated, for as long as the command runs.
+
+        Raises `ManifestError` for settings, proxies and certificates that cannot be used; nothing is sent then.
+        """
+        import httpx2
 
         from reconciler.api.client import Client
         from reconciler.api.pace import Pace
 
         own = SecretStore(self.providers, Fingerprinter(None, "unused"))
-        organization, sandbox = self._organization(), self._sandbox()
-        transport, url, identity, close = self._transport()
-        limits = httpx.Limits(max_connections=parallelism, max_keepalive_connections=parallelism)
-        timeout = httpx.Timeout(60.0, connect=10.0)
-        verify = True if transport is not None else _trust()  # the emulator inside needs no certificates
-        async with httpx.AsyncClient(
-            transport=transport,
-            base_url=url,
-            limits=limits,
-            timeout=timeout,
-            verify=verify,
-            http2=url.startswith("https://"),  # where the server offers it; in the clear nobody can
+        if self.emulated:
+            transport, identity, close = self._emulator()
+            settings = self._emulator_settings()
+        else:
+            settings = read_settings(
+                self.project, self.settings, self.environment, os.environ, lambda text: self._secret(text, own)
+            )
+            redact.hide(settings.token)
+            redact.hide(settings.client_secret)
+            transport, identity, close = _connections(settings), settings.url, lambda: None
+        timeout = httpx2.Timeout(READ, connect=CONNECT)
+        async with httpx2.AsyncClient(
+            transport=transport, base_url=settings.url, timeout=timeout, trust_env=False
         ) as http:
-            credentials, api_key = self._credentials(http, own)
             client = Client(
                 http,
-                credentials,
-                organization=organization,
-                sandbox=sandbox,
-                api_key=api_key,
+                _credentials(http, settings),
+                organization=settings.organization,
+                sandbox=settings.sandbox,
+                api_key=settings.api_key,
                 pace=Pace(parallelism),
                 trace=dialogue.trace,
                 notice=dialogue.notice,
             )
             try:
-                yield client, Target(url, identity, organization, sandbox), own
+                yield client, Target(settings.url, identity, settings.organization, settings.sandbox), own
             finally:
                 close()
 
-    def _transport(self) -> tuple[httpx.AsyncBaseTransport | None, str, str, Any]:
-        """Return transport, base URL, identity and what to do at the end."""
-        if not self.emulated:
-            url = (self.settings.url or self.project.platform.url or _env("AEP_PLATFORM_URL") or DEFAULT_URL).rstrip(
-                "/"
-            )
-            if not url.startswith(("https://", "http://")):
-                raise ManifestError(Problem("bad-url", f"{url!r} is no URL of a platform", "it begins with https://"))
-            return None, url, url, lambda: None
-        import httpx
+    def _emulator_settings(self) -> PlatformSettings:
+        """Return the settings of the emulator inside: it needs no credentials."""
+        organization = self.settings.organization or self.project.platform.organization or os.environ.get("AEP_ORG_ID")
+        sandbox = self.settings.sandbox or self.project.platform.sandbox or os.environ.get("AEP_SANDBOX")
+        return PlatformSettings(
+            "http://emulator", organization or "emulator@AdobeOrg", sandbox or "prod", "emulator", token="emulator"
+        )
+
+    def _emulator(self) -> tuple[httpx2.AsyncBaseTransport, str, Callable[[], None]]:
+        """Return the emulator as a transport, its identity and the function to call at the end."""
+        import httpx2
 
         # the one place where the command line chooses the emulator as its transport
         from reconciler.emulator.app import create_app
@@ -132,31 +141,8 @@ class Platform:
             ) from None
         # in this process nobody listens for events: inlets look as the platform's own
         options = Options(inlet_url="https://dcs.adobedc.net/collection")
-        transport = httpx.ASGITransport(app=create_app(storage, options))
-        return transport, "http://emulator", f"emulator:{storage.identity}", storage.close
-
-    def _credentials(self, http: httpx.AsyncClient, secrets: SecretStore) -> tuple[Credentials, str]:
-        from reconciler.api.auth import ClientCredentials, StaticToken
-
-        if self.emulated:
-            return StaticToken("emulator"), "emulator"
-        platform, auth = self.project.platform, self.project.platform.auth
-        client_id = auth.client_id or _env("AEP_CLIENT_ID") or ""
-        api_key = platform.api_key or _env("AEP_API_KEY") or client_id
-        token = self._secret(auth.access_token, secrets) or _hidden("AEP_ACCESS_TOKEN")
-        if token:
-            if not api_key:
-                raise _unset("AEP_API_KEY", "the client id of the credential the token was made with")
-            return StaticToken(token), api_key
-        secret = self._secret(auth.client_secret, secrets) or _hidden("AEP_CLIENT_SECRET")
-        if not client_id or not secret:
-            raise _unset(
-                "AEP_CLIENT_ID and AEP_CLIENT_SECRET (or AEP_ACCESS_TOKEN)",
-                "or pass --emulator to try without a platform",
-            )
-        ims = auth.ims_url or _env("AEP_IMS_URL") or DEFAULT_IMS
-        scopes = auth.scopes or [item.strip() for item in _env("AEP_SCOPES", "").split(",") if item.strip()]
-        return ClientCredentials(http, ims, client_id, secret, scopes, hide=redact.hide), api_key
+        transport = httpx2.ASGITransport(app=create_app(storage, options))
+        return transport, f"emulator:{storage.identity}", storage.close
 
     def _secret(self, text: str | None, secrets: SecretStore) -> str | None:
         """Return a credential of the project file, filled in by the same providers as any other secret."""
@@ -176,42 +162,27 @@ class Platform:
             )
         return secrets.reveal(Secret(text)).plain()
 
-    def _organization(self) -> str:
-        found = self.settings.organization or self.project.platform.organization or _env("AEP_ORG_ID")
-        if not found and self.emulated:
-            return "emulator@AdobeOrg"
-        if not found:
-            raise _unset("AEP_ORG_ID", "the organization's id, ending in @AdobeOrg")
-        return found
 
-    def _sandbox(self) -> str:
-        return self.settings.sandbox or self.project.platform.sandbox or _env("AEP_SANDBOX") or "prod"
+def _connections(settings: PlatformSettings) -> httpx2.AsyncBaseTransport:
+    """Return the transport for the platform and the token service."""
+    from reconciler.network.transport import Lanes, Network
 
-
-@functools.cache
-def _trust() -> Any:
-    """Return the certificates to trust, read once a process; checking them is always on."""
-    import httpx
-
-    return httpx.create_ssl_context()
+    network = Network(os.environ, hide=redact.hide)
+    for url in [settings.url] if settings.token else [settings.url, settings.ims_url]:
+        network.check(url)
+    return Lanes(network)
 
 
-def _env(name: str, default: str | None = None) -> Any:
-    return os.environ.get(name) or default
+def _credentials(http: httpx2.AsyncClient, settings: PlatformSettings) -> Credentials:
+    from reconciler.api.auth import ClientCredentials, StaticToken
 
-
-def _hidden(name: str) -> str | None:
-    """Return a credential from the environment, never to be shown."""
-    found: str | None = _env(name)
-    if found:
-        redact.hide(found)
-    return found
-
-
-def _unset(names: str, what: str) -> ManifestError:
-    return ManifestError(Problem("not-configured", f"{names} is not set", what))
+    if settings.token:
+        return StaticToken(settings.token)
+    return ClientCredentials(
+        http, settings.ims_url, settings.client_id, settings.client_secret, settings.scopes, hide=redact.hide
+    )
 
 
 def chosen_url(project: ProjectSpec, settings: Environment) -> str:
     """Return the platform's address as configured, or nothing."""
-    return str(settings.url or project.platform.url or _env("AEP_PLATFORM_URL") or "")
+    return str(settings.url or project.platform.url or os.environ.get("AEP_PLATFORM_URL") or "")

@@ -18,8 +18,6 @@ def own_process() -> None:
     global _own
     _own = True
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # to look for some costs more than a small manifest
-    # httpx has a command line of its own, and does without where it cannot be had: that takes longer than httpx itself
-    sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
     sys.setswitchinterval(0.0005)  # a guess in a thread must not keep answers of the platform waiting
     gc.set_threshold(50_000, 20, 20)  # a plan is made of objects that stay: the default looks for garbage all the time
 

@@ -11,8 +11,9 @@ def schema_text(document: str) -> str:
     if document == "manifest":
         from reconciler.catalog import shipped
         from reconciler.config.editor_schema import json_schema
+        from reconciler.kinds.selectors import SELECTORS
 
-        return json.dumps(json_schema(shipped()), indent=1, ensure_ascii=False) + "\n"
+        return json.dumps(json_schema(shipped(), SELECTORS), indent=1, ensure_ascii=False) + "\n"
     text = files("reconciler.render").joinpath("schemas", f"{document}.json").read_text(encoding="utf-8")
     schema = json.loads(text)
     if "kind" in schema.get("$defs", {}):

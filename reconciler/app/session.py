@@ -26,6 +26,7 @@ from reconciler.core.values import Secret, Tree
 from reconciler.documents.document import PROJECT_FILE, Document
 from reconciler.documents.load import Project, load
 from reconciler.documents.overlay import speak_of
+from reconciler.kinds.selectors import SELECTORS
 from reconciler.secrets.providers import command, dotenv, environment, files, keyring
 from reconciler.secrets.store import SecretStore
 
@@ -76,6 +77,7 @@ class Session:
                 shipped(),
                 self.variables,
                 os.environ,
+                selectors=SELECTORS,
                 literal_secrets=self.options.allow_literal_secrets or self.emulated,
                 environment=self.environment,
                 environments=self.project.environments,
@@ -202,7 +204,13 @@ class Session:
     def platform(self, parallelism: int = 10) -> AbstractAsyncContextManager[tuple[Client, Target, SecretStore]]:
         """Open the door to the platform, real or emulated, for as long as the command runs."""
         platform = Platform(
-            self.project, self.project_document, self.settings, self.state_dir, self.emulated, self._providers()
+            self.project,
+            self.project_document,
+            self.environment,
+            self.settings,
+            self.state_dir,
+            self.emulated,
+            self._providers(),
         )
         return platform.open(parallelism, self.dialogue)
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from reconciler.app.platform_settings import unusable
 from reconciler.config.state_settings import StateSettings
 from reconciler.core.problems import ManifestError, Problem
+from reconciler.secrets.redaction import redact
 
 if TYPE_CHECKING:
     from reconciler.stores.medium import Medium
@@ -119,6 +122,7 @@ def _postgres(settings: StateSettings, environment: str, reveal: Reveal) -> Medi
 
 
 def _http(settings: StateSettings, environment: str, reveal: Reveal) -> Medium:
+    from reconciler.network.transport import Network
     from reconciler.stores.http import Address
 
     def at(address: str | None) -> str | None:
@@ -129,10 +133,21 @@ def _http(settings: StateSettings, environment: str, reveal: Reveal) -> Medium:
     if environment != "default" and "{environment}" not in str(settings.address):
         what = "the address of the state is the same for every environment"
         raise ManifestError(Problem("one-address", what, "write {environment} where its name belongs"))
+    login = {"state.username": settings.username or "", "state.password": reveal(settings.password or "")}
+    problems = [
+        Problem("bad-setting", f"{name} in reconciler.yaml {what}", "remove it, and set the value again")
+        for name, value in login.items()
+        if (what := unusable(value))
+    ]
+    if problems:
+        raise ManifestError(problems)
+    network = Network(os.environ, hide=redact.hide)
+    for url in filter(None, (address, at(settings.lock_address), at(settings.unlock_address))):
+        network.check(url)
     return Address(
         address, lock_address=at(settings.lock_address), unlock_address=at(settings.unlock_address),
         lock_method=settings.lock_method, unlock_method=settings.unlock_method,
-        username=settings.username, password=reveal(settings.password) if settings.password else "",
+        username=login["state.username"], password=login["state.password"], network=network,
     )  # fmt: skip
 
 

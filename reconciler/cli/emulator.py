@@ -30,6 +30,8 @@ _URL = click.option("--url", metavar="URL", help="An emulator that is being serv
 @click.option("--seed", default=0, show_default=True, help="Makes the chances of faults repeatable.")
 @click.option("--settle-delay", default=0.0, type=click.FloatRange(0), help="Seconds a flow stays in transition.")
 @click.option("--list-lag", default=0.0, type=click.FloatRange(0), help="Seconds a new object is missing from lists.")
+@click.option("--clock-skew", default=0.0, help="Seconds the clock that stamps objects is ahead of the Date header.")
+@click.option("--date-header/--no-date-header", default=True, help="Send a Date header with every answer.")
 @click.option("--token-lifetime", default=86399.0, type=click.FloatRange(0), help="Seconds a token is good for.")
 @click.option("--strict-references", is_flag=True, help="Refuse ids of schemas, datasets, audiences it does not hold.")
 @click.option("--strict-sandboxes", is_flag=True, help="Refuse sandboxes it does not hold.")
@@ -81,7 +83,7 @@ def command(
     app = create_app(storage, Options(**switches), faults=armed, seed=seed, log=file)
     click.echo(f"The emulator listens on http://{host}:{listener.getsockname()[1]}; Ctrl-C stops it.", err=True)
     try:
-        server.run(app, listener)
+        server.run(app, listener, date_header=switches["date_header"])
     finally:
         storage.close()
 
@@ -166,12 +168,13 @@ def _storage(file: Path | None) -> Storage:
 
 
 def _ask(url: str, method: str, path: str, body: Any = None) -> Any:
-    import httpx
+    import httpx2
 
     try:
-        answer = httpx.request(method, url.rstrip("/") + _CONTROL + path, json=body, timeout=60)
+        with httpx2.Client(trust_env=False, timeout=60) as http:  # an emulator is never reached through a proxy
+            answer = http.request(method, url.rstrip("/") + _CONTROL + path, json=body)
         found = answer.json()
-    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+    except (httpx2.HTTPError, httpx2.InvalidURL, ValueError) as error:
         raise _unusable(f"no emulator answers at {url}: {error}", "start one: reconciler emulator") from None
     if answer.is_error:
         raise _unusable(f"the emulator at {url} refused: {found.get('message')}", "nothing was changed")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 import click
 
 from reconciler.app.apply import INTERRUPTED, Applied
 from reconciler.cli.terminal import message
 from reconciler.core.plan.steps import Step
+from reconciler.core.problems import Problem
 
 _SHOWN = 25
 """Addresses that are named one by one at the end of a run."""
@@ -32,7 +34,7 @@ def tell(applied: Applied, verb: str) -> int:
     click.echo(f"{verb.capitalize()}: {', '.join(parts)}.")
     if outcome.problems:
         click.echo("")
-        for problem in outcome.problems:
+        for problem in _told_once(outcome.problems):
             message(str(problem))
         failed = sum(1 for _, result in outcome.results.values() if result == "failed")
         skipped = f" Not done because of it: {_names(left)}." if left else ""
@@ -48,7 +50,23 @@ def tell(applied: Applied, verb: str) -> int:
     return 0 if outcome.ok else 1
 
 
+def _told_once(problems: Collection[Problem]) -> list[Problem]:
+    """Return the problems, those that differ in nothing but their address as one."""
+    groups: dict[Problem, list[str]] = {}
+    for problem in problems:
+        groups.setdefault(replace(problem, address=None), []).append(problem.address or "")
+    return [
+        replace(problem, address=addresses[0] or None)
+        if len(addresses) == 1
+        else replace(problem, what=f"{problem.what}, the same for {_listed(sorted(addresses))}")
+        for problem, addresses in groups.items()
+    ]
+
+
 def _names(left: Collection[Step]) -> str:
-    names = sorted({step.change.address for step in left})
+    return _listed(sorted({step.change.address for step in left}))
+
+
+def _listed(names: Sequence[str]) -> str:
     more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
     return ", ".join(names[:_SHOWN]) + more

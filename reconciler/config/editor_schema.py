@@ -15,7 +15,9 @@ from pydantic.json_schema import models_json_schema
 from reconciler.catalog import Catalog
 from reconciler.config.project import ProjectSpec
 from reconciler.config.variables import Variable
+from reconciler.core.selector import Selectors, of_documents
 from reconciler.documents import blocks
+from reconciler.documents._selections import member_forms, spec_model
 from reconciler.documents.dataset import DatasetSpec
 from reconciler.documents.document import ANNOTATIONS, API_VERSION, NAME
 from reconciler.documents.field_group import FieldGroupSpec
@@ -31,8 +33,6 @@ OPEN: Mapping[tuple[str, str], tuple[type[BaseModel] | type[str], ...]] = {
     ("DatasetTarget", "schema"): (blocks.SchemaRef, SchemaSpec),
     ("DatasetTarget", "dataset"): (blocks.DatasetRef, DatasetSpec),
     ("SourceDataflowSpec", "mapping"): (blocks.MappingBlock,),
-    ("DestinationDataflowSpec", "audiences"): (blocks.Audience,),
-    ("DestinationDataflowSpec", "attributes"): (str, blocks.Attribute, blocks.Row),
     ("DestinationDataflowSpec", "primaryFields"): (str, blocks.PrimaryField),
     ("DatasetSpec", "labels"): (Labels,),
     ("SchemaSpec", "fieldGroups"): (str, blocks.ExternalRef, FieldGroupSpec),
@@ -48,19 +48,24 @@ _FILLED_IN = {"$ref": "#/definitions/Interpolated"}
 _OPTIONAL_NULL = {"type": "null"}
 
 
-def json_schema(catalog: Catalog) -> Json:
+def json_schema(catalog: Catalog, selectors: Selectors) -> Json:
     """Return one JSON Schema (draft 7, which every editor reads) for every kind of document.
 
+    `selectors` are the lists that dataflows hand out.
     Any value but a text may be `${var.NAME}` and the like. The parameters of each connector in `catalog` are known.
     """
     kinds: dict[str, type[BaseModel]] = {kind: found.model for kind, found in sorted(document_kinds().items())}
     kinds["Project"] = ProjectSpec
-    inner = {model for held in OPEN.values() for model in held if issubclass(model, BaseModel)}
+    destination = spec_model(selectors)
+    kinds["DestinationDataflow"] = destination
+    lists = {(destination.__name__, row.document_field): member_forms(row) for row in of_documents(selectors)}
+    opened = {**OPEN, **lists}
+    inner = {model for held in opened.values() for model in held if issubclass(model, BaseModel)}
     models: list[type[BaseModel]] = sorted({*kinds.values(), *inner, Variable}, key=lambda model: model.__name__)
     _, top = models_json_schema([(model, "validation") for model in models], ref_template="#/definitions/{model}")
     definitions: Json = {name: _tidy(found) for name, found in top["$defs"].items()}
     _describe(definitions, models)
-    for (name, field), holds in OPEN.items():
+    for (name, field), holds in opened.items():
         _open(definitions[name]["properties"], field, holds)
     _variables(definitions)
     for definition in definitions.values():
@@ -134,7 +139,8 @@ def field_docs(model: type[BaseModel]) -> dict[str, str]:
 
 def _written(model: type[BaseModel]) -> Iterator[tuple[str, str]]:
     tree = ast.parse(inspect.getsource(sys.modules[model.__module__]))
-    (body,) = [node.body for node in tree.body if isinstance(node, ast.ClassDef) and node.name == model.__name__]
+    classes = [node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == model.__name__]
+    body = classes[0].body if classes else []  # a model that is made at run time describes its fields itself
     for before, node in itertools.pairwise(body):
         if (
             isinstance(before, ast.AnnAssign)

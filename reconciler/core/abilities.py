@@ -41,7 +41,12 @@ class Searchable(Kind):
 
     @abstractmethod
     def created_at(self, live: Live) -> int:
-        """Return when the object was made, in ms since the epoch by the server's clock."""
+        """Return when the object was made, in ms since the epoch by the server's clock; it orders candidates only."""
+
+    def made_by(self, live: Live) -> str | None:
+        """Return the client id that made the object, or None where the platform does not tell."""
+        del live
+        return None
 
     def edited_with(self, live: Live) -> str | None:
         """Return the client id that made the object, if it has been changed since and the platform tells both."""
@@ -117,6 +122,16 @@ class Asynchronous(Kind):
     @abstractmethod
     def failure(self, live: Live) -> str | None:
         """Return the platform's own error about its last operation on the object, if there is one."""
+
+    leaving_codes: ClassVar[frozenset[str]] = frozenset()
+    """Error codes by which a change or delete is refused because the object is being deleted already."""
+    in_use_codes: ClassVar[frozenset[str]] = frozenset()
+    """Error codes by which a delete is refused because another object uses this one; it may be leaving itself."""
+
+    def is_leaving(self, live: Live) -> bool:
+        """Tell whether the platform is deleting the object."""
+        del live
+        return False
 
 
 class Probed(Kind):
@@ -213,3 +228,13 @@ def operation_failure(kind: Kind, live: Live) -> str | None:
 def is_settled(kind: Kind, live: Live) -> bool:
     """Tell whether nothing is going on with the object."""
     return kind.settled(live) if isinstance(kind, Asynchronous) else True
+
+
+def is_leaving(kind: Kind, live: Live) -> bool:
+    """Tell whether the platform is deleting the object."""
+    return isinstance(kind, Asynchronous) and kind.is_leaving(live)
+
+
+def text_or_none(value: Tree) -> str | None:
+    """Return a member of an answer that is a text when it is there; None for anything else."""
+    return value if isinstance(value, str) and value else None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
 
 from reconciler.core.provenance import UNKNOWN, HasProvenance, Provenance
 from reconciler.core.trees import of_kind
@@ -34,7 +33,7 @@ class Resource(HasProvenance):
     shared: tuple[str, ...] = ()
     replace_group: tuple[str, ...] = ()
     owner: str = ""
-    staging: Literal["draft", "disabled"] | None = None
+    staging: str | None = None
     dependencies: tuple[str, ...] = field(init=False, compare=False)
     """The addresses that must exist first, sorted."""
     lookups: tuple[Lookup, ...] = field(init=False, compare=False)

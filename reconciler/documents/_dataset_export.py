@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from reconciler.catalog import Connector
+from reconciler.core.selector import list_at
 from reconciler.core.values import Lookup, Ref, Tree
 from reconciler.documents import _schedules
 from reconciler.documents._destination import DestinationDataflowSpec, destination_target
@@ -65,6 +66,7 @@ def _datasets(ctx: Expansion, items: Tree) -> list[Tree]:
     if not isinstance(items, list) or not items:
         ctx.report(place, "bad-type", "datasets must be a list of datasets", "write - {dataSetId: …} for each")
         return []
+    row = list_at(ctx.setting.selectors, f"/params/{EXPORT}")
     made, seen = [], set[str]()
     for index, item in enumerate(items):
         here = (*place, str(index))
@@ -79,8 +81,8 @@ def _datasets(ctx: Expansion, items: Tree) -> list[Tree]:
         seen.add(key)
         ident: Tree = parsed.data_set_id
         if parsed.lookup is not None:
-            ident = Lookup("Dataset", parsed.lookup.name)
+            ident = Lookup(row.looked_up_as, parsed.lookup.name)
         elif parsed.ref is not None:
-            ident = ctx.external(ExternalRef(ref=parsed.ref), "Dataset", here)
-        made.append({"dataSetId": ident, **parsed.given("name")})
+            ident = ctx.external(ExternalRef(ref=parsed.ref), row.looked_up_as, here)
+        made.append({row.key_field: ident, **parsed.given("name")})
     return made

@@ -4,22 +4,14 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from pydantic import ValidationError
-
 from reconciler.catalog import Connector
-from reconciler.core.pointers import pointer
-from reconciler.core.values import Lookup, Tree
+from reconciler.core.values import Tree
 from reconciler.documents import _dataset_export as dataset_export
-from reconciler.documents import _schedules
 from reconciler.documents._destination import DestinationDataflowSpec, destination_target
 from reconciler.documents._mapped_attributes import mapped
-from reconciler.documents.blocks import Attribute, Audience, Endpoint
+from reconciler.documents._selections import ignored, selections, shared, spec_model
+from reconciler.documents.blocks import Endpoint
 from reconciler.documents.expand import Expansion, default_name, spec_of
-from reconciler.documents.shapes import problems_of
-
-_PARAMS = ("transformations", "GeneralTransform", "params")
-_AUDIENCES = pointer((*_PARAMS, "segmentSelectors", "selectors"))
-_ATTRIBUTES = pointer((*_PARAMS, "profileSelectors", "selectors"))
 
 
 class DestinationDataflow:
@@ -58,21 +50,18 @@ class DestinationDataflow:
     def expand(self, ctx: Expansion) -> None:
         """Add the resources of one document to `ctx`, and what is wrong with it."""
         # the lists first, each row by itself: one finding elsewhere hides none of theirs
-        audiences = _audiences(ctx, ctx.spec.get("audiences"), _connector(ctx, ctx.spec.get("target")))
         maps = _maps(ctx, ctx.spec.get("target"))
-        attributes = [] if maps else _attributes(ctx, ctx.spec.get("attributes"))
-        spec = ctx.parse(self.model, ctx.spec, ())
+        params = selections(ctx, _connector(ctx, ctx.spec.get("target")), mapped=maps)
+        spec = ctx.parse(spec_model(ctx.setting.selectors), ctx.spec, ())
         if spec is None:
             return
         connector = ctx.connector(spec.target.connector, spec.target.connection_spec, "destination", ("target",))
         if spec.source is not None and "datasets" in (spec.source.params or {}):
             dataset_export.expand(ctx, spec, spec.source, connector)
             return
-        params: dict[str, Tree] = {"segmentSelectors": {"selectors": audiences}}
         if maps:
             params |= mapped(ctx, spec.attributes, spec.primary_fields, spec.mandatory_fields)
         else:
-            params["profileSelectors"] = {"selectors": attributes}
             for key in ("primaryFields", "mandatoryFields"):
                 if ctx.spec.get(key) is not None:
                     what = "this destination takes attributes as paths, without keys of its own"
@@ -115,10 +104,6 @@ def _flow(ctx: Expansion, spec: DestinationDataflowSpec, connector: Connector | 
         **flow.given("schedule_params", "options"),
         "state": flow.state,
     }
-    lists = (
-        ("audiences", _AUDIENCES, spec.ownership.audiences),
-        ("attributes", _ATTRIBUTES, spec.ownership.attributes),
-    )
     ctx.add(
         f"{name}/flow",
         "Flow",
@@ -126,8 +111,8 @@ def _flow(ctx: Expansion, spec: DestinationDataflowSpec, connector: Connector | 
         ("flow",),
         overrides=flow.overrides,
         staging="disabled",
-        shared=[place for key, place, owner in lists if owner == "shared" or ctx.spec.get(key) is None],
-        ignore=[place for key, place, _ in lists if (key,) in ctx.ignores],
+        shared=shared(ctx, spec.ownership),
+        ignore=ignored(ctx),
     )
 
 
@@ -157,50 +142,6 @@ def _source(ctx: Expansion, block: Endpoint, connector: Connector | None, *, who
         "params": block.params or {},
     }
     return ctx.add(f"{document}/source", "SourceConnection", body, ("source",), overrides=block.overrides)
-
-
-def _audiences(ctx: Expansion, items: Tree, connector: Connector | None) -> list[Tree]:
-    """Audience selectors with just the declared members; one without an id is looked up by its name."""
-    selectors, seen = [], set[str]()
-    for index, item in enumerate(items if isinstance(items, list) else ()):
-        parsed = ctx.parse(Audience, item, ("audiences", str(index)))
-        if parsed is None:
-            continue
-        _schedules.audience(ctx, connector, parsed, ("audiences", str(index)))
-        key = parsed.id or f"name {parsed.name}"
-        if key in seen:
-            ctx.report(
-                ("audiences", index),
-                "duplicate-audience",
-                f"the audience {parsed.id or parsed.name!r} stands here twice",
-                "remove one",
-            )
-        seen.add(key)
-        ident: Tree = parsed.id or Lookup("Audience", str(parsed.name))
-        value = {**parsed.given(), "id": ident}
-        selectors.append({"type": "PLATFORM_SEGMENT", "value": value})
-    return selectors
-
-
-def _attributes(ctx: Expansion, items: Tree) -> list[Tree]:
-    """Attribute selectors; a bare path is short for `{path, operator: EXISTS}`."""
-    selectors, seen = [], set[str]()
-    for index, item in enumerate(items if isinstance(items, list) else ()):
-        try:
-            parsed = Attribute.model_validate({"path": item} if isinstance(item, str) else item)
-        except ValidationError as error:
-            ctx.problems += problems_of(ctx.document, error, Attribute, ("spec", "attributes", str(index)))
-            continue
-        if parsed.path in seen:
-            ctx.report(
-                ("attributes", index),
-                "duplicate-attribute",
-                f"the attribute {parsed.path!r} stands here twice",
-                "remove one",
-            )
-        seen.add(parsed.path)
-        selectors.append({"type": "JSON_PATH", "value": {"operator": parsed.operator, "path": parsed.path}})
-    return selectors
 
 
 DOCUMENT = DestinationDataflow()

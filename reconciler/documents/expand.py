@@ -16,6 +16,7 @@ from reconciler.core.pointers import parse_pointer, pointer
 from reconciler.core.problems import Problem
 from reconciler.core.provenance import Provenance
 from reconciler.core.resource import Resource
+from reconciler.core.selector import Selectors
 from reconciler.core.trees import leaves, merge_patch
 from reconciler.core.values import Lookup, Path, Ref, Secret, Tree
 from reconciler.documents import checks
@@ -33,6 +34,8 @@ class ProjectContext:
     catalog: Catalog
     documents: Mapping[str, Document]
     literal_secrets: bool = False
+    selectors: Selectors = ()
+    """The lists that dataflows hand out."""
     interner: Interner = field(default_factory=Interner)
     """Many documents name the same schema, or map alike."""
 

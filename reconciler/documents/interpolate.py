@@ -1,4 +1,8 @@
-"""`${var.NAME}`, `${env.NAME}`, `${secret.NAME}` and `$${` in the texts of a document."""
+"""`${var.NAME}`, `${env.NAME}`, `${secret.NAME}` and `$${` in the texts of a document: how they are read and written.
+
+Reading (`interpolate`) and writing (`escape`) share one definition of a token, and of the places where `${…}` is
+the platform's own syntax. For every text, `interpolate(escape(text)) == text`.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,9 @@ from reconciler.documents.document import nearest
 
 _TOKEN = re.compile(r"\$\$\{|\$\{([^}]*)\}")
 _OURS = re.compile(r"\s*(var|env|secret)\.(.*)", re.DOTALL)
+_ROWS = ("mapping", "attributes")
+"""The fields of a spec that hold rows of a mapping set."""
+_SOURCES = ("source", "sourceAttribute")
 
 Say = Callable[[Path, str, str, str], None]
 """Reports a finding: path, code, what is wrong, what to do."""
@@ -25,21 +32,58 @@ class Scope:
     used: set[str] = field(default_factory=set)
 
 
-def interpolate(
-    tree: Tree, scope: Scope, say: Say, path: Path = (), foreign: Callable[[Path], bool] = lambda _: False
-) -> Tree:
-    """Return `tree` with every text filled in; a text with a secret in it becomes a `Secret`.
+def is_platform_syntax(path: Path) -> bool:
+    """Tell whether `${full.name}` at `path` below a spec is Data Prep's own syntax.
 
-    A whole-value `${var.x}` keeps the variable's type. Where `foreign(path)` holds, `${…}` without one of our
-    prefixes is the platform's own syntax and stays; elsewhere it is a finding.
+    It is in the source of a mapping row, both of a source dataflow and of a file export (api-facts 4.1, 7.3).
+    """
+    return len(path) > 1 and path[0] in _ROWS and path[-1] in _SOURCES
+
+
+def interpolate(tree: Tree, scope: Scope, say: Say, path: Path = ()) -> Tree:
+    """Return `tree`, which stands at `path` below a spec, with every text filled in.
+
+    A text with a secret in it becomes a `Secret`; a whole-value `${var.x}` keeps the variable's type. Where
+    `is_platform_syntax` holds, `${…}` without one of our prefixes stays; elsewhere it is a finding.
     """
     if isinstance(tree, dict):
-        return {key: interpolate(value, scope, say, (*path, key), foreign) for key, value in tree.items()}
+        return {key: interpolate(value, scope, say, (*path, key)) for key, value in tree.items()}
     if isinstance(tree, list):
-        return [interpolate(value, scope, say, (*path, str(i)), foreign) for i, value in enumerate(tree)]
+        return [interpolate(value, scope, say, (*path, str(i))) for i, value in enumerate(tree)]
     if isinstance(tree, str) and "${" in tree:
-        return _Text(scope, say, path, foreign(path)).fill(tree)
+        return _Text(scope, say, path, is_platform_syntax(path)).fill(tree)
     return tree
+
+
+def escape(tree: Tree, path: Path = ()) -> Tree:
+    """Return the value to write at `path` below a spec so that `interpolate` gives `tree`; the inverse of it.
+
+    A `Secret` is written as its template. A text of the platform's stays as it is where nothing in it would be filled
+    in: an expression like `${full.name}` in the source of a mapping row reads as it does on the platform.
+    """
+    if isinstance(tree, dict):
+        return {key: escape(value, (*path, key)) for key, value in tree.items()}
+    if isinstance(tree, list):
+        return [escape(value, (*path, str(i))) for i, value in enumerate(tree)]
+    if isinstance(tree, Secret):
+        return tree.template
+    if isinstance(tree, str) and "${" in tree and not (is_platform_syntax(path) and _is_untouched(tree)):
+        return tree.replace("${", "$${")
+    return tree
+
+
+def is_filled_in(text: str) -> bool:
+    """Tell whether a text as written holds a variable, an environment variable or a secret."""
+    return any(_is_ours(token) for token in _TOKEN.finditer(text))
+
+
+def _is_untouched(text: str) -> bool:
+    """Tell whether a text reads as it is written, where `${…}` is the platform's own syntax."""
+    return not any(token.group(1) is None or _is_ours(token) for token in _TOKEN.finditer(text))
+
+
+def _is_ours(token: re.Match[str]) -> bool:
+    return _OURS.fullmatch(token.group(1) or "") is not None
 
 
 @dataclass(slots=True)

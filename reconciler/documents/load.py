@@ -18,6 +18,7 @@ from reconciler.core.abilities import Singleton
 from reconciler.core.pointers import parse_pointer
 from reconciler.core.problems import ManifestError, Problem
 from reconciler.core.resource import Resource
+from reconciler.core.selector import Selectors
 from reconciler.core.values import Path as Steps
 from reconciler.core.values import Tree
 from reconciler.documents._kind_document import KindDocument
@@ -123,12 +124,14 @@ def load(
     environ: Mapping[str, str],
     *,
     literal_secrets: bool,
+    selectors: Selectors,
     environment: str = "default",
     environments: Collection[str] = (),
     skip: Iterable[Path] = (),
 ) -> Project:
     """Return the project under `root`; `path` limits `inside`; `shown` is how `root` is called in messages.
 
+    `selectors` are the lists that dataflows hand out.
     The overlays of `environment`, one of the declared `environments` where there are any, are merged in.
 
     Nothing is raised for what is wrong in a manifest: all findings are in `problems`.
@@ -158,7 +161,7 @@ def load(
     overlays = read_overlays(root, shown, environment, environments, document_kinds())
     project.documents, found = overlays.lay(project.documents)
     project.problems += found
-    setting = ProjectContext(catalog, project.documents, literal_secrets)
+    setting = ProjectContext(catalog, project.documents, literal_secrets, selectors)
     scope = Scope(variables, environ)
     for document in project.documents.values():
         _expand(project, document, setting, scope)
@@ -263,7 +266,7 @@ def _expand(project: Project, document: Document, setting: ProjectContext, scope
     spec = document.spec
     filled_in = document.text.fills_in or any(part.text.fills_in for part in document.overlays)
     if filled_in:
-        spec = interpolate(spec, scope, say, foreign=_mapping_source)
+        spec = interpolate(spec, scope, say)
     ctx = Expansion(document, spec, setting, filled_in=filled_in)
     kind.expand(ctx)
     project.problems += found or ctx.problems
@@ -287,11 +290,6 @@ def _one_owner(project: Project) -> None:
             what = f"{first.address} declares the {resource.kind} of the same {kind.owner_kind} already"
             place = parse_pointer(resource.where)
             project.problems.append(document.problem(place, "duplicate-owner", what, "keep one of them"))
-
-
-def _mapping_source(path: Steps) -> bool:
-    """Inside mapping sources `${full.name}` is the platform's own syntax."""
-    return path[:1] == ("mapping",) and path[-1] in ("source", "sourceAttribute")
 
 
 def _cross_check(project: Project) -> None:

@@ -30,7 +30,7 @@ from reconciler.emulator.segmentation import Segmentation
 from reconciler.emulator.spec_service import SpecService
 from reconciler.emulator.specs import Specs
 from reconciler.emulator.storage import Storage
-from reconciler.emulator.wire import Refusal, Service, answer
+from reconciler.emulator.wire import CLOCK_SKEW, Refusal, Service, answer
 from reconciler.emulator.xdm import Xdm
 
 SPECS = Path(__file__).parent.parent / "specs"
@@ -84,9 +84,24 @@ def create_app(
     app.router.redirect_slashes = False
     app.state.identity = storage.identity
     app.state.strict_references = bool(options and options.strict_references)
-    around = Faults(app, seed=seed, faults=faults, edit=control.try_edit)
+    skewed: Any = _Skewed(app, options.clock_skew) if options and options.clock_skew else app
+    around = Faults(skewed, seed=seed, faults=faults, edit=control.try_edit)
     control.faults = around
     return RequestLog(around, log) if log else around
+
+
+class _Skewed:
+    """An application whose objects are stamped by a clock of its own."""
+
+    def __init__(self, app: Any, seconds: float) -> None:
+        self._app, self._seconds = app, seconds
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        token = CLOCK_SKEW.set(self._seconds)
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            CLOCK_SKEW.reset(token)
 
 
 async def about(request: Request) -> Response:

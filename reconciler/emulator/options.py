@@ -17,6 +17,10 @@ class Options:
     """How long a new, changed or acted-upon flow stays in transition."""
     list_lag: float = 0.0
     """How long a new Flow Service object is missing from lists and searches; a GET by id finds it at once."""
+    clock_skew: float = 0.0
+    """Seconds by which the clock that stamps objects is ahead of the one of the Date header; negative: behind."""
+    date_header: bool = True
+    """Whether answers have a Date header."""
     strict_references: bool = False
     """Refuse schemas, datasets and audiences that the emulator does not hold, and mappings to fields that a schema
     does not have."""

@@ -60,7 +60,7 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def run(app: Any, listener: socket.socket) -> None:
+def run(app: Any, listener: socket.socket, *, date_header: bool = True) -> None:
     """Serve until the process is told to stop; Ctrl-C is the way to do so, and no error."""
     with contextlib.suppress(KeyboardInterrupt):
-        uvicorn.Server(config(app)).run(sockets=[listener])
+        uvicorn.Server(config(app, date_header=date_header)).run(sockets=[listener])

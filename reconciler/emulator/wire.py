@@ -7,6 +7,7 @@ import secrets
 import time
 import uuid
 from collections.abc import Callable, Iterable
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -58,9 +59,13 @@ def message_refusal(status: int, message: str) -> Refusal:
     return Refusal(status, {"message": message})
 
 
+CLOCK_SKEW: ContextVar[float] = ContextVar("clock_skew", default=0.0)
+"""Seconds by which the clock that stamps objects is ahead in this request (`Options.clock_skew`)."""
+
+
 def now_ms() -> int:
     """Return the server's clock in ms."""
-    return time.time_ns() // 1_000_000
+    return time.time_ns() // 1_000_000 + round(CLOCK_SKEW.get() * 1000)
 
 
 def new_uuid() -> str:

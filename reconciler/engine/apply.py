@@ -13,6 +13,7 @@ from reconciler.core.problems import AmbiguousError, Problem, ReconcilerError, S
 from reconciler.core.resource import Live
 from reconciler.core.state.model import Record, State
 from reconciler.engine.executor import Executor, Settings
+from reconciler.engine.namesakes import Namesakes
 from reconciler.engine.ports import Api, Clock, Event, Journal, Listener, Secrets
 from reconciler.engine.scheduler import Result, Scheduler
 from reconciler.engine.stop import Stop, Stoppable
@@ -65,6 +66,7 @@ class Run:
             self.listener,
             self.settings,
             self.lives,
+            Namesakes.of_plan(self.api, self.kinds, self.plan),
         )
         await self._adopt(executor)
         # the client bounds requests; a step also waits for the disk, and others may use the line meanwhile

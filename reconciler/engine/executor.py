@@ -5,16 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from reconciler.core.abilities import Probed, Searchable, Singleton, Suspendable, suspend_call
+from reconciler.core.abilities import (
+    Asynchronous,
+    Probed,
+    Searchable,
+    Singleton,
+    Suspendable,
+    is_leaving,
+    suspend_call,
+)
 from reconciler.core.kind import Kind, Kinds
 from reconciler.core.plan.model import Action, Change
-from reconciler.core.plan.steps import Step
+from reconciler.core.plan.steps import Step, Verb
 from reconciler.core.problems import AmbiguousError, ApiError, ConflictError, Problem, ReconcilerError, StoppedError
 from reconciler.core.resource import Call, Live, Reply
 from reconciler.core.state.model import Pending, Record
 from reconciler.core.values import Tree
 from reconciler.engine.ledger import Ledger
 from reconciler.engine.listing import from_state
+from reconciler.engine.namesakes import Namesakes
 from reconciler.engine.observe import read
 from reconciler.engine.pages import search
 from reconciler.engine.poller import Poller
@@ -22,6 +31,9 @@ from reconciler.engine.ports import Api, Clock, Journal, Listener, Secrets
 from reconciler.engine.settle import bound, find
 from reconciler.engine.takeover import take_over
 from reconciler.engine.updater import REBASES, Updater, planned
+
+_USERS = 10.0
+"""Seconds that a delete waits for users of the object which this run did not delete itself: an earlier run may have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +56,7 @@ class Executor:
     ledger: Ledger
     poller: Poller
     updater: Updater
+    namesakes: Namesakes
     suspended: set[str] = field(default_factory=set)
 
     @classmethod
@@ -57,11 +70,12 @@ class Executor:
         listener: Listener,
         settings: Settings,
         lives: Mapping[str, Live | None],
+        namesakes: Namesakes,
     ) -> Executor:
         """Return the work of a run over the books of `journal` and what was read."""
         ledger = Ledger(api, journal, secrets, clock, dict(lives))
         poller = Poller(api, clock, listener, ledger, settings.wait_timeout)
-        return cls(kinds, api, clock, settings, ledger, poller, Updater(api, ledger, poller))
+        return cls(kinds, api, clock, settings, ledger, poller, Updater(api, ledger, poller), namesakes)
 
     # -- create ----------------------------------------------------------------------------------------------
     async def create(self, step: Step) -> str:
@@ -73,7 +87,8 @@ class Executor:
         seed = desired if isinstance(kind, Singleton) else kind.created_fields(call)
         before = self.ledger.entries.get(change.address)
         gone = before is not None and not step.replaces
-        pending = await self.ledger.intend(change, "create", seed)
+        namesakes = await self.namesakes.of(kind, seed)
+        pending = await self.ledger.intend(change, "create", seed, namesakes=namesakes)
         if isinstance(kind, Singleton):
             live = await self._claim(kind, change, desired)
         else:
@@ -104,10 +119,8 @@ class Executor:
             except AmbiguousError:
                 self.poller.tell(change, "no answer to the create: looking whether the object is there")
                 taken = {entry.id for entry in self.ledger.entries.values()}
-                late = (self.clock.now() - pending.at) / 1000
-                found = await find(
-                    self.api, kind, pending, change.address, taken, self.clock, self.settings.settle + late
-                )
+                wait = self.settings.settle
+                found = await find(self.api, kind, pending, change.address, taken, self.clock, wait)
                 if found is not None:
                     return found
                 if last:
@@ -184,8 +197,9 @@ class Executor:
         entry = self.ledger.entries[change.address]
         await self.ledger.intend(change, "update", None, live.id)
         calls = [replace(call, body=self.ledger.known(call.body)) for call in change.calls]
+        rules = kind.rules(desired)
         live = await self.updater.update(kind, change, desired, entry.applied, live, calls)
-        await self._bind(kind, change, desired, live, probe=any(item.path[:1] == ("auth",) for item in change.fields))
+        await self._bind(kind, change, desired, live, probe=any(rules.is_probed(item.path) for item in change.fields))
         return live.id
 
     # -- delete and its kin ----------------------------------------------------------------------------------
@@ -201,29 +215,49 @@ class Executor:
             if not change.deposed and change.action is Action.DELETE:
                 await self.ledger.intend(change, "delete", None, ident)
             if call.guarded and known.etag is None:  # of the old object of a replace only the id is known
-                await self._delete(kind, change, await read(self.api, kind, known))
+                await self._delete(kind, step, await read(self.api, kind, known))
             else:
-                await self._delete(kind, change, known)
+                await self._delete(kind, step, known)
         await self.ledger.note(Record("gone", change.address, ident=ident))
         return ident
 
-    async def _delete(self, kind: Kind, change: Change, live: Live | None) -> None:
-        """Send the delete until it is carried out on the object as it is now. Raises the last conflict."""
-        for left in reversed(range(REBASES)):
-            call = kind.delete(live) if live is not None else None
-            if live is None or call is None:
-                return
+    async def _delete(self, kind: Kind, step: Step, live: Live | None) -> None:
+        """Delete the object as it is now and wait until it is gone. Raises the last conflict or refusal.
+
+        An object that the platform is deleting already is waited for. One that is still used by another object that
+        was deleted just now is tried again until the platform has seen that.
+        """
+        change, conflicts = step.change, REBASES
+        users_left = any(need.startswith(Verb.DELETE) for need in step.needs)
+        limit = self.settings.wait_timeout
+        give_up = self.clock.monotonic() + (limit if users_left else min(_USERS, limit))
+        pause = 0.2
+        while live is not None and (call := kind.delete(live)) is not None:
+            if is_leaving(kind, live):
+                return await self.poller.gone(kind, change, live)
             try:
                 reply = await self.api.send(call, etag=live.etag, accept=(404,))
             except (ConflictError, AmbiguousError):
-                if not left:
+                conflicts -= 1
+                if not conflicts:
                     raise
                 self.poller.tell(change, "it changed meanwhile: reading it again")
                 live = await read(self.api, kind, live)
+            except ApiError as error:
+                if not isinstance(kind, Asynchronous) or error.code not in kind.leaving_codes | kind.in_use_codes:
+                    raise
+                if error.code in kind.leaving_codes:
+                    return await self.poller.gone(kind, change, live)
+                if self.clock.monotonic() >= give_up:
+                    raise
+                self.poller.tell(change, "an object that uses it is not gone yet")
+                await self.clock.sleep(pause)
+                pause = min(pause * 2, 10.0)
             else:
                 if reply.status not in (204, 404):
                     await self.poller.gone(kind, change, live)
-                return
+                return None
+        return None
 
     async def forget(self, step: Step) -> str:
         """Drop the entry; the object stays."""

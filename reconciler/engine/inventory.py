@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from reconciler.core.abilities import Versioned
 from reconciler.core.interning import Interner
 from reconciler.core.kind import Kind, Kinds
+from reconciler.core.observations import DataflowKind, Pin
 from reconciler.core.resource import Live
 from reconciler.engine.gather import gather
 from reconciler.engine.observe import read
 from reconciler.engine.pages import pages
 from reconciler.engine.ports import Api
-
-_KINDS = ("Flow", "SourceConnection", "TargetConnection", "Connection")
 
 
 @dataclass(slots=True)
@@ -28,32 +26,30 @@ class Inventory:
         return {ident: live.body for ident, live in self.lives.get(kind, {}).items()}
 
 
-async def inventory(api: Api, kinds: Kinds, wanted: Callable[[Live], bool]) -> tuple[Inventory, Sequence[Live]]:
-    """Return what is there, and the flows that are `wanted`: only their mapping sets are read."""
+async def inventory(
+    api: Api, kinds: Kinds, flow: DataflowKind, wanted: Callable[[Live], bool]
+) -> tuple[Inventory, Sequence[Live]]:
+    """Return what is there of the kind `flow` and the kinds it uses, and the flows that are `wanted`.
+
+    Objects that flows are pinned to are read for the wanted ones alone.
+    """
     interner = Interner()
 
     def kept(kind: Kind, live: Live) -> Live:
         return replace(live, body=interner.tree(kind.declarable(live.body)))
 
-    async def mapping(ident: str, version: object) -> Live | None:
-        live = await read(api, sets, Live(ident), version)
-        return None if live is None else kept(sets, live)
+    async def pinned(pin: Pin) -> tuple[Pin, Live | None]:
+        live = await read(api, kinds[pin.kind], Live(pin.ident), pin.version)
+        return pin, None if live is None else kept(kinds[pin.kind], live)
 
     async def listed(kind: Kind) -> dict[str, Live]:
         return {live.id: kept(kind, live) async for lives in pages(api, kind) for live in lives}
 
-    sets = kinds["MappingSet"]
-    assert isinstance(sets, Versioned)
-    found = Inventory(dict(zip(_KINDS, await gather(*(listed(kinds[name]) for name in _KINDS)), strict=True)))
-    flows = [live for live in found.lives["Flow"].values() if wanted(live)]
-    pins: dict[str, object] = {}
-    for live in flows:
-        for item in live.body.get("transformations") or ():
-            params = item.get("params") or {}
-            for pin in (params, params.get("profileMapping") or {}):
-                if pin.get("mappingId"):
-                    ident = str(pin["mappingId"])
-                    pins[ident] = sets.pinned(Live(ident), [live.body])
-    pinned = await gather(*(mapping(ident, version) for ident, version in pins.items()))
-    found.lives["MappingSet"] = {live.id: live for live in pinned if live is not None}
+    names = (flow.name, *flow.uses)
+    found = Inventory(dict(zip(names, await gather(*(listed(kinds[name]) for name in names)), strict=True)))
+    flows = [live for live in found.lives[flow.name].values() if wanted(live)]
+    pins = {(pin.kind, pin.ident): pin for live in flows for pin in flow.pins(live.body)}
+    for pin, live in await gather(*map(pinned, pins.values())):
+        if live is not None:
+            found.lives.setdefault(pin.kind, {})[live.id] = live
     return found, flows

@@ -103,14 +103,24 @@ class Ledger:
             deposed=before.deposed if before else (),
         )
 
-    async def intend(self, change: Change, action: str, body: Tree, ident: str | None = None) -> Pending:
-        """Make the intent to do `action` durable and return it; `body` is what is about to be sent."""
+    async def intend(
+        self,
+        change: Change,
+        action: str,
+        body: Tree,
+        ident: str | None = None,
+        namesakes: tuple[str, ...] | None = None,
+    ) -> Pending:
+        """Make the intent to do `action` durable and return it; `body` is about to be sent.
+
+        `namesakes` are the ids of the objects that could be taken for the new one.
+        """
         kept = self.remembered(body) if body is not None else None
         pending = Pending(
             action=action,  # type: ignore[arg-type]
             kind=change.kind,
             at=self.clock.now(),
-            offset=self.api.offset,
+            namesakes=namesakes,
             client=self.api.client,
             id=ident,
             name=str(kept.get("name", "")) if isinstance(kept, dict) else "",

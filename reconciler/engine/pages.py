@@ -6,7 +6,9 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 
 from reconciler.core.abilities import Listable, Searchable
 from reconciler.core.kind import Kind
+from reconciler.core.problems import ApiError
 from reconciler.core.resource import Call, Live
+from reconciler.core.values import Tree
 from reconciler.engine.gather import gather
 from reconciler.engine.listing import MANY
 from reconciler.engine.observe import read
@@ -31,6 +33,16 @@ async def search(api: Api, kind: Searchable, call: Call) -> Sequence[Live]:
     """Return the objects that a search of `kind` finds; `call` is one of its searches."""
     reply = await api.send(call, accept=kind.not_found)
     return () if reply.status in kind.not_found else kind.found(reply)
+
+
+async def candidates(api: Api, kind: Searchable, body: Tree) -> Sequence[Live]:
+    """Return the objects that could be the one made from `body`; all there are, where a search by name is refused."""
+    try:
+        return await search(api, kind, kind.search(body))
+    except ApiError as error:
+        if error.status != 400 or not isinstance(kind, Listable):
+            raise
+    return [live async for lives in pages(api, kind) for live in lives]
 
 
 async def gathered(api: Api, kind: Kind, idents: Collection[str]) -> Mapping[str, Live]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from reconciler.core.abilities import is_settled, operation_failure
 from reconciler.core.kind import Kind
+from reconciler.core.observations import state_of
 from reconciler.core.plan.model import Change
 from reconciler.core.problems import Problem, ReconcilerError
 from reconciler.core.resource import Live
@@ -40,21 +41,21 @@ class Poller:
 
     async def settled(self, kind: Kind, change: Change, known: Live) -> Live:
         """Read until no transition is going on. Raises with the platform's own error, or when it takes too long."""
-        give_up = self.clock.now() + self.limit * 1000
+        give_up = self.clock.monotonic() + self.limit
         pause = 0.2
         while True:
             live = await self.again(kind, change, known)
             if is_settled(kind, live):
                 break
-            if self.clock.now() >= give_up:
+            if self.clock.monotonic() >= give_up:
                 raise ReconcilerError(
                     Problem(
                         "still-changing",
-                        f"it is still {live.body.get('state')!r} after {self.limit:g} s",
+                        f"it is still {state_of(kind, live)!r} after {self.limit:g} s",
                         "everything made so far is in the state; apply again later, or pass a longer --wait-timeout",
                     )
                 )
-            self.tell(change, f"the platform says {live.body.get('state')}")
+            self.tell(change, f"the platform says {state_of(kind, live)}")
             await self.clock.sleep(pause)
             pause = min(pause * 2, 10.0)
         failure = operation_failure(kind, live)
@@ -64,10 +65,10 @@ class Poller:
 
     async def gone(self, kind: Kind, change: Change, known: Live) -> None:
         """Read until the object is gone. Raises `ReconcilerError` when it takes too long."""
-        give_up = self.clock.now() + self.limit * 1000
+        give_up = self.clock.monotonic() + self.limit
         pause = 0.2
         while await read(self.api, kind, known) is not None:
-            if self.clock.now() >= give_up:
+            if self.clock.monotonic() >= give_up:
                 raise ReconcilerError(
                     Problem("still-there", f"{known.id} is still there after its delete", "apply again later")
                 )

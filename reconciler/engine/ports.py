@@ -58,6 +58,10 @@ class Clock(Protocol):
         """Return ms since the epoch."""
         ...
 
+    def monotonic(self) -> float:
+        """Return seconds since some moment; no step of the system's clock moves it."""
+        ...
+
     async def sleep(self, seconds: float) -> None:
         """Wait."""
         ...

@@ -9,8 +9,7 @@ from operator import attrgetter
 from reconciler.core import graph
 from reconciler.core.abilities import Listable, Searchable, Singleton, Versioned
 from reconciler.core.compare.diff import members_by_key
-from reconciler.core.compare.lens import Lens, normalized
-from reconciler.core.compare.same import covers
+from reconciler.core.compare.lens import Lens
 from reconciler.core.kind import Kind, Kinds
 from reconciler.core.problems import Problem
 from reconciler.core.resource import Call, Live, Resource
@@ -80,7 +79,7 @@ def _is_bound(entry: Entry | None) -> bool:
     return entry is not None and bool(entry.id)
 
 
-async def possible_duplicates(api: Api, kind: Kind, resources: Mapping[str, Resource]) -> list[str]:
+async def possible_duplicates(api: Api, kind: Listable, resources: Mapping[str, Resource]) -> list[str]:
     """Return what to say of objects of `kind` that are there already and show all that `resources` declare.
 
     They are paged through once, whatever the number of resources: for a first apply, whose state may have been lost.
@@ -88,15 +87,14 @@ async def possible_duplicates(api: Api, kind: Kind, resources: Mapping[str, Reso
     wanted: dict[str, list[Resource]] = {}
     for resource in resources.values():
         if resource.kind == kind.name:
-            wanted.setdefault(str(resource.body.get("name")), []).append(resource)
+            wanted.setdefault(str(resource.body.get(kind.name_field)), []).append(resource)
     found: list[str] = []
     if not wanted:
         return found
     async for lives in pages(api, kind):
         for live in lives:
-            for resource in wanted.get(str(live.body.get("name")), ()):
-                part = _known_part(normalized(kind, resource.body))
-                if covers(_shown_part(normalized(kind, live.body), part), part):
+            for resource in wanted.get(str(live.body.get(kind.name_field)), ()):
+                if Lens(kind, _known_part(resource.body)).matches(live.body):
                     found.append(
                         f"{resource.address}: {live.id} is there already and looks the same; if the state was lost: "
                         "reconciler state rebuild"
@@ -199,8 +197,8 @@ async def _listed(
 def _decide(search: _Search, resource: Resource, namesakes: Sequence[Live]) -> None:
     """Bind the one object of its name that shows all that is declared, or say why there is doubt."""
     kind = search.kinds[resource.kind]
-    wanted = _known_part(normalized(kind, resolve(resource.body, search.known)))
-    matches = [live for live in namesakes if covers(_shown_part(normalized(kind, live.body), wanted), wanted)]
+    lens = Lens(kind, _known_part(resolve(resource.body, search.known)))
+    matches = [live for live in namesakes if lens.matches(live.body)]
     if len(matches) == 1:
         _bind(search, resource, matches[0])
     else:
@@ -243,22 +241,6 @@ def _known_part(tree: Tree) -> Tree:
         members = [_known_part(item) for item in tree]
         return MISSING if any(item is MISSING for item in members) else members
     return MISSING if isinstance(tree, Ref | Secret) else tree
-
-
-def _shown_part(live: Tree, wanted: Tree) -> Tree:
-    """Return `live` with its lists in the order of `wanted`, where the members are the same."""
-    if isinstance(live, dict) and isinstance(wanted, dict):
-        return {key: _shown_part(value, wanted.get(key)) for key, value in live.items()}
-    if isinstance(live, list) and isinstance(wanted, list) and len(live) == len(wanted):
-        left, ordered = list(live), []
-        for want in wanted:
-            hit = next((item for item in left if covers(_shown_part(item, want), want)), None)
-            if hit is None:
-                return live
-            left.remove(hit)
-            ordered.append(_shown_part(hit, want))
-        return ordered
-    return live
 
 
 def _named(rules: Rules, declared: Tree, live: Tree, path: Path = ()) -> Iterator[tuple[Ref, str]]:

@@ -4,71 +4,57 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from reconciler.core.abilities import Listable, Searchable, Singleton
+from reconciler.core.abilities import Searchable, Singleton
 from reconciler.core.compare.lens import Lens
 from reconciler.core.compare.same import same
 from reconciler.core.fingerprint import UNPROVEN
 from reconciler.core.kind import Kind, Kinds
-from reconciler.core.problems import ApiError, Problem, ReconcilerError
+from reconciler.core.problems import Problem, ReconcilerError
 from reconciler.core.resource import Live
 from reconciler.core.state.model import Deposed, Entry, Pending, Record, State
 from reconciler.core.trees import leaves, transform
 from reconciler.core.values import MISSING, Fingerprint, Path, Tree
 from reconciler.engine.observe import read
-from reconciler.engine.pages import pages, search
+from reconciler.engine.pages import candidates
 from reconciler.engine.ports import Api, Clock
-
-SKEW = 2000
-"""Milliseconds by which two readings of the same server clock may differ (its `Date` has whole seconds)."""
-
-
-def _visible(tree: Tree) -> Tree:
-    """Return what of a sent body a GET would show: everything but secrets."""
-    if isinstance(tree, dict):
-        return {key: _visible(value) for key, value in tree.items() if not isinstance(value, Fingerprint)}
-    return tree
 
 
 async def find(
-    api: Api, kind: Kind, pending: Pending, address: str, taken: Collection[str], clock: Clock, settle: float
+    api: Api, kind: Kind, pending: Pending, address: str, taken: Collection[str], clock: Clock, wait: float
 ) -> Live | None:
-    """Return the object an unanswered create made, or None once `settle` seconds have passed without it.
+    """Return the object an unanswered create made, or None once `wait` seconds have passed without it.
 
-    It is newer than the intent by the server's clock, of the same declared content and not in `taken`. Raises
-    `ReconcilerError` naming them when there are several; of nameless ones with equal content any will do.
+    It did not exist before the intent, shows what was sent by the rules of the diff, was made by our client where the
+    platform tells that, and is not in `taken`. Raises `ReconcilerError` naming them when there are several; of
+    nameless ones with equal content the newest is taken.
     """
     if isinstance(kind, Singleton):  # there is one at most: no search is needed
         return await read(api, kind, Live(str(kind.owner(pending.body))))
     if not isinstance(kind, Searchable):
         return None
-    lens = Lens(kind, _visible(pending.body))
-    give_up = pending.at + round(settle * 1000)
+    lens = Lens(kind, pending.body)
+    give_up = clock.monotonic() + wait
     while True:
-        candidates = await _candidates(api, kind, pending)
-        since = _since(api, pending)
-        twins = [
-            live
-            for live in candidates
-            if kind.created_at(live) >= since and live.id not in taken and lens.covers(live.body)
-        ]
-        if len(twins) == 1 or (twins and not pending.name):
-            return twins[0]
-        if twins:
+        lives = await candidates(api, kind, pending.body)
+        twins = [live for live in lives if _is_new(kind, live, pending, taken) and lens.matches(live.body)]
+        if twins and not pending.name:
+            return max(twins, key=kind.created_at)
+        if len(twins) > 1 or (twins and pending.namesakes is None):
             raise _two_candidates(twins, address)
-        left = give_up - clock.now()
+        if twins:
+            return twins[0]
+        left = give_up - clock.monotonic()
         if left <= 0:
             return None
-        await clock.sleep(min(1.0, left / 1000))
+        await clock.sleep(min(1.0, left))
 
 
-async def _candidates(api: Api, kind: Searchable, pending: Pending) -> Sequence[Live]:
-    """Return the objects of the pending one's name; all there are, where the platform cannot filter by it."""
-    try:
-        return await search(api, kind, kind.search(pending.body))
-    except ApiError as error:
-        if error.status != 400 or not isinstance(kind, Listable):
-            raise
-    return [live async for lives in pages(api, kind) for live in lives]
+def _is_new(kind: Searchable, live: Live, pending: Pending, taken: Collection[str]) -> bool:
+    """Tell whether an object is bound to nothing, did not exist before the intent, and is not of another client."""
+    if live.id in taken or live.id in (pending.namesakes or ()):
+        return False
+    maker = kind.made_by(live)
+    return maker is None or not pending.client or maker == pending.client
 
 
 async def settle_pending(
@@ -88,7 +74,9 @@ async def settle_pending(
             continue
         live = None
         if pending.action == "create":
-            live = await find(api, kinds[pending.kind], pending, address, taken, clock, settle)
+            gone_by = max(0.0, (clock.now() - pending.at) / 1000)  # 0 where our clock was set back meanwhile
+            wait = max(0.0, settle - gone_by)
+            live = await find(api, kinds[pending.kind], pending, address, taken, clock, wait)
             if live is None:
                 lost[address] = pending
                 continue
@@ -113,21 +101,20 @@ async def _edited_since(
 ) -> Live | None:
     """Return what an unanswered create made where somebody edited it before this run came, or None.
 
-    It has the name and all that cannot change in place, is newer than the intent, was made with the credential that
-    was about to make it, and has changed since. Raises `ReconcilerError` when it cannot be told which one it is.
+    It has the name and all that cannot change in place, did not exist before the intent, was made with the credential
+    that was about to make it, and has changed since. Raises `ReconcilerError` when it cannot be told which one it is.
     """
-    if not pending.name or not pending.client or not isinstance(kind, Searchable):
+    if not pending.name or not pending.client or pending.namesakes is None or not isinstance(kind, Searchable):
         return None
-    lens = Lens(kind, _visible(pending.body))
+    lens = Lens(kind, pending.body)
     rules = lens.rules
     fixed = [(path, leaf) for path, leaf in leaves(lens.normalized(lens.declared)) if rules.forces_replace(path)]
     found = [
         live
-        for live in await _candidates(api, kind, pending)
-        if live.id not in taken
+        for live in await candidates(api, kind, pending.body)
+        if _is_new(kind, live, pending, taken)
         and live.body.get("name") == pending.name
         and all(same(_at(lens.normalized(live.body), path), leaf) for path, leaf in fixed)
-        and kind.created_at(live) >= _since(api, pending)
         and kind.edited_with(live) == pending.client
     ]
     rivals = [name for name, other in lost.items() if (other.kind, other.name) == (pending.kind, pending.name)]
@@ -148,16 +135,10 @@ def _at(tree: Tree, path: Path) -> Tree:
     return tree
 
 
-def _since(api: Api, pending: Pending) -> int:
-    """Return the time of the intent by the server's clock, in ms since the epoch, or a little before."""
-    offset = pending.offset if pending.offset is not None else api.offset or 0
-    return pending.at + offset - SKEW
-
-
 def _two_candidates(found: Sequence[Live], address: str) -> ReconcilerError:
     ids = " and ".join(live.id for live in found)
-    what = f"a create was interrupted and now it cannot be told whether {ids} came of it"
-    advice = "delete what is too many on the platform, then run this again"
+    what = f"a create was interrupted, and {ids} may be its result"
+    advice = f"bind the right one: reconciler import '{address}' ID; or delete what is too many, then run this again"
     return ReconcilerError(Problem("two-candidates", what, advice, address=address))
 
 

@@ -43,6 +43,10 @@ class Stoppable:
         """Return ms since the epoch."""
         return self.clock.now()
 
+    def monotonic(self) -> float:
+        """Return seconds since some moment."""
+        return self.clock.monotonic()
+
     async def sleep(self, seconds: float) -> None:
         """Wait. Raises `StoppedError` as soon as the run is asked to stop."""
         sleeping = asyncio.ensure_future(self.clock.sleep(seconds))

@@ -10,6 +10,7 @@ from reconciler.core.compare.diff import Delta
 from reconciler.core.compare.lens import Lens
 from reconciler.core.compare.overlap import Overlap
 from reconciler.core.kind import Kind
+from reconciler.core.observations import last_edit
 from reconciler.core.plan.model import Action, Change
 from reconciler.core.pointers import matches, pointer
 from reconciler.core.problems import AmbiguousError, ConflictError, Problem, ReconcilerError
@@ -94,7 +95,7 @@ class Updater:
         if todo:
             found = Lens(kind, desired).overlaps(fields, start.body, live.body)
             if found:
-                raise _conflict(found, change, live)
+                raise _conflict(kind, found, change, live)
         return todo
 
     def compare(
@@ -109,9 +110,9 @@ def planned(change: Change) -> Collection[Path] | None:
     return {item.path for item in change.fields} if change.action is Action.UPDATE else None
 
 
-def _conflict(found: Sequence[Overlap], change: Change, live: Live) -> ConflictError:
+def _conflict(kind: Kind, found: Sequence[Overlap], change: Change, live: Live) -> ConflictError:
     """Return the error that shows both sides of every overlap."""
-    who = live.body.get("updatedBy", "somebody") if isinstance(live.body, dict) else "somebody"
+    who = last_edit(kind, live).by or "somebody"
 
     def shown(value: Tree, hidden: bool) -> str:
         return SENSITIVE if hidden else "nothing" if value is MISSING else repr(value)

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from reconciler.core.plan.model import DriftField
 from reconciler.core.pointers import parse_pointer
 from reconciler.core.resource import Resource
+from reconciler.core.selector import Selectors, of_documents
 from reconciler.core.values import MISSING, Path, Tree
 from reconciler.documents.document import Document
-from reconciler.export.to_manifest import audience_words, column, escaped, row_words
+from reconciler.documents.interpolate import escape, is_filled_in
+from reconciler.export.to_manifest import column, row_words
 from reconciler.yamltext.edit import Edit
 
-_SELECTIONS = {"segmentSelectors": "audiences", "profileSelectors": "attributes"}
-_PARAMS = ("transformations", "GeneralTransform", "params")
 _LAKE = {("params", "dataSetId"): ("dataset", "id"), ("data", "schema", "id"): ("schema", "id"),
          ("data", "schema", "version"): ("schema", "version")}  # fmt: skip
 _FIXED = ("baseConnectionId", "connectionSpec", "flowSpec", "sourceConnectionIds", "targetConnectionIds")
@@ -32,25 +32,27 @@ class NoPlaceError(Exception):
     """A field cannot be accepted by a change of the manifest; the message tells why."""
 
 
-def accepting(document: Document, resource: Resource, field: DriftField) -> Place:
-    """Return the edit that makes the manifest say what is live. Raises `NoPlaceError`."""
+def accepting(document: Document, resource: Resource, field: DriftField, selectors: Selectors) -> Place:
+    """Return the edit that makes the manifest say what is live; `selectors` are the lists that flows hand out.
+
+    Raises `NoPlaceError` where no edit can do that.
+    """
     if field.sensitive:
         raise NoPlaceError("it is a secret")
-    path, value = _place(document, resource, field)
+    path, value = _place(document, resource, field, selectors)
     holder = next((item for item in reversed(document.overlays) if item.says(path)), document)
     written = _at(holder, path)
-    if isinstance(written, str) and "${" in written.replace("$${", ""):
+    if isinstance(written, str) and is_filled_in(written):
         raise NoPlaceError(f"it is written as {written}: change what stands behind that")
-    key = path[-1] if path[-1] != "-" else ""
-    return Place(holder, Edit(holder.index, path, escaped(value, key) if value is not MISSING else MISSING))
+    return Place(holder, Edit(holder.index, path, escape(value, path[1:]) if value is not MISSING else MISSING))
 
 
-def _place(document: Document, resource: Resource, field: DriftField) -> tuple[Path, Tree]:
+def _place(document: Document, resource: Resource, field: DriftField, selectors: Selectors) -> tuple[Path, Tree]:
     path, where = field.path, parse_pointer(resource.where)
     if path[:1] and path[0] in _FIXED:
         raise NoPlaceError("the manifest says it by a reference or a connector")
     if resource.kind == "Flow" and path[:1] == ("transformations",):
-        return _selection(document, field)
+        return _selection(document, field, selectors)
     if resource.kind == "MappingSet":
         base = where if isinstance(_at(document, where), list) else (*where, "mappings")
         return _member(document, base, path[1:], field.live, column if where[-1] == "attributes" else row_words)
@@ -59,25 +61,17 @@ def _place(document: Document, resource: Resource, field: DriftField) -> tuple[P
     return (*where, *path), field.live
 
 
-def _selection(document: Document, field: DriftField) -> tuple[Path, Tree]:
+def _selection(document: Document, field: DriftField, selectors: Selectors) -> tuple[Path, Tree]:
     path = field.path
-    if path[:3] != _PARAMS or len(path) < 4:
-        raise NoPlaceError("a transformation is no part of this manifest")
-    if path[3] in ("primaryFields", "mandatoryFields"):
-        return ("spec", *path[3:]), field.live
-    base = _SELECTIONS.get(path[3])
-    if base is None or len(path) < 6:
-        raise NoPlaceError("a transformation is no part of this manifest")
-    rest = path[5:] if path[6:7] != ("value",) else (path[5], *path[7:])
-    return _member(document, ("spec", base), rest, field.live, _selected if base == "audiences" else _path)
-
-
-def _selected(member: Tree) -> Tree:
-    return audience_words(member["value"])
-
-
-def _path(member: Tree) -> Tree:
-    return member["value"]["path"]
+    row = next((row for row in of_documents(selectors) if row.holds(path)), None)
+    if row is not None:
+        depth, inner = len(row.steps), parse_pointer(row.value)
+        key, rest = path[depth], path[depth + 1 :]
+        rest = rest[len(inner) :] if rest[: len(inner)] == inner else rest
+        return _member(document, ("spec", row.document_field), (key, *rest), field.live, row.written)
+    if path[-1] in ("primaryFields", "mandatoryFields"):
+        return ("spec", *path[-1:]), field.live
+    raise NoPlaceError("a transformation is no part of this manifest")
 
 
 def _member(document: Document, base: Path, rest: Path, live: Tree, words: object) -> tuple[Path, Tree]:

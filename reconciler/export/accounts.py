@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from reconciler.catalog import Catalog, Connector, Direction
+from reconciler.core.values import Secret
 from reconciler.export.export_result import ExportResult, Names, slug
 from reconciler.export.to_manifest import base_of, spec_of, words
 
@@ -82,7 +83,7 @@ class Accounts:
                 continue  # the platform's own
             if key in hidden or (isinstance(value, str) and value and set(value) == {"*"}):
                 secret = f"{name}-{slug(re.sub(r'(?<=[a-z0-9])(?=[A-Z])', '-', key))}"
-                params[key] = f"${{secret.{secret}}}"
+                params[key] = Secret(f"${{secret.{secret}}}")
                 self.made.secrets.append(secret)
             else:
                 params[key] = value

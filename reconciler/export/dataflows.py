@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from reconciler.catalog import Catalog, Connector, Direction
+from reconciler.core.selector import Selectors, of_documents
 from reconciler.core.values import Tree
 from reconciler.export.accounts import Accounts
 from reconciler.export.export_result import ExportResult, Names, slug_of
-from reconciler.export.to_manifest import audience_words, base_of, column, members, row_words, some, spec_of, words
+from reconciler.export.to_manifest import base_of, column, row_words, some, spec_of, words
 
 Body = Mapping[str, Any]
 
@@ -30,16 +31,31 @@ class Sandbox:
     mappings: Mapping[str, Body]
 
 
+def sandbox_of(bodies: Callable[[str], Mapping[str, Body]], managed: Collection[str]) -> Sandbox:
+    """Return what was read, by the name of a kind, without the connections that are managed already."""
+
+    def unmanaged(kind: str) -> dict[str, Body]:
+        return {ident: body for ident, body in bodies(kind).items() if ident not in managed}
+
+    return Sandbox(
+        list(bodies("Flow").values()), unmanaged("SourceConnection"), unmanaged("TargetConnection"),
+        unmanaged("Connection"), bodies("MappingSet"),
+    )  # fmt: skip
+
+
 class CannotExportError(Exception):
     """A dataflow has something that no manifest can say; the message tells what."""
 
 
-def export(sandbox: Sandbox, catalog: Catalog, chosen: Sequence[Body], *, whole: bool = False) -> ExportResult:
+def export(
+    sandbox: Sandbox, catalog: Catalog, selectors: Selectors, chosen: Sequence[Body], *, whole: bool = False
+) -> ExportResult:
     """Return the documents for the `chosen` flows of `sandbox`; those that cannot be written are told in `skipped`.
 
+    `selectors` are the lists that flows hand out.
     With `whole` accounts that nothing uses are written, too, and connections without a flow are told.
     """
-    work = _Export(sandbox, catalog)
+    work = _Export(sandbox, catalog, of_documents(selectors))
     for flow in sorted(chosen, key=_order):
         work.add(flow)
     if whole:
@@ -57,6 +73,7 @@ def _order(body: Body) -> tuple[str, int, str]:
 class _Export:
     sandbox: Sandbox
     catalog: Catalog
+    selectors: Selectors
     made: ExportResult = field(default_factory=ExportResult)
     names: Names = field(default_factory=Names)
     users: Counter[str] = field(default_factory=Counter)
@@ -219,14 +236,15 @@ class _Export:
         if names not in ([], ["GeneralTransform"]):
             raise CannotExportError(f"its transformations are {', '.join(names)}")
         params = (items[0].get("params") or {}) if items else {}
-        unknown = params.keys() - {
-            "segmentSelectors", "profileSelectors", "profileMapping", "primaryFields", "mandatoryFields",
-        }  # fmt: skip
+        known = {row.steps[-2] for row in self.selectors}
+        unknown = params.keys() - known - {"profileMapping", "primaryFields", "mandatoryFields"}
         if unknown:
             raise CannotExportError(f"its transformation has {', '.join(sorted(unknown))}")
         spec: dict[str, Any] = {}
-        audiences = members(params, "segmentSelectors")
-        spec["audiences"] = [audience_words(item["value"]) for item in audiences]
+        for row in self.selectors:
+            outer, inner = row.steps[-2:]
+            if outer in params or not row.optional:
+                spec[row.document_field] = [row.written(item) for item in (params.get(outer) or {}).get(inner) or ()]
         pin = params.get("profileMapping") or {}
         if pin.get("mappingId"):
             body = self.mapping(pin)
@@ -236,8 +254,6 @@ class _Export:
             spec["attributes"] = [column(row) for row in body.get("mappings", ())]
         elif "profileMapping" in params:
             spec["attributes"] = []
-        else:
-            spec["attributes"] = [item["value"]["path"] for item in members(params, "profileSelectors")]
         for key in ("primaryFields", "mandatoryFields"):
             if params.get(key):
                 spec[key] = params[key]

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from reconciler.documents.document import API_VERSION, NAME
-from reconciler.export.to_manifest import escaped
+from reconciler.documents.interpolate import escape
 from reconciler.yamltext.dump import yaml_text
 
 
@@ -32,8 +32,15 @@ class ExportResult:
 
     def put(self, kind: str, name: str, spec: Mapping[str, Any]) -> None:
         """Add a document; as text, for ten thousand trees take five times the memory."""
-        document = {"apiVersion": API_VERSION, "kind": kind, "metadata": {"name": name}, "spec": spec}
-        self.documents[name] = Written(kind, yaml_text(escaped(document)))
+        document = {"apiVersion": API_VERSION, "kind": kind, "metadata": {"name": name}, "spec": escape(spec)}
+        self.documents[name] = Written(kind, yaml_text(document))
+
+    def keep_kinds(self, wanted: Collection[str]) -> None:
+        """Leave out documents of other kinds than `wanted`, if that names any; accounts stay, others refer to them."""
+        if wanted:
+            kept = {*wanted, "Connection"}
+            self.documents = {name: item for name, item in self.documents.items() if item.kind in kept}
+            self.bindings = {key: to for key, to in self.bindings.items() if key.partition("/")[0] in self.documents}
 
     def skip(self, what: str, body: Mapping[str, Any], why: object) -> None:
         """Tell of an object that is not exported."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,19 +11,6 @@ from reconciler.documents._mapped_attributes import flat_name
 Body = Mapping[str, Any]
 
 _ROW = ("source", "destination", "identity", "primaryIdentity", "identityGroup", "namespaceCode", "name", "description")
-_AUDIENCE = ("id", "name", "description", "exportMode", "schedule", "filenameTemplate")
-_OURS = re.compile(r"\$\{secret\.[a-z0-9-]+\}")
-
-
-def escaped(tree: Tree, key: str = "") -> Tree:
-    """Return a document in which a text of the platform's is never taken for one of our `${…}`."""
-    if isinstance(tree, dict):
-        return {name: escaped(value, name) for name, value in tree.items()}
-    if isinstance(tree, list):
-        return [escaped(item, key) for item in tree]
-    if isinstance(tree, str) and "${" in tree and not _OURS.fullmatch(tree) and key != "source":
-        return tree.replace("${", "$${")
-    return tree
 
 
 def words(body: Body) -> dict[str, Any]:
@@ -47,16 +33,6 @@ def base_of(body: Body) -> str | None:
 def spec_of(body: Body) -> dict[str, str]:
     """Return a spec with the version that is meant where none is said."""
     return {"id": str(body["id"]), "version": str(body.get("version", "1.0"))}
-
-
-def members(params: Body, name: str) -> list[Any]:
-    """Return the selectors of one sort."""
-    return list((params.get(name) or {}).get("selectors") or ())
-
-
-def audience_words(value: Body) -> dict[str, Any]:
-    """Return what a manifest says of an audience: without what the platform adds."""
-    return some(value, *_AUDIENCE)
 
 
 def row_words(row: Body) -> dict[str, Any]:

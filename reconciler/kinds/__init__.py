@@ -29,6 +29,7 @@ import pkgutil
 from functools import cache
 
 from reconciler.core.kind import Kinds
+from reconciler.core.observations import DataflowKind
 
 
 @cache
@@ -36,3 +37,8 @@ def kinds() -> Kinds:
     """Return every kind by name: each module here that ends in `KIND = …`."""
     modules = (importlib.import_module(f"{__name__}.{module.name}") for module in pkgutil.iter_modules(__path__))
     return {module.KIND.name: module.KIND for module in modules if hasattr(module, "KIND")}
+
+
+def dataflow_kind() -> DataflowKind:
+    """Return the kind of dataflows."""
+    return next(kind for kind in kinds().values() if isinstance(kind, DataflowKind))

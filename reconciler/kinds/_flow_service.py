@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import ClassVar
 from urllib.parse import parse_qs, urlsplit
 
-from reconciler.core.abilities import Asynchronous, Listable
+from reconciler.core.abilities import Asynchronous, Listable, text_or_none
+from reconciler.core.observations import Edit, Observed
 from reconciler.core.resource import Call, Live, Reply
+from reconciler.core.rules import FieldRule, Reason
 from reconciler.core.trees import without_nulls
 from reconciler.core.values import Tree
 
@@ -40,12 +42,18 @@ _NOTES = frozenset(
 """What the platform notes in every object (flow-service.yaml, the responses)."""
 
 
-class FlowServiceKind(Listable, Asynchronous):
+def server_owned(notes: Iterable[str]) -> tuple[FieldRule, ...]:
+    """Return the rules for what the platform notes in an object."""
+    return tuple(FieldRule(f"/{name}", Reason.SERVER_OWNED, "flow-service.yaml") for name in sorted(notes))
+
+
+class FlowServiceKind(Listable, Asynchronous, Observed):
     """A kind with `GET/PATCH/DELETE /RESOURCE/{id}`, an items envelope and a quoted etag."""
 
     collection: ClassVar[str]
     notes: ClassVar[frozenset[str]] = _NOTES
     """What the platform writes into an object for itself; `createdAt` is the age that namesakes are told apart by."""
+    server_owned: ClassVar[tuple[FieldRule, ...]] = server_owned(_NOTES)
 
     def read(self, known: Live, version: Tree = None) -> Call:
         del version
@@ -84,6 +92,15 @@ class FlowServiceKind(Listable, Asynchronous):
 
     def created_at(self, live: Live) -> int:
         return int(live.body.get("createdAt", 0))
+
+    def made_by(self, live: Live) -> str | None:
+        return text_or_none(live.body.get("createdClient"))
+
+    def is_leaving(self, live: Live) -> bool:
+        return bool(live.body.get("state") == "delete-finalizing")
+
+    leaving_codes = frozenset({"1457-400", "1458-400"})  # the catalogue of errors in flow-service.yaml
+    in_use_codes = frozenset({"1418-400", "1447-400"})
 
     def edited_with(self, live: Live) -> str | None:
         """`createdClient`, where `updatedAt` has moved on from `createdAt` (api-facts 2.3)."""
@@ -135,6 +152,19 @@ class FlowServiceKind(Listable, Asynchronous):
 
     def delete(self, live: Live) -> Call | None:
         return Call("DELETE", f"{BASE}/{self.collection}/{live.id}")
+
+    def state_of(self, live: Live) -> str:
+        return str(live.body.get("state", "unknown"))
+
+    def last_edit(self, live: Live) -> Edit:
+        """`updatedBy`, `updatedAt` and `updatedClient` are in every object (api-facts 2.3)."""
+        body = live.body if isinstance(live.body, dict) else {}
+        return Edit(body.get("updatedBy"), body.get("updatedAt"), body.get("updatedClient"))
+
+    def held_back(self, body: Tree, staging: str) -> tuple[Tree, str] | None:
+        """An object is made as a draft, or a flow as a disabled one (draft.md)."""
+        words = {"draft": "a draft", "disabled": "disabled"}
+        return None if body.get("state") in words else ({**body, "state": staging}, words[staging])
 
     def settled(self, live: Live) -> bool:
         return live.body.get("state") not in TRANSITIONAL

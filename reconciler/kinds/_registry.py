@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar
 from urllib.parse import quote
 
-from reconciler.core.abilities import Constrained, DataHolding, Listable, Suspendable
+from reconciler.core.abilities import Constrained, DataHolding, Listable, Suspendable, text_or_none
 from reconciler.core.resource import Call, Live, Reply
 from reconciler.core.rules import AssociativeList, FieldChange, Rules
 from reconciler.core.trees import without_nulls
@@ -68,6 +68,9 @@ class RegistryKind(Listable, DataHolding, Constrained, Suspendable):
 
     def created_at(self, live: Live) -> int:
         return int((live.body.get("meta:registryMetadata") or {}).get("repo:createdDate", 0))
+
+    def made_by(self, live: Live) -> str | None:
+        return text_or_none((live.body.get("meta:registryMetadata") or {}).get("xdm:createdClientId"))
 
     def create(self, body: Tree) -> Call:
         """A description is demanded by the API's own description; the title will do for who declares none."""

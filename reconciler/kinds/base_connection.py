@@ -6,14 +6,15 @@ from collections.abc import Sequence
 
 from reconciler.core.abilities import Probed, Reviewed
 from reconciler.core.kind import Reference
+from reconciler.core.observations import Reachable
 from reconciler.core.problems import Problem
 from reconciler.core.resource import Call, Live, Reply
-from reconciler.core.rules import Rules
+from reconciler.core.rules import FieldRule, Reason, Rules
 from reconciler.core.values import Tree
 from reconciler.kinds._flow_service import BASE, FlowServiceKind
 
 
-class BaseConnection(FlowServiceKind, Probed, Reviewed):
+class BaseConnection(FlowServiceKind, Probed, Reviewed, Reachable):
     """PATCH takes name, description and `/auth/params`, the last only as a whole (api-facts 2.6, update.md)."""
 
     name = "Connection"
@@ -29,9 +30,14 @@ class BaseConnection(FlowServiceKind, Probed, Reviewed):
     )
 
     _RULES = Rules(
-        # 1414-400 for connectionSpec; a change of specName or providerId is documented nowhere
-        immutable=("/connectionSpec", "/auth/specName", "/providerId"),
-        atomic={"/auth/params": "declared"},
+        (
+            FieldRule("/connectionSpec", Reason.IMMUTABLE, "flow-service.yaml, error 1414-400"),
+            FieldRule("/auth/specName", Reason.IMMUTABLE, "documented nowhere as changeable"),
+            FieldRule("/providerId", Reason.IMMUTABLE, "documented nowhere as changeable"),
+            FieldRule("/auth/params", Reason.ATOMIC, "update.md"),
+            FieldRule("/auth", Reason.PROBED, "flow-service.yaml, GET /connections/{id}/test"),
+            *FlowServiceKind.server_owned,
+        )
     )
 
     def rules(self, body: Tree) -> Rules:
@@ -53,6 +59,11 @@ class BaseConnection(FlowServiceKind, Probed, Reviewed):
     def review_replace(self, live: Live, body: Tree, now: int) -> Sequence[Problem]:
         del live, body, now
         return ()
+
+    def endpoint(self, live: Live) -> str | None:
+        """The inlet of an HTTP API source is in the parameters of its account (api-facts 2.9)."""
+        url = ((live.body.get("auth") or {}).get("params") or {}).get("inletUrl")
+        return str(url) if url else None
 
     def probe(self, live: Live, body: Tree) -> Call | None:
         """Credentials are asked about; an account without any (Profile Service) has nothing to test."""

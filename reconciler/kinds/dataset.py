@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from reconciler.core.abilities import DataHolding, Listable
+from reconciler.core.abilities import DataHolding, Listable, text_or_none
 from reconciler.core.kind import Reference
 from reconciler.core.resource import Call, Live, Reply
-from reconciler.core.rules import Rules
+from reconciler.core.rules import FieldRule, Reason, Rules
 from reconciler.core.trees import without_nulls
 from reconciler.core.values import Tree
 
@@ -36,7 +36,12 @@ class Dataset(Listable, DataHolding):
         }
     )
 
-    _RULES = Rules(immutable=("/schemaRef",), atomic={"/tags/*": "declared"})
+    _RULES = Rules(
+        (
+            FieldRule("/schemaRef", Reason.IMMUTABLE, "catalog.yaml, inferred"),
+            FieldRule("/tags/*", Reason.ATOMIC, "catalog.yaml, PATCH /dataSets"),
+        )
+    )
 
     def rules(self, body: Tree) -> Rules:
         del body
@@ -76,6 +81,9 @@ class Dataset(Listable, DataHolding):
 
     def created_at(self, live: Live) -> int:
         return int(live.body.get("created", 0))
+
+    def made_by(self, live: Live) -> str | None:
+        return text_or_none(live.body.get("createdClient"))
 
     def create(self, body: Tree) -> Call:
         return Call("POST", f"{BASE}/dataSets", without_nulls(body))

@@ -14,7 +14,7 @@ from reconciler.core.plan.model import Action, Change
 from reconciler.core.pointers import parse_pointer
 from reconciler.core.problems import Problem
 from reconciler.core.resource import Call, Live, Reply
-from reconciler.core.rules import AssociativeList, Rules
+from reconciler.core.rules import AssociativeList, FieldRule, Reason, Rules
 from reconciler.core.trees import without_nulls
 from reconciler.core.values import Tree
 from reconciler.kinds.shape import Block, Context, Documented, ExternalRef
@@ -139,7 +139,7 @@ class DatasetLabels(Singleton, Part, Checked, Documented[DatasetLabelsSpec]):
     }
 
     _RULES = Rules(
-        immutable=("/dataset",),
+        (FieldRule("/dataset", Reason.IMMUTABLE, "dataset-service.yaml, PUT /datasets/{id}/labels"),),
         associative_lists=(
             AssociativeList("/labels", "/"),
             AssociativeList("/optionalLabels", "/option/schemaPath", deep=True),

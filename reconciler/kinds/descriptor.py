@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from reconciler.core.abilities import Listable, Part, Suspendable
 from reconciler.core.kind import Reference
 from reconciler.core.resource import Call, Live, Reply
-from reconciler.core.rules import Rules
+from reconciler.core.rules import FieldRule, Reason, Rules
 from reconciler.core.trees import without_nulls
 from reconciler.core.values import Tree
 from reconciler.kinds._registry import BASE
@@ -40,7 +40,12 @@ class Descriptor(Listable, Part, Suspendable):
     )
 
     # the identity of a field is that field's: another type, schema or field is another descriptor
-    _RULES = Rules(immutable=("/@type", "/xdm:sourceSchema", "/xdm:sourceProperty"))
+    _RULES = Rules(
+        tuple(
+            FieldRule(f"/{name}", Reason.IMMUTABLE, "schema-registry.yaml, PUT /descriptors")
+            for name in ("@type", "xdm:sourceSchema", "xdm:sourceProperty")
+        )
+    )
 
     def rules(self, body: Tree) -> Rules:
         del body

@@ -2,56 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
 from reconciler.core.display import shown
 from reconciler.core.plan.model import Action, Change
+from reconciler.core.selector import Selector, Selectors
 from reconciler.core.values import Tree
+from reconciler.kinds.selectors import FLOW, SELECTORS
 
 _GONE = (Action.DELETE, Action.FORGET)
 
 
-def exports(changes: Iterable[Change], labels: Mapping[str, Sequence[str]]) -> list[dict[str, Any]]:
+def exports(
+    changes: Iterable[Change], labels: Mapping[str, Sequence[str]], rows: Selectors = SELECTORS
+) -> list[dict[str, Any]]:
     """Return what will be handed out once `changes` are carried out, those of no-ops included.
 
-    `labels` are those of attributes, by path or pattern. Audiences and attributes stand in the selectors of a flow
-    (seed-dst), mapped attributes in the mapping set of its document (api-facts 7.3).
+    `labels` are those of attributes, by path or pattern; `rows` are the lists to look at. The lists of other objects
+    (mapped attributes, api-facts 7.3) are handed out where the flow of their document hands out something.
     """
     left = [change for change in changes if change.action not in _GONE and change.desired]
-    found: list[dict[str, Any]] = []
-    handing: set[str] = set()
-    for change in left:
-        if change.kind == "Flow":
-            for kind, value in _selected(change.desired):
-                handing.add(change.document)
-                found.append(_export(change, kind, value, labels))
-            if any("segmentSelectors" in params for params in _params(change.desired)):
-                handing.add(change.document)
-    for change in left:
-        if change.kind == "MappingSet" and change.document in handing:
-            for row in change.desired.get("mappings") or ():
-                path = row.get("source", row.get("sourceAttribute"))
-                found.append(_export(change, "attribute", {"path": path}, labels))
-    return found
+    told = [row for row in rows if row.exported_as]
+    of_flows = [row for row in told if row.kind == FLOW]
+    handing = {
+        change.document for change in left if change.kind == FLOW and any(row.is_in(change.desired) for row in of_flows)
+    }
+    others = [row for row in told if row.kind != FLOW]
+    return [
+        _export(change, row, value, labels)
+        for group in (of_flows, others)
+        for change in left
+        if change.document in handing
+        for row in group
+        if row.kind == change.kind
+        for value in row.members(change.desired)
+    ]
 
 
-def _params(body: Tree) -> Iterator[Mapping[str, Any]]:
-    for step in body.get("transformations") or ():
-        if isinstance(step, dict) and isinstance(step.get("params"), dict):
-            yield step["params"]
-
-
-def _selected(body: Tree) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    for params in _params(body):
-        for name, kind in (("segmentSelectors", "audience"), ("profileSelectors", "attribute")):
-            for member in (params.get(name) or {}).get("selectors") or ():
-                yield kind, member.get("value") or {}
-
-
-def _export(change: Change, kind: str, value: Mapping[str, Any], labels: Mapping[str, Sequence[str]]) -> dict[str, Any]:
-    path = value.get("path")
+def _export(
+    change: Change, row: Selector, value: Mapping[str, Tree], labels: Mapping[str, Sequence[str]]
+) -> dict[str, Any]:
+    path = next((value[name] for name in row.exported_path if name in value), None)
+    whole = row.value != ""  # a row of a mapping set has an id and a name of its own, not the attribute's
     carried = [
         label
         for pattern, names in labels.items()
@@ -62,9 +56,9 @@ def _export(change: Change, kind: str, value: Mapping[str, Any], labels: Mapping
         "address": change.address,
         "document": change.document,
         "labels": dict(change.labels),
-        "type": kind,
-        "id": shown(value.get("id")),
-        "name": value.get("name"),
+        "type": row.exported_as,
+        "id": shown(value.get("id")) if whole else None,
+        "name": value.get("name") if whole else None,
         "path": path,
         "dataLabels": list(dict.fromkeys(carried)),
     }

@@ -7,25 +7,33 @@ from dataclasses import replace
 
 from reconciler.core.abilities import Checked, Constrained, Reviewed, Suspendable
 from reconciler.core.kind import Check, Reference
+from reconciler.core.observations import DataflowKind, Pin
 from reconciler.core.plan.model import Action, Change
 from reconciler.core.problems import Problem
-from reconciler.core.resource import Call, Live
-from reconciler.core.rules import AssociativeList, FieldChange, Rules
+from reconciler.core.resource import Call, Live, Reply
+from reconciler.core.rules import AssociativeList, FieldChange, FieldRule, Reason, Rules
+from reconciler.core.runs import Dataflow, order
+from reconciler.core.selector import Selector, Selectors
 from reconciler.core.values import MISSING, Path, Tree
-from reconciler.kinds._flow_service import BASE, FlowServiceKind
-from reconciler.kinds.checks import audience
+from reconciler.kinds._flow_service import BASE, FlowServiceKind, server_owned
+from reconciler.kinds._runs import run_of
+from reconciler.kinds.mapping_set import mapping_pins
+from reconciler.kinds.selectors import PARAMS, SELECTORS
 
-SELECTORS = "/transformations/GeneralTransform/params"
-AUDIENCES = f"{SELECTORS}/segmentSelectors/selectors"
 _EMPTY: dict[str, Tree] = {"profileMapping": {}, "primaryFields": [], "mandatoryFields": []}
-ATTRIBUTES = f"{SELECTORS}/profileSelectors/selectors"
+_IMMUTABLE = (
+    FieldRule("/flowSpec", Reason.IMMUTABLE, "documented nowhere as changeable"),
+    FieldRule("/sourceConnectionIds", Reason.IMMUTABLE, "update-dataflows.md"),
+    FieldRule("/targetConnectionIds", Reason.IMMUTABLE, "update-dataflows.md"),
+)
 
 
-class Flow(FlowServiceKind, Suspendable, Constrained, Reviewed, Checked):
+class Flow(FlowServiceKind, DataflowKind, Suspendable, Constrained, Reviewed, Checked):
     """Created without `state` (1410-400) and, for destinations, with empty selectors; the rest is a PATCH."""
 
     name = "Flow"
     collection = "flows"
+    uses = ("SourceConnection", "TargetConnection", "Connection")
     notes = FlowServiceKind.notes | {"inheritedAttributes"}  # of its connections
     reference = Reference(
         {
@@ -51,26 +59,35 @@ class Flow(FlowServiceKind, Suspendable, Constrained, Reviewed, Checked):
         updates="; state by actions",
     )
 
-    _RULES = Rules(
-        # connections of a dataflow do not change (update-dataflows.md); flowSpec is documented nowhere
-        immutable=("/flowSpec", "/sourceConnectionIds", "/targetConnectionIds"),
-        # update-dataflows.md and data-prep: the whole transformation goes, with its new mappingVersion
-        # a file export's mapping, keys and mandatory fields go whole (destinations.yaml, PATCH /flows examples)
-        atomic={"/transformations/Mapping": "merge", **{f"{SELECTORS}/{name}": "declared" for name in _EMPTY}},
-        associative_lists=(
-            AssociativeList("/transformations", "/name", deep=True, exclusive=False),
-            AssociativeList(AUDIENCES, "/value/id"),
-            AssociativeList(ATTRIBUTES, "/value/path"),
-        ),
-    )
-
-    # a dataset export gets a new source connection in place (export-datasets.md; destinations.yaml PATCH /flows);
-    # its schedule goes whole, as the example there shows it
-    _EXPORT_RULES = replace(
-        _RULES,
-        immutable=("/flowSpec", "/targetConnectionIds"),
-        atomic={"/sourceConnectionIds": "declared", "/scheduleParams": "merge"},
-    )
+    def __init__(self, selectors: Selectors = SELECTORS) -> None:
+        """Build the rules from the rows in `selectors` that are lists of a flow."""
+        self.selectors = tuple(row for row in selectors if row.kind == self.name)
+        owned = server_owned(self.notes)
+        self._rules = Rules(
+            (
+                *_IMMUTABLE,
+                # the whole transformation goes, with its new mappingVersion
+                FieldRule("/transformations/Mapping", Reason.ATOMIC, "update-dataflows.md", merge=True),
+                *(FieldRule(f"{PARAMS}/{name}", Reason.ATOMIC, "destinations.yaml, PATCH /flows") for name in _EMPTY),
+                *owned,
+            ),
+            (AssociativeList("/transformations", "/name", deep=True, exclusive=False), *self.selectors),
+            unlabelled=(
+                "/transformations", PARAMS.rpartition("/")[0], "/transformations/*/params",
+                *(place for row in self.selectors for place in row.unlabelled),
+            ),
+        )  # fmt: skip
+        # a dataset export gets a new source connection in place (export-datasets.md; destinations.yaml PATCH /flows);
+        # its schedule goes whole, as the example there shows it
+        self._export_rules = replace(
+            self._rules,
+            fields=(
+                *(item for item in _IMMUTABLE if item.pattern != "/sourceConnectionIds"),
+                FieldRule("/sourceConnectionIds", Reason.ATOMIC, "export-datasets.md"),
+                FieldRule("/scheduleParams", Reason.ATOMIC, "destinations.yaml, PATCH /flows", merge=True),
+                *owned,
+            ),
+        )
 
     def needs_readback(self, body: Tree) -> bool:
         """The platform enables a new flow itself, and its etag moves (api-facts 2.2)."""
@@ -80,7 +97,7 @@ class Flow(FlowServiceKind, Suspendable, Constrained, Reviewed, Checked):
     def rules(self, body: Tree) -> Rules:
         schedule = body.get("scheduleParams") if isinstance(body, dict) else None
         exporting = isinstance(schedule, dict) and "timeUnit" in schedule  # only dataset exports have one (7.5)
-        return self._EXPORT_RULES if exporting else self._RULES
+        return self._export_rules if exporting else self._rules
 
     def canonical(self, body: Tree) -> Tree:
         """The folder template of a dataset export has two spellings; the schema's is kept (api-facts 7.5)."""
@@ -94,8 +111,21 @@ class Flow(FlowServiceKind, Suspendable, Constrained, Reviewed, Checked):
         """Selectors start empty and are added by PATCH, as documented (api-facts 7.1; seed-dst)."""
         seed = super().seed(body)
         if isinstance(seed.get("transformations"), list):
-            seed = {**seed, "transformations": [_emptied(item) for item in seed["transformations"]]}
+            seed = {**seed, "transformations": [self._emptied(item) for item in seed["transformations"]]}
         return seed
+
+    def _emptied(self, transformation: Tree) -> Tree:
+        params = transformation.get("params") if isinstance(transformation, dict) else None
+        if not isinstance(params, dict):
+            return transformation
+        emptied = dict(params)
+        for row in self.selectors:
+            name, inner = row.steps[-2:]
+            if isinstance(params.get(name), dict) and inner in params[name]:
+                emptied[name] = {**params[name], inner: []}
+        if "profileMapping" in params:
+            emptied |= _EMPTY
+        return {**transformation, "params": emptied}
 
     def predicted(self, call: Call) -> Tree:
         """The platform enables a new flow that is no draft (api-facts 2.2)."""
@@ -103,7 +133,7 @@ class Flow(FlowServiceKind, Suspendable, Constrained, Reviewed, Checked):
 
     def update(self, live: Live, patch: Sequence[Tree], body: Tree) -> Sequence[Call]:
         """What a file export sends whole is always an `add`, and emptied rather than removed (api-facts 7.4)."""
-        return super().update(live, [_added(step) for step in patch], body)
+        return super().update(live, [_set_whole(step) for step in patch], body)
 
     def actions(self, live: Live, body: Tree) -> Sequence[str]:
         """A draft is published, which enables it; the rest is enable and disable."""
@@ -121,12 +151,39 @@ class Flow(FlowServiceKind, Suspendable, Constrained, Reviewed, Checked):
         return {item.path: f"the startTime {start} has passed" for item in fields if item.path[:2] == place}
 
     def checks(self, change: Change) -> Sequence[Check]:
-        """Audiences that are activated now are asked about."""
-        there = set()
-        if change.action is Action.UPDATE:
-            added = {item.path[-1] for item in change.fields if item.old is MISSING and _is_audience(item.path)}
-            there = {ident for ident in _audiences(change.desired) if ident not in added}
-        return [audience(ident) for ident in _audiences(change.desired) if ident not in there]
+        """Members that are activated now are asked about, where their row has a check."""
+        return [
+            row.check(key)
+            for row in self.selectors
+            if row.check is not None
+            for key in _keys(row, change.desired)
+            if change.action is not Action.UPDATE or key in _added(row, change.fields)
+        ]
+
+    def pins(self, body: Tree) -> Sequence[Pin]:
+        return [Pin("MappingSet", ident, version) for ident, version in mapping_pins(body)]
+
+    def endpoint(self, live: Live) -> str | None:
+        """A webhook's inlet stands on its flow (api-facts 2.9)."""
+        url = (live.body.get("options") or {}).get("inletUrl")
+        return str(url) if url else None
+
+    def runs_call(self, ident: str, limit: int) -> Call:
+        """The runs of one flow (api-facts 9)."""
+        query = (("property", f"flowId=={ident}"), ("orderby", "-createdAt"), ("limit", str(limit)))
+        return Call("GET", f"{BASE}/runs", query=query)
+
+    def dataflow(self, name: str, live: Live, runs: Reply) -> Dataflow:
+        items = runs.body.get("items") or () if isinstance(runs.body, dict) else ()
+        return Dataflow(
+            name=name,
+            id=live.id,
+            state=self.state_of(live),
+            operation=live.body.get("lastOperation") or {},
+            failure=self.failure(live),
+            created=live.body.get("createdAt"),
+            runs=order([run_of(item) for item in items]),
+        )
 
     def suspend(self, live: Live) -> Call | None:
         """The old flow of a replace is disabled before its successor reads the same data."""
@@ -179,20 +236,15 @@ class Flow(FlowServiceKind, Suspendable, Constrained, Reviewed, Checked):
         return []
 
 
-def _is_audience(path: Path) -> bool:
-    return path[-3:-1] == ("segmentSelectors", "selectors")
+def _keys(row: Selector, body: Tree) -> list[str]:
+    return [str(value[row.key_field]) for value in row.members(body) if row.key_field in value]
 
 
-def _audiences(body: Tree) -> list[str]:
-    """Return the ids of the audiences a flow activates."""
-    found = []
-    for item in body.get("transformations") or ():
-        selectors = ((item.get("params") or {}).get("segmentSelectors") or {}).get("selectors") or ()
-        found += [str(selector["value"]["id"]) for selector in selectors if isinstance(selector.get("value"), dict)]
-    return found
+def _added(row: Selector, fields: Sequence[FieldChange]) -> set[str]:
+    return {item.path[-1] for item in fields if item.old is MISSING and item.path[:-1] == row.steps}
 
 
-def _added(step: Tree) -> Tree:
+def _set_whole(step: Tree) -> Tree:
     name = step["path"].rpartition("/")[2]
     if name not in _EMPTY or not step["path"].startswith("/transformations/"):
         return step
@@ -201,25 +253,6 @@ def _added(step: Tree) -> Tree:
 
 def _action(ident: str, verb: str) -> Call:
     return Call("POST", f"{BASE}/flows/{ident}/action", query=(("op", verb),))
-
-
-def _emptied(transformation: Tree) -> Tree:
-    params = transformation.get("params") if isinstance(transformation, dict) else None
-    if not isinstance(params, dict):
-        return transformation
-    emptied = {
-        key: {**value, "selectors": []} if isinstance(value, dict) and "selectors" in value else value
-        for key, value in params.items()
-    }
-    if "profileMapping" in params:
-        emptied |= _EMPTY
-    return {**transformation, "params": emptied}
-
-
-def runs_call(ident: str, limit: int) -> Call:
-    """Return the call that lists the last runs of a flow, newest first (api-facts 9)."""
-    query = (("property", f"flowId=={ident}"), ("orderby", "-createdAt"), ("limit", str(limit)))
-    return Call("GET", f"{BASE}/runs", query=query)
 
 
 KIND = Flow()

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from reconciler.core.abilities import Checked, Persistent, Searchable, Versioned
 from reconciler.core.kind import Check, Reference
 from reconciler.core.plan.model import Change
 from reconciler.core.resource import Call, Live, Reply
-from reconciler.core.rules import AssociativeList, Rules
+from reconciler.core.rules import FieldRule, Reason, Rules
 from reconciler.core.trees import refs, without_nulls
 from reconciler.core.values import Tree
 from reconciler.kinds.checks import PREP as BASE
 from reconciler.kinds.checks import destinations, valid_mapping
+from reconciler.kinds.selectors import MAPPED_ATTRIBUTES
 
 _KINDS_OF_ROW = {  # as sent -> as read (api-facts 4.2)
     "text/x.schema-path": "ATTRIBUTE",
@@ -24,6 +25,7 @@ _RENAMED = {"sourceAttribute": "source", "destinationXdmPath": "destination"}
 _SERVER_OWNED = frozenset(
     {"id", "functionVersion", "matchScore", "createdDate", "modifiedDate", "createdBy", "modifiedBy"}
 )
+_NOT_READ = ("name", "description", "version")
 
 
 class MappingSet(Searchable, Versioned, Checked, Persistent):
@@ -47,9 +49,22 @@ class MappingSet(Searchable, Versioned, Checked, Persistent):
     )
 
     _RULES = Rules(
-        associative_lists=(AssociativeList("/mappings", "/destination"),),
-        # not always returned by a GET (api-facts 4.2), a row's `version` never
-        write_only=("/mappings/*/name", "/mappings/*/description", "/mappings/*/version"),
+        (
+            # not always returned by a GET, a row's `version` never
+            *(
+                FieldRule(f"/mappings/*/{name}", Reason.WRITE_ONLY, "data-prep.yaml, GET /mappingSets/{id}")
+                for name in _NOT_READ
+            ),
+            *(
+                FieldRule(f"/{name}", Reason.SERVER_OWNED, "data-prep.yaml, GET /mappingSets/{id}")
+                for name in sorted(_SERVER_OWNED - {"id"})
+            ),
+            *(
+                FieldRule(f"/mappings/*/{name}", Reason.SERVER_OWNED, "data-prep.yaml, GET /mappingSets/{id}")
+                for name in sorted(_SERVER_OWNED)
+            ),
+        ),
+        associative_lists=(MAPPED_ATTRIBUTES,),
     )
 
     def rules(self, body: Tree) -> Rules:
@@ -98,11 +113,9 @@ class MappingSet(Searchable, Versioned, Checked, Persistent):
     def pinned(self, live: Live, users: Sequence[Tree]) -> Tree | None:
         """A flow pins the version it uses in its Mapping transformation, a destination in `profileMapping`."""
         for user in users:
-            for item in user.get("transformations") or ():
-                params = item.get("params") or {}
-                for pin in (params, params.get("profileMapping") or {}):
-                    if pin.get("mappingId") == live.id:
-                        return _number(pin.get("mappingVersion"))
+            for used, version in mapping_pins(user):
+                if used == live.id:
+                    return version
         return None
 
     def create(self, body: Tree) -> Call:
@@ -141,6 +154,15 @@ class MappingSet(Searchable, Versioned, Checked, Persistent):
     def delete(self, live: Live) -> Call | None:
         del live
         return None  # data-prep.yaml has no DELETE
+
+
+def mapping_pins(flow: Tree) -> Iterator[tuple[str, Tree]]:
+    """Yield the id and version of each mapping set that a live flow is pinned to (api-facts 4.3, 7.3)."""
+    for item in flow.get("transformations") or ():
+        params = item.get("params") or {}
+        for pin in (params, params.get("profileMapping") or {}):
+            if pin.get("mappingId"):
+                yield str(pin["mappingId"]), _number(pin.get("mappingVersion"))
 
 
 def _live(body: dict[str, Any]) -> Live:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from reconciler.core.kind import Reference
-from reconciler.core.rules import AssociativeList, Rules
+from reconciler.core.rules import FieldRule, Reason, Rules
 from reconciler.core.values import Tree
 from reconciler.kinds._flow_service import FlowServiceKind
+from reconciler.kinds.selectors import DATASETS
 
 
 class SourceConnection(FlowServiceKind):
@@ -24,11 +25,11 @@ class SourceConnection(FlowServiceKind):
     )
 
     _RULES = Rules(
-        immutable=("",),
-        mutable_exceptions=("/state", "/name", "/description"),
-        associative_lists=(
-            AssociativeList("/params/datasets", "/dataSetId"),
-        ),  # of a dataset export: their order means nothing
+        (
+            FieldRule("", Reason.IMMUTABLE, "update-dataflows.md", exceptions=("/state", "/name", "/description")),
+            *FlowServiceKind.server_owned,
+        ),
+        associative_lists=(DATASETS,),
     )
 
     def rules(self, body: Tree) -> Rules:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from reconciler.core.kind import Reference
-from reconciler.core.rules import Rules
+from reconciler.core.rules import FieldRule, Reason, Rules
 from reconciler.core.values import Tree
 from reconciler.kinds._flow_service import DATA_LAKE, FlowServiceKind, is_data_lake
 
@@ -30,10 +30,14 @@ class TargetConnection(FlowServiceKind):
         }
     )
 
-    # update-dataflows.md: a change never reaches the dataflow
-    _LAKE = Rules(immutable=("",), mutable_exceptions=("/state", "/name", "/description"))
-    # edit-destination.md: PATCH /params, /name, /description
-    _DESTINATION = Rules(immutable=("",), mutable_exceptions=("/state", "/name", "/description", "/params"))
+    _FREE = ("/state", "/name", "/description")
+    # a change never reaches the dataflow
+    _LAKE = Rules(
+        (FieldRule("", Reason.IMMUTABLE, "update-dataflows.md", exceptions=_FREE), *FlowServiceKind.server_owned)
+    )
+    _DESTINATION = Rules(
+        (FieldRule("", Reason.IMMUTABLE, "edit-destination.md", exceptions=(*_FREE, "/params")), *_LAKE.fields[1:])
+    )
 
     def rules(self, body: Tree) -> Rules:
         return self._LAKE if is_data_lake(body) else self._DESTINATION

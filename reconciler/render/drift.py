@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 from reconciler.core.plan.drift_report import STATUSES, Report, Unmanaged
 from reconciler.core.plan.model import Drift, DriftField
 from reconciler.core.pointers import pointer
+from reconciler.core.rules import Rules
 from reconciler.core.values import SENSITIVE
 from reconciler.render.values import code, inline, label, say
 
@@ -69,7 +70,7 @@ def drift_lines(item: Drift, paint: Paint) -> Iterator[str]:
         return
     yield f"  {paint('yellow', f'! {item.address}')}  {item.kind}  {paint('dim', f'{item.ident}{_who(item)}')}"
     for field in item.fields:
-        yield f"      {label(field.path)}: {_sides(field)}"
+        yield f"      {label(field.path, item.rules)}: {_sides(field, item.rules)}"
 
 
 def _who(item: Drift) -> str:
@@ -79,11 +80,11 @@ def _who(item: Drift) -> str:
     return f"{who}{through}{when}"
 
 
-def _sides(field: DriftField) -> str:
+def _sides(field: DriftField, rules: Rules) -> str:
     if field.sensitive:
         return SENSITIVE
-    cause = _CAUSES[field.cause].format(desired=say(field.desired))
-    return f"{say(field.applied)} → {say(field.live)}{cause}"
+    cause = _CAUSES[field.cause].format(desired=say(field.desired, rules=rules))
+    return f"{say(field.applied, rules=rules)} → {say(field.live, rules=rules)}{cause}"
 
 
 def _when(ms: int) -> str:
@@ -123,7 +124,11 @@ def _rows(item: Drift) -> Iterator[str]:
     if item.status == "missing":
         yield f"| {code(item.address)} | | | deleted outside | {who} |"
     for field in item.fields:
-        sides = (SENSITIVE, SENSITIVE) if field.sensitive else (say(field.applied), say(field.live))
+        sides = (
+            (SENSITIVE, SENSITIVE)
+            if field.sensitive
+            else (say(field.applied, rules=item.rules), say(field.live, rules=item.rules))
+        )
         cells = " | ".join(code(side) for side in sides)
         yield f"| {code(item.address)} | {code(pointer(field.path))} | {cells} | {who} |"
 

@@ -13,6 +13,7 @@ from reconciler.core.display import shown
 from reconciler.core.plan.model import Action, Change, Plan
 from reconciler.core.pointers import pointer
 from reconciler.core.resource import Call
+from reconciler.core.rules import Rules
 from reconciler.core.values import MISSING, SENSITIVE, Tree
 from reconciler.render.drift import drift_lines, plain
 from reconciler.render.graph import Graph, graph_of_plan
@@ -160,25 +161,32 @@ def _count(calls: Sequence[Call]) -> str:
 def _fields(change: Change) -> Iterator[str]:
     """A new body as field and value; a change as field, old and new."""
     if change.action is Action.CREATE:
-        rows = [(name, f"<ins>{escape(value)}</ins>") for name, value, _ in lines(change.after, limit=None)]
+        rows = [
+            (name, f"<ins>{escape(value)}</ins>")
+            for name, value, _ in lines(change.after, limit=None, rules=change.rules)
+        ]
         yield from _table(("field", "value"), rows)
     elif change.fields:
         found = []
         for item in change.fields:
-            mark = " forces the replace" if pointer(item.path) in change.replace_paths else ""
-            old, new = (_side(item.sensitive, side) for side in (item.old, item.new))
-            name = f'{escape(label(item.path))}<span class="replace">{mark}</span>'
+            code = change.reason_codes.get(pointer(item.path))
+            mark = f" forces the replace ({code})" if code else ""
+            old, new = (_side(item.sensitive, side, change.rules) for side in (item.old, item.new))
+            name = f'{escape(label(item.path, change.rules))}<span class="replace">{mark}</span>'
             found.append((name, f"<del>{old}</del>", f"<ins>{new}</ins>"))
         yield from _table(("field", "old", "new"), found, raw=True)
     elif change.before is not None and change.action is Action.DELETE:
-        rows = [(name, f"<del>{escape(value)}</del>") for name, value, _ in lines(shown(change.before), limit=None)]
+        rows = [
+            (name, f"<del>{escape(value)}</del>")
+            for name, value, _ in lines(shown(change.before), limit=None, rules=change.rules)
+        ]
         yield from _table(("field", "value"), rows)
 
 
-def _side(sensitive: bool, value: Tree) -> str:
+def _side(sensitive: bool, value: Tree, rules: Rules) -> str:
     if value is MISSING:
         return '<span class="dim">none</span>'
-    return escape(SENSITIVE if sensitive else say(value, None))
+    return escape(SENSITIVE if sensitive else say(value, None, rules))
 
 
 def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]], *, raw: bool = False) -> Iterator[str]:

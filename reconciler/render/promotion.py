@@ -7,6 +7,7 @@ from typing import Any
 from reconciler.core.compare.promotion import Promotion
 from reconciler.core.display import shown
 from reconciler.core.pointers import pointer
+from reconciler.core.rules import NO_RULES, Rules
 from reconciler.core.values import MISSING, Tree
 from reconciler.render.json import FORMAT_VERSION
 from reconciler.render.values import say
@@ -35,14 +36,17 @@ def text(view: Promotion) -> str:
     for item in view.differences:
         where = _WORDS.get(item.status, "").format(source=view.source, target=view.target)
         lines.append(f"  {_SIGNS[item.status]} {item.address}  {item.kind}" + (f"  ({where})" if where else ""))
-        lines += [f"      {pointer(path)}: {_value(one)} → {_value(other)}" for path, one, other in item.fields]
+        lines += [
+            f"      {pointer(path)}: {_value(one, item.rules)} → {_value(other, item.rules)}"
+            for path, one, other in item.fields
+        ]
     return "\n".join(lines) + "\n"
 
 
-def _value(value: Tree) -> str:
+def _value(value: Tree, rules: Rules = NO_RULES) -> str:
     if value is MISSING or value is None:
         return "(none)"
-    return say(value)
+    return say(value, rules=rules)
 
 
 def document(view: Promotion) -> dict[str, Any]:

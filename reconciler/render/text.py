@@ -9,7 +9,7 @@ from itertools import groupby
 
 from reconciler.core.plan.model import Action, Change, Plan
 from reconciler.core.pointers import pointer
-from reconciler.core.rules import FieldChange
+from reconciler.core.rules import FieldChange, Rules
 from reconciler.core.state.model import State
 from reconciler.core.values import MISSING, Tree
 from reconciler.render.drift import drift_lines
@@ -158,17 +158,17 @@ class Printer:
         if self.verbose:
             for step in change.patch:
                 if "op" in step:
-                    value = f" {self._say(step['value'])}" if "value" in step else ""
+                    value = f" {self._say(step['value'], change.rules)}" if "value" in step else ""
                     yield self.paint("dim", f"        {step['op']} {step['path']}{value}")
 
-    def _say(self, value: Tree) -> str:
-        return say(value, None if self.verbose else WIDTH)
+    def _say(self, value: Tree, rules: Rules) -> str:
+        return say(value, None if self.verbose else WIDTH, rules)
 
     def _many(self, default: int = _MANY) -> int | None:
         return None if self.verbose else default
 
     def _body(self, change: Change) -> Iterator[str]:
-        found = list(lines(change.after, limit=None if self.verbose else WIDTH))
+        found = list(lines(change.after, limit=None if self.verbose else WIDTH, rules=change.rules))
         width = max((len(name) for name, _, listed in found if not listed), default=0)
         for listed, group in groupby(found, key=lambda line: line[0] if line[2] else ""):
             if not listed:
@@ -179,15 +179,18 @@ class Printer:
 
     def _fields(self, change: Change) -> Iterator[str]:
         """Members of sets stand below their list as added or removed; other fields as old → new."""
-        for listed, group in groupby(change.fields, key=_list_of):
+        codes = change.reason_codes
+        for listed, group in groupby(change.fields, key=lambda item: _list_of(item, change.rules)):
             found = list(group)
             if listed is None:
                 for item in found:
-                    forced = pointer(item.path) in change.replace_paths
-                    yield from self._plain(item, self.paint("red", "  # forces the replace") if forced else "")
+                    code = codes.get(pointer(item.path))
+                    yield from self._plain(
+                        item, change.rules, self.paint("red", f"  # forces the replace ({code})") if code else ""
+                    )
                 continue
             yield f"      {listed}"
-            yield from self._cut([f"        {self._member(item)}" for item in found], 4 * _MANY)
+            yield from self._cut([f"        {self._member(item, change.rules)}" for item in found], 4 * _MANY)
 
     def _cut(self, found: list[str], limit: int = _MANY) -> Iterator[str]:
         shown = found[: self._many(limit)]
@@ -195,50 +198,44 @@ class Printer:
         if len(found) > len(shown):
             yield f"        … and {len(found) - len(shown)} more"
 
-    def _member(self, item: FieldChange) -> str:
-        member = len(item.path) == _depth(item) + 1
+    def _member(self, item: FieldChange, rules: Rules) -> str:
+        member = len(item.path) == rules.list_depth(item.path) + 1
         if member and item.old is MISSING:
-            return f"{self.paint('green', '+')} {self._say(item.new)}"
+            return f"{self.paint('green', '+')} {self._say(item.new, rules)}"
         if member and item.new is MISSING:
-            return f"{self.paint('red', '-')} {self._say(item.old)}"
-        return self._old_new(item, from_member=True)
+            return f"{self.paint('red', '-')} {self._say(item.old, rules)}"
+        return self._old_new(item, rules, from_member=True)
 
-    def _plain(self, item: FieldChange, mark: str) -> Iterator[str]:
+    def _plain(self, item: FieldChange, rules: Rules, mark: str) -> Iterator[str]:
         """A field that is no member of a set: old → new, and a list as what was added to it and taken out of it."""
         if item.sensitive or not (isinstance(item.old, list) and isinstance(item.new, list)):
-            yield f"      {self._old_new(item)}{mark}"
+            yield f"      {self._old_new(item, rules)}{mark}"
             return
         added, removed = list_changes(item.old, item.new)
         order = "" if added or removed else ": in another order"
-        yield f"      {self.paint('yellow', '~')} {label(item.path)}{order}{mark}"
-        yield from (f"        {self.paint('red', '-')} {self._say(value)}" for value in removed[: self._many()])
-        yield from (f"        {self.paint('green', '+')} {self._say(value)}" for value in added[: self._many()])
+        yield f"      {self.paint('yellow', '~')} {label(item.path, rules)}{order}{mark}"
+        yield from (f"        {self.paint('red', '-')} {self._say(value, rules)}" for value in removed[: self._many()])
+        yield from (f"        {self.paint('green', '+')} {self._say(value, rules)}" for value in added[: self._many()])
         more = max(len(added) - _MANY, 0) + max(len(removed) - _MANY, 0)
         if more and not self.verbose:
             yield f"        … and {more} more"
 
-    def _old_new(self, item: FieldChange, *, from_member: bool = False) -> str:
-        inner = tuple(step for step in item.path[_depth(item) :] if step != "value")
-        name = say(" ".join(inner))[1:-1] if from_member else label(item.path)
+    def _old_new(self, item: FieldChange, rules: Rules, *, from_member: bool = False) -> str:
+        inner = rules.labelled(item.path)[len(rules.labelled(item.path[: rules.list_depth(item.path)])) :]
+        name = say(" ".join(inner))[1:-1] if from_member else label(item.path, rules)
         if item.sensitive:
             words = "(sensitive) → (sensitive, changed)" if item.old is not MISSING else "(sensitive, new)"
             return f"{self.paint('yellow', '~')} {name}: {words}"
         if item.old is MISSING:
-            return f"{self.paint('green', '+')} {name}: {self._say(item.new)}"
+            return f"{self.paint('green', '+')} {name}: {self._say(item.new, rules)}"
         if item.new is MISSING:
-            return f"{self.paint('red', '-')} {name}: {self._say(item.old)}"
-        return f"{self.paint('yellow', '~')} {name}: {self._say(item.old)} → {self._say(item.new)}"
+            return f"{self.paint('red', '-')} {name}: {self._say(item.old, rules)}"
+        return f"{self.paint('yellow', '~')} {name}: {self._say(item.old, rules)} → {self._say(item.new, rules)}"
 
 
-def _depth(item: FieldChange) -> int:
-    """Return how many steps lead to the list a field stands in, 0 where it stands in none."""
-    if "selectors" in item.path[:-1]:
-        return item.path.index("selectors") + 1
-    return 1 if item.path[:1] == ("mappings",) and len(item.path) > 1 else 0
-
-
-def _list_of(item: FieldChange) -> str | None:
-    return label(item.path[: _depth(item)]) if _depth(item) else None
+def _list_of(item: FieldChange, rules: Rules) -> str | None:
+    depth = rules.list_depth(item.path)
+    return label(item.path[:depth], rules) if depth else None
 
 
 def state_text(state: State, paint: Paint = plain) -> str:

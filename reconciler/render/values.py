@@ -7,14 +7,17 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from reconciler.core.compare.diff import members_by_key
 from reconciler.core.display import shown
+from reconciler.core.pointers import parse_pointer
+from reconciler.core.rules import NO_RULES, Rules
 from reconciler.core.values import MISSING, SENSITIVE, Fingerprint, Path, Ref, Secret, Tree
 
 WIDTH = 100
 
 
-def say(value: Tree, limit: int | None = WIDTH) -> str:
-    """Return `value` on one line: rows as `a → b`, selectors by name or path, the rest as JSON.
+def say(value: Tree, limit: int | None = WIDTH, rules: Rules = NO_RULES) -> str:
+    """Return `value` on one line: members of lists as their `rules` say, the rest as JSON.
 
     JSON is cut after `limit` characters; None leaves it whole.
     """
@@ -27,25 +30,17 @@ def say(value: Tree, limit: int | None = WIDTH) -> str:
     if value == SENSITIVE:
         return SENSITIVE
     if isinstance(value, dict):
-        return _mapping(value, limit)
+        return _mapping(value, limit, rules)
     return _short(value, limit)
 
 
-def _mapping(value: dict[str, Any], limit: int | None) -> str:
-    source = value.get("source", value.get("sourceAttribute"))
-    destination = value.get("destination", value.get("destinationXdmPath"))
-    if source is not None and destination is not None:
-        kind = value.get("sourceType", "ATTRIBUTE")
-        marks = [] if kind in ("ATTRIBUTE", "text/x.schema-path") else [str(kind).lower()]
-        marks += [name for name in ("identity", "primaryIdentity") if value.get(name) is True]
-        return f"{_bare(source)} → {_bare(destination)}" + (f"  ({', '.join(marks)})" if marks else "")
-    inner = value.get("value")
-    if isinstance(inner, dict) and "type" in value and len(value) == 2:
-        if "path" in inner:
-            return _bare(inner["path"])
-        name = f"{_short(inner['name'], limit)} " if inner.get("name") else ""
-        rest = {key: item for key, item in inner.items() if key not in ("id", "name", "description")}
-        return f"{name}{_bare(inner.get('id'))}" + (f"  {_short(shown(rest), limit)}" if rest else "")
+def _mapping(value: dict[str, Any], limit: int | None, rules: Rules) -> str:
+    member = rules.line(value)
+    if member is not None:
+        name = f"{_short(member.name, limit)} " if member.name else ""
+        words = " → ".join(_bare(word) for word in member.words)
+        marks = f"  ({', '.join(member.marks)})" if member.marks else ""
+        return f"{name}{words}{marks}" + (f"  {_short(shown(member.rest), limit)}" if member.rest else "")
     if "$ref" in value:  # a part of a schema; what the registry adds to it says nothing
         return say(value["$ref"], limit)
     if value.keys() == {"id", "version"}:
@@ -64,27 +59,29 @@ def _short(value: Tree, limit: int | None) -> str:
     return text if limit is None or len(text) <= limit else text[: limit - 1] + "…"
 
 
-def label(path: Path) -> str:
-    """Return a path as a person reads it: dots, and without the furniture of selectors."""
-    steps = (
-        [step for step in path if step not in ("params", "selectors", "value")] if "transformations" in path else path
-    )
-    return ".".join(_bare(step) for step in steps if step not in ("transformations", "GeneralTransform")) or "(all)"
+def label(path: Path, rules: Rules = NO_RULES) -> str:
+    """Return a path as a person reads it: dots, and without the steps that say nothing."""
+    return ".".join(map(_bare, rules.labelled(path))) or "(all)"
 
 
-def lines(tree: Tree, path: Path = (), limit: int | None = WIDTH) -> Iterator[tuple[str, str, bool]]:
+def lines(
+    tree: Tree, path: Path = (), limit: int | None = WIDTH, rules: Rules = NO_RULES
+) -> Iterator[tuple[str, str, bool]]:
     """Yield label, value and whether it is a member of a list, for each thing of a new object worth a line."""
     if isinstance(tree, dict) and tree and not _is_leaf(tree):
         for key, value in tree.items():
-            yield from lines(value, (*path, key), limit)
+            yield from lines(value, (*path, key), limit, rules)
     elif isinstance(tree, list) and tree:
+        rule = rules.associative(path)
+        if rule is not None and rules.is_walked(rule):
+            for key, member in members_by_key(rule, tree):
+                inner = {name: value for name, value in member.items() if name != parse_pointer(rule.key)[-1]}
+                yield from lines(inner, (*path, key), limit, rules)
+            return
         for item in tree:
-            if isinstance(item, dict) and "params" in item and "name" in item:
-                yield from lines(item["params"], (*path, str(item["name"]), "params"), limit)
-            else:
-                yield label(path), say(item, limit), True
+            yield label(path, rules), say(item, limit, rules), True
     elif not (isinstance(tree, dict | list) or tree is None) or (isinstance(tree, dict) and tree):
-        yield label(path), say(tree, limit), False
+        yield label(path, rules), say(tree, limit, rules), False
 
 
 def _is_leaf(tree: dict[str, Any]) -> bool:

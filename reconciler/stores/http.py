@@ -17,10 +17,12 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-import httpx
+import httpx2
 
 from reconciler.core.problems import Problem, StateError
 from reconciler.core.state.model import State
+from reconciler.network.failures import Remedy, failure_of
+from reconciler.network.transport import Network, Routes
 from reconciler.stores.lease import Holder, by_force, clock, locked, lost, wait_for
 from reconciler.stores.text import Blocks, parts_of, serial_in, state_text
 
@@ -30,6 +32,7 @@ PATIENCE, FIRST_PATIENCE = 30.0, 5.0
 _PAUSE = 15.0
 """Seconds after which a writer looks whether the state is still the one it wrote: its machine may have slept."""
 _LOCKED = (409, 423)
+_SETTING = "state.address in reconciler.yaml"
 
 
 class Address:
@@ -45,12 +48,14 @@ class Address:
         unlock_method: str = "UNLOCK",
         username: str = "",
         password: str = "",
+        network: Network | None = None,
     ) -> None:
         self.where = address
+        self._network = network or Network({})
         self._lock_at, self._unlock_at = lock_address or address, unlock_address or lock_address or address
         self._auth = (username, password) if username or password else None
         self._lock, self._unlock = lock_method, unlock_method
-        self._http: httpx.Client | None = None
+        self._http: httpx2.Client | None = None
         self._answered = False
         self._holder: Holder | None = None
         self._serial, self._seen, self._last = 0, b"", clock()
@@ -182,7 +187,7 @@ class Address:
     # -- the wire --------------------------------------------------------------------------------------------
     def _send(
         self, method: str, address: str, content: bytes | None = None, query: dict[str, str] | None = None
-    ) -> httpx.Response:
+    ) -> httpx2.Response:
         """Send a request, once more where no answer came or the server is not well, for a while."""
         headers = {}
         if content is not None:
@@ -192,13 +197,17 @@ class Address:
         give_up, pause = time.monotonic() + patience, 0.2
         while True:
             if self._http is None:
-                self._http = httpx.Client(auth=self._auth, timeout=_TIMEOUT, follow_redirects=False)
+                routes = Routes(self._network)
+                self._http = httpx2.Client(transport=routes, auth=self._auth, timeout=_TIMEOUT, trust_env=False)
             try:
-                url = httpx.URL(address).copy_merge_params(query or {})
+                url = httpx2.URL(address).copy_merge_params(query or {})
                 answer = self._http.request(method, url, content=content, headers=headers)
-            except (httpx.HTTPError, httpx.InvalidURL) as error:
-                if time.monotonic() >= give_up or isinstance(error, httpx.UnsupportedProtocol | httpx.InvalidURL):
-                    raise self._unreachable(f"{method}: {type(error).__name__}: {error}") from None
+            except httpx2.InvalidURL as error:
+                raise self._unreachable(f"{address!r} is not a valid URL: {error}") from None
+            except httpx2.HTTPError as error:
+                failure = failure_of(error, address)
+                if time.monotonic() >= give_up or failure.remedy is Remedy.NEVER:
+                    raise self._unreachable(f"{method}: {failure.what}", failure.advice(_SETTING)) from None
             else:
                 self._answered = True
                 if answer.status_code not in (429, 500, 502, 503, 504) or time.monotonic() >= give_up:
@@ -206,14 +215,14 @@ class Address:
             time.sleep(pause)
             pause = min(2 * pause, 5.0)
 
-    def _expect(self, answer: httpx.Response, what: str) -> None:
+    def _expect(self, answer: httpx2.Response, what: str) -> None:
         if answer.is_success:
             return
         raise self._unreachable(f"it cannot be {what}: {answer.status_code} {answer.reason_phrase}")
 
-    def _unreachable(self, what: str) -> StateError:
-        advice = "check address, credentials and network; what was done so far is kept"
-        return StateError(Problem("store-unreachable", f"{self.where}: {what}", advice))
+    def _unreachable(self, what: str, advice: str = "check address, credentials and network") -> StateError:
+        next_step = f"{advice}; completed work is kept"
+        return StateError(Problem("store-unreachable", f"{self.where}: {what}", next_step))
 
 
 def _info(holder: Holder) -> dict[str, Any]:
@@ -229,7 +238,7 @@ def _info(holder: Holder) -> dict[str, Any]:
     }
 
 
-def _holder_in(answer: httpx.Response) -> dict[str, Any]:
+def _holder_in(answer: httpx2.Response) -> dict[str, Any]:
     try:
         found = answer.json()
     except ValueError:

@@ -32,6 +32,7 @@ from reconciler.core.state.codec import (
 from reconciler.core.state.migrations import migrate_record
 from reconciler.core.state.model import VERSION, Entry, Record, State
 from reconciler.core.values import Tree
+from reconciler.network.exact_json import parsed
 
 Blocks = Callable[[], Iterable[bytes]]
 """Gives the text of a state from its beginning, in parts of any size; asked again where it has to be read otherwise."""
@@ -191,15 +192,3 @@ def records_in(lines: Iterable[bytes], source: str) -> tuple[dict[str, Any], lis
                 "keep a copy of it; it tells what the last run did. Remove it once the objects it names are known",
             )
         ) from None
-
-
-_DIGITS_ALIKE = bytes.maketrans(b"123456789", b"0" * 9)
-_RUN = b"0" * 18
-_LONG = tuple(before + _RUN for before in (b" ", b":", b",", b"[", b"-"))
-"""How a number that orjson could round begins, every digit a nought; a text may look so, too, which does no harm."""
-
-
-def parsed(data: bytes) -> Any:
-    """Return the content of a text; numbers that orjson would round are read exactly. Raises ValueError."""
-    alike = data.translate(_DIGITS_ALIKE)
-    return json.loads(data) if _RUN in alike and any(long in alike for long in _LONG) else orjson.loads(data)

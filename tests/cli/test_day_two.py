@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from reconciler.app import doctor
-from reconciler.core.runs import Dataflow, DataflowRun, run_of
+from reconciler.core.runs import Dataflow, DataflowRun
+from reconciler.kinds._runs import run_of
 from reconciler.render import status as rendered
 from reconciler.stores.local import local_store
 from tests.conftest import FLOW, Cli, Request, Server

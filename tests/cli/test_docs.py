@@ -83,7 +83,7 @@ def test_the_examples_of_every_command_are_commands(tmp_path: Path, monkeypatch:
             command.make_context(name, rest)  # raises where an option or value is none
 
 
-HEAVY = {"pydantic", "yaml", "httpx", "rich", "starlette", "uvicorn", "asyncio", "jsonpatch", "deepdiff"}
+HEAVY = {"pydantic", "yaml", "httpx", "httpx2", "rich", "starlette", "uvicorn", "asyncio", "jsonpatch", "deepdiff"}
 
 
 @pytest.mark.parametrize(

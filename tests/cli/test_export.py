@@ -20,6 +20,7 @@ from reconciler.engine.inventory import Inventory
 from reconciler.export.dataflows import Sandbox as Found
 from reconciler.export.dataflows import export
 from reconciler.export.export_result import slug
+from reconciler.kinds.selectors import SELECTORS
 from tests.cli.test_every_field import EXAMPLES
 from tests.conftest import FLOW, PREP, Cli, Server
 
@@ -327,7 +328,7 @@ def test_namesakes_are_numbered_and_a_number_is_free_again_where_nothing_came_of
         {"id": f"f{n}", "name": "Same", "createdAt": n, "flowSpec": CUSTOMER_IO_FLOW, "sourceConnectionIds": [f"s{n}"],
          "targetConnectionIds": [] if n == 2 else [f"t{n}"]} for n in range(5)
     ]  # fmt: skip
-    made = export(Found(flows, sources, targets, {}, {}), shipped(), flows)
+    made = export(Found(flows, sources, targets, {}, {}), shipped(), SELECTORS, flows)
     assert {name: made.bindings[f"{name}/flow"] for name in made.documents} == {
         "same": "f0", "same-2": "f1", "same-3": "f3", "same-4": "f4",
     }  # fmt: skip
@@ -345,7 +346,7 @@ def test_an_account_that_cannot_be_written_takes_its_dataflows_with_it_and_no_mo
         {"id": f"f{n}", "name": "n", "createdAt": n, "flowSpec": CUSTOMER_IO_FLOW, "sourceConnectionIds": [f"s{n}"],
          "targetConnectionIds": [f"t{n}"]} for n in range(3)
     ]  # fmt: skip
-    made = export(Found(flows, sources, targets, bases, {}), shipped(), flows, whole=True)
+    made = export(Found(flows, sources, targets, bases, {}), shipped(), SELECTORS, flows, whole=True)
     assert list(made.documents) == ["n"]
     assert made.bindings == {"n/flow": "f2", "n/target": "t2", "n/source": "s2"}
     assert made.secrets == []

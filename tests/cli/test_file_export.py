@@ -232,3 +232,25 @@ def test_without_a_catalog_entry_the_attributes_themselves_say_it(live: Cli, ser
     server.call("GET", f"{FLOW}/connectionSpecs")
     kinds = {item["address"] for item in live.ok("plan", "--format", "json").json()["changes"]}
     assert "newsletter/mapping/output" in kinds
+
+
+@pytest.mark.parametrize(
+    ("written", "sent"),
+    [
+        ("${person.name}", "${person.name}"),
+        ("$${person.name}", "${person.name}"),
+        ("concat('$${var.a}', ${person.name})", "concat('${var.a}', ${person.name})"),
+    ],
+)
+def test_an_expression_with_the_platforms_own_syntax_comes_back(
+    live: Cli, server: Server, written: str, sent: str
+) -> None:
+    live.example("s3-audiences")
+    live.edit("s3-audiences.yaml", "iif(person.gender == 'female', 'Ms', 'Mr')", written)
+    live.ok("apply", "-y")
+    [body] = server.bodies("POST", f"{PREP}/mappingSets")
+    assert body["mappings"][-1]["source"] == sent
+    live.afresh()
+    live.ok("export", "--out", "found", "--adopt")
+    live.ok("validate", "found")
+    assert live.ok("plan", "found", "--format", "json").json()["changes"] == []

@@ -95,6 +95,8 @@ def test_a_start_that_has_passed_makes_a_new_flow_and_says_what_that_means(live:
     by_address = {item["address"]: item for item in found["changes"]}
     assert by_address["rows/flow"]["action"] == "replace"
     assert by_address["rows/flow"]["replacePaths"] == ["/scheduleParams/startTime"]
+    assert by_address["rows/flow"]["reasonCodes"] == {"/scheduleParams/startTime": "incompatible"}
+    assert by_address["rows/flow"]["reason"] == "/scheduleParams/startTime cannot change in place (incompatible)"
     assert any("reads history again" in text for text in found["warnings"])
     live.ok("apply", "-y")
     assert len(server.items("flows")) == 1

@@ -180,6 +180,10 @@ def test_a_source_change_replaces_the_pair_and_the_flow(live: Cli, server: Serve
     assert actions(plan) == {f"customer-io/{name}": "replace" for name in ("source", "target", "flow")}
     paths = {item["address"]: item["replacePaths"] for item in plan["changes"]}
     assert paths["customer-io/target"] == ["/params/dataSetId"]
+    [target] = [item for item in plan["changes"] if item["address"] == "customer-io/target"]
+    assert target["reasonCodes"] == {"/params/dataSetId": "immutable"}
+    assert target["reason"] == "/params/dataSetId cannot change in place (immutable)"
+    assert all("reasonCodes" not in item for item in plan["changes"] if not item["replacePaths"])
     assert any("customer-io/flow: it gets a new inletUrl" in text for text in plan["warnings"])
     assert "together with customer-io/target" in next(
         item["reason"] for item in plan["changes"] if item["address"] == "customer-io/source"

@@ -16,6 +16,7 @@ from reconciler.config.editor_schema import field_docs, json_schema, models_in
 from reconciler.config.project import ProjectSpec
 from reconciler.documents.load import document_kinds
 from reconciler.export.starter import starter
+from reconciler.kinds.selectors import SELECTORS
 from reconciler.yamltext.reader import Text, read
 from tests.conftest import ROOT, Cli, Server
 
@@ -113,7 +114,7 @@ def test_every_field_says_what_it_is_for() -> None:
             assert [field.alias or name for name, field in model.model_fields.items()
                     if (field.alias or name) not in told] == [], model  # fmt: skip
             waiting += [inner for field in model.model_fields.values() for inner in models_in(field.annotation)]
-    described = json_schema(shipped())["definitions"]["FlowBlock"]["properties"]["scheduleParams"]
+    described = json_schema(shipped(), SELECTORS)["definitions"]["FlowBlock"]["properties"]["scheduleParams"]
     assert "startTime" in described["description"]
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from reconciler.core.plan.model import Action, Change, Drift, DriftField, Plan
+from reconciler.core.plan.with_rules import with_rules
 from reconciler.core.problems import Problem
 from reconciler.core.provenance import Provenance
 from reconciler.core.resource import Call
 from reconciler.core.rules import FieldChange
 from reconciler.core.values import MISSING, Ref, Secret
+from reconciler.kinds import kinds
 
 FLOWS = "/data/foundation/flowservice"
 SELECTORS = ("transformations", "GeneralTransform", "params", "segmentSelectors", "selectors")
@@ -73,11 +75,12 @@ def everything() -> Plan:
         updated_by="someone@example.com", updated_at=1764000000000,
     )  # fmt: skip
     lost = Drift("s3/target", "TargetConnection", "t1", "missing")
-    return Plan(
+    plan = Plan(
         "prod", "https://platform.adobe.io", "ORG@AdobeOrg", "prod-1", "line", 7,
         changes=(_create(), _update(), _replace(), gone, forgotten, same), drift=(drift, lost),
         warnings=("s3/source: it gets a new inletUrl",), scope=("kinesis/flow", "s3/target"), left_out=("web/flow",),
     )  # fmt: skip
+    return with_rules(plan, kinds())
 
 
 def refused() -> Plan:
@@ -92,7 +95,7 @@ def nothing() -> Plan:
 
 def many(count: int) -> Plan:
     """Return a plan with a great many updates."""
-    one = _update()
+    one = next(change for change in everything().changes if change.action is Action.UPDATE)
     return replace(
         everything(),
         changes=tuple(replace(one, address=f"flow-{index:05}/flow", dependencies=()) for index in range(count)),

@@ -87,11 +87,10 @@ def test_merge_keys() -> None:
 
 
 # -- interpolation -----------------------------------------------------------------------------------------------
-def filled(text: Any, foreign: bool = False, **variables: Any) -> tuple[Any, list[str]]:
+def filled(text: Any, path: tuple[str, ...] = ("name",), **variables: Any) -> tuple[Any, list[str]]:
     said: list[str] = []
     scope = Scope(variables, {"HOME_TOWN": "Oslo"})
-    value = interpolate({"k": text}, scope, lambda _p, code, *_: said.append(code), foreign=lambda _: foreign)
-    return value["k"], said
+    return interpolate(text, scope, lambda _p, code, *_: said.append(code), path), said
 
 
 def test_interpolation() -> None:
@@ -100,7 +99,7 @@ def test_interpolation() -> None:
     assert filled("a-${var.n}-${env.HOME_TOWN}", n=5) == ("a-5-Oslo", [])
     assert filled("a-${var.n}", n=True) == ("a-true", [])
     assert filled("$${var.n}") == ("${var.n}", [])
-    assert filled("${full.name}", foreign=True) == ("${full.name}", [])
+    assert filled("${full.name}", ("mapping", "0", "source")) == ("${full.name}", [])
     assert filled("${full.name}")[1] == ["bad-interpolation"]
     assert filled("a-${var.n}", n=[1])[1] == ["bad-interpolation"]
     assert filled("${}")[1] == ["bad-interpolation"]
@@ -206,13 +205,15 @@ ROOMS = {
     "documents": {"documents", "core", "catalog", "dataprep", "kinds", "yamltext"},
     "config": {"config", "core", "catalog", "documents", "kinds", "yamltext"},
     "export": {"export", "core", "catalog", "dataprep", "documents", "yamltext"},
-    "api": {"api", "core"},
-    "stores": {"stores", "core"},
+    "network": {"network", "core"},
+    "api": {"api", "core", "network"},
+    "stores": {"stores", "core", "network"},
     "engine": {"engine", "core"},
     "render": {"render", "core"},
     "secrets": {"secrets", "core"},
     "app": {
         "app", "api", "catalog", "config", "core", "dataprep", "documents", "emulator", "engine", "export", "kinds",
+        "network",
         "secrets", "stores", "yamltext",
     },
     "library": {"library", "app", "core", "render", "secrets"},
@@ -226,7 +227,7 @@ ROOMS = {
 HOMES = {
     "click": {"cli", "__main__.py"},
     "yaml": {"yamltext", "catalog", "emulator"},
-    "httpx": {"api", "stores", "app", "cli"},
+    "httpx2": {"network", "api", "stores", "app", "cli"},
     "starlette": {"emulator"},
     "uvicorn": {"emulator"},
     "rich": {"cli"},
@@ -234,7 +235,7 @@ HOMES = {
     "keyring": {"secrets"},
     "deepdiff": {"render"},
     "jmespath": {"core"},
-    "orjson": {"stores"},
+    "orjson": {"stores", "network"},
     "obstore": {"stores", "app"},
     "boto3": {"app"},
     "psycopg": {"stores"},

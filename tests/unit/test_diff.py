@@ -15,9 +15,9 @@ from reconciler.core.compare.same import covers, same_scalar
 from reconciler.core.rules import AssociativeList, Rules
 from reconciler.core.trees import merge_patch
 from reconciler.core.values import MISSING, Fingerprint, Ref, Secret
-from reconciler.kinds.flow import AUDIENCES
 from reconciler.kinds.flow import KIND as FLOW
 from reconciler.kinds.mapping_set import KIND as MAPPING
+from reconciler.kinds.selectors import AUDIENCES
 from reconciler.kinds.source_connection import KIND as SOURCE
 
 PLAIN = Rules()
@@ -133,7 +133,7 @@ def test_shared_sets_keep_what_others_added() -> None:
             "transformations": [{"name": "GeneralTransform", "params": {"segmentSelectors": {"selectors": selectors}}}]
         }
 
-    delta = compare(FLOW.rules({}), body("a"), body("a", "b"), body("x", "b", "a"), shared=(AUDIENCES,))
+    delta = compare(FLOW.rules({}), body("a"), body("a", "b"), body("x", "b", "a"), shared=(AUDIENCES.pattern,))
     assert [(step["op"], step["path"][-2:]) for step in delta.patch] == [("remove", "/1")]
 
 

@@ -61,7 +61,7 @@ def planned(name: str, desired: Tree | None, live: Live | None, applied: Tree = 
 def test_a_kind_with_a_method_of_an_ability_has_the_ability(name: str, ability: type[Kind]) -> None:
     own = {key for key in ability.__abstractmethods__ if key not in Kind.__abstractmethods__}
     if not isinstance(kinds()[name], ability):
-        for base in ability.__mro__[1:]:  # what a Searchable kind has is no sign of a Listable one
+        for base in ability.__mro__[1:]:  # a Searchable kind has these methods and need not be Listable
             own -= getattr(base, "__abstractmethods__", frozenset()) if base is not Kind else frozenset()
         assert [key for key in own if hasattr(kinds()[name], key)] == []
 
@@ -165,7 +165,7 @@ def test_published_schemas_name_every_kind_and_no_file_lists_them(document: str)
 
 
 def _kind_properties(node: Any) -> Iterator[Any]:
-    """Yield the schema of every property `kind` that stands beside an address: of a change or a drift entry."""
+    """Yield the schema of every property `kind` beside an address: of a change or a drift entry."""
     if isinstance(node, dict):
         properties = node.get("properties")
         if isinstance(properties, dict) and {"kind", "address"} <= properties.keys():

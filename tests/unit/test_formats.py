@@ -15,6 +15,7 @@ from reconciler.core.plan.model import Action
 from reconciler.core.plan.saved_plan import plan_json, plan_of
 from reconciler.core.problems import Problem
 from reconciler.core.values import Span
+from reconciler.kinds import kinds
 from reconciler.render import json as as_json
 from reconciler.render.drift import junit as drift_junit
 from reconciler.render.drift import markdown as drift_markdown
@@ -92,7 +93,7 @@ def test_a_plan_that_the_first_version_saved_is_still_read() -> None:
     path = GOLDEN / "saved-plan-v1.json"
     if not path.exists():  # written once, never again: it stands for the files of older versions
         path.write_text(json.dumps(plan_json(everything()), indent=1) + "\n", encoding="utf-8")
-    read = plan_of(json.loads(path.read_text(encoding="utf-8")), "it")
+    read = plan_of(json.loads(path.read_text(encoding="utf-8")), "it", kinds())
     for verbose in (False, True):
         assert plan_text(read, verbose=verbose) == plan_text(everything(), verbose=verbose)
     assert html(read) == html(everything())

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from reconciler.core.state.codec import state_json
 from reconciler.core.state.model import Entry, State
 from reconciler.core.values import Fingerprint, Tree
-from reconciler.stores.text import parsed, state_text
+from reconciler.network.exact_json import parsed
+from reconciler.stores.text import state_text
 
 leaves = (
     st.integers() | st.integers(min_value=2**62, max_value=2**70) | st.floats(allow_nan=False, allow_infinity=False)

@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 
 from reconciler.core.compare.diff import compare
 from reconciler.core.compare.overlap import overlaps
-from reconciler.core.rules import AssociativeList, Rules
+from reconciler.core.rules import AssociativeList, FieldRule, Reason, Rules
 from reconciler.core.values import MISSING, Tree
 
 RULES = Rules(
-    atomic={"/merged": "merge", "/replaced": "declared"},
+    (FieldRule("/merged", Reason.ATOMIC, merge=True), FieldRule("/replaced", Reason.ATOMIC)),
     associative_lists=(AssociativeList("/members", "/id"), AssociativeList("/deep", "/name", deep=True)),
 )
 

@@ -17,6 +17,7 @@ from reconciler.core.state.model import Entry, Pending
 from reconciler.core.values import Ref, Secret
 from reconciler.documents.document import Document
 from reconciler.documents.expand import Expansion, ProjectContext
+from reconciler.kinds import kinds
 from reconciler.yamltext.reader import Text
 
 FULL = Provenance("m/a.yaml", protect=True, allow_data_loss=True, labels={"team": "crm"})
@@ -97,7 +98,7 @@ def test_a_saved_change_is_written_as_ever() -> None:
             "retires": True,
         }
     ]
-    assert plan_of(saved, "x") == plan
+    assert plan_of(saved, "x", kinds()) == plan
 
 
 @pytest.mark.parametrize("holder", [Resource, Change, Pending, Entry])

@@ -222,7 +222,9 @@ def test_states_and_records_survive_the_file() -> None:
         {"version": 3},
         (Deposed("o", "Flow", ("b",)),),
     )
-    waiting = Pending("create", "Flow", 5, 0, None, "n", {"k": Fingerprint("y")}, "d", full.provenance, ("m",), "c")
+    waiting = Pending(
+        "create", "Flow", 5, ("twin",), None, "n", {"k": Fingerprint("y")}, "d", full.provenance, ("m",), "c"
+    )
     state = State("l", "e", "p", "o", "s", 2, {"m": full}, {"w": waiting})
     assert codec.state_of(json.loads(json.dumps(codec.state_json(state))), "x") == state
     for record in (

@@ -18,10 +18,12 @@ from tests.conftest import EXAMPLES, FLOW, PREP, Cli, Request, Server, serve
 class Once:
     """A fault at the first matching request, or the first `times` of them."""
 
-    def __init__(self, method: str, path: str, verdict: Any, times: int = 1) -> None:
-        self.method, self.path, self.verdict, self.left = method, path, verdict, times
+    def __init__(self, method: str, path: str, verdict: Any, times: int = 1, after: Once | None = None) -> None:
+        self.method, self.path, self.verdict, self.left, self.after = method, path, verdict, times, after
 
     def __call__(self, request: Request) -> Any:
+        if self.after is not None and self.after.left:
+            return None  # its turn comes when the other fault is used up
         if self.left and request.method == self.method and request.path.startswith(self.path):
             self.left -= 1
             return self.verdict
@@ -89,7 +91,7 @@ def test_an_unanswered_create_is_found_by_the_next_run(live: Cli, server: Server
     live.example("customer-io")
     drop = Once("POST", f"{FLOW}/flows", "drop", times=1)
     server.after.append(drop)
-    server.before.append(Once("GET", f"{FLOW}/flows", (403, [], {"message": "lists are down"}), times=1))
+    server.before.append(Once("GET", f"{FLOW}/flows", (403, [], {"message": "lists are down"}), after=drop))
     assert live("apply", "-y", "--settle", "0.1", "--no-checks").code == 1  # a check would list the flows, too
     assert "customer-io/flow" in live.state["pending"]
     plan = live.ok("plan", "--format", "json").json()
@@ -102,8 +104,10 @@ def test_an_unanswered_create_is_found_by_the_next_run(live: Cli, server: Server
 def interrupted_create(live: Cli, server: Server) -> str:
     """Leave a target connection that was made and never bound; return its id."""
     live.example("kinesis")
-    server.after.append(Once("POST", f"{FLOW}/targetConnections", "drop"))
-    server.before.append(Once("GET", f"{FLOW}/targetConnections", (403, [], {"message": "lists are down"})))
+    drop = Once("POST", f"{FLOW}/targetConnections", "drop")
+    server.after.append(drop)
+    down = (403, [], {"message": "lists are down"})
+    server.before.append(Once("GET", f"{FLOW}/targetConnections", down, after=drop))
     assert live("apply", "-y", "--settle", "0.1", "--no-checks").code == 1
     assert "kinesis-summer/target" in live.state["pending"]
     (found,) = server.items("targetConnections")
@@ -150,7 +154,7 @@ def test_which_one_came_of_it_is_asked_when_it_cannot_be_told(live: Cli, server:
         server.edit("targetConnections", ident, STREAM)
     refused = live("apply", "-y", "--settle", "0.1")
     assert refused.code == 1
-    assert "cannot be told whether" in refused.err
+    assert "may be its result" in refused.err
     assert made in refused.err
     assert other in refused.err
     server.call("DELETE", f"{FLOW}/targetConnections/{other}")
@@ -219,33 +223,6 @@ def test_refused_credentials_of_the_tool(live: Cli, server: Server, monkeypatch:
     refused = live("plan")
     assert refused.code == 1
     assert "does not accept the access token" in refused.err
-
-
-def test_nothing_configured(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    cli.example("customer-io")
-    assert "AEP_ORG_ID is not set" in cli("plan").err
-    monkeypatch.setenv("AEP_ORG_ID", "x@AdobeOrg")
-    assert "AEP_CLIENT_ID and AEP_CLIENT_SECRET" in cli("plan").err
-    monkeypatch.setenv("AEP_ACCESS_TOKEN", "t")
-    assert "AEP_API_KEY" in cli("plan").err
-    monkeypatch.setenv("AEP_PLATFORM_URL", "platform.adobe.io")
-    assert "is no URL" in cli("plan").err
-
-
-def test_unreachable(cli: Cli, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    from tests.conftest import point_at
-
-    point_at(server, monkeypatch)
-    cli.example("customer-io")
-    cli.ok("apply", "-y")
-    monkeypatch.setenv("AEP_PLATFORM_URL", "http://127.0.0.1:9")
-    monkeypatch.setenv("AEP_ACCESS_TOKEN", "t")
-    found = cli("plan", "--state-dir", "other")
-    assert found.code == 0, "with an empty state there is nothing to read, and checks that cannot be made stop nothing"
-    assert "2 checks could not be made" in found.out
-    foreign = cli("plan")
-    assert foreign.code == 1
-    assert "belongs to platform" in foreign.err
 
 
 # -- conflicts ---------------------------------------------------------------------------------------------------

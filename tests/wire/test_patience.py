@@ -276,19 +276,19 @@ def test_a_token_is_renewed_before_its_end_whatever_the_clocks_say(
     monkeypatch: pytest.MonkeyPatch, answered: int, fresh_for: int, old_after: int
 ) -> None:
     """How long it lives is counted from when it came, on a clock that nobody sets: skew is no matter."""
-    import httpx
+    import httpx2
 
     from reconciler.api import auth
 
     now, asked, hidden = [1000.0], [0], []
     monkeypatch.setattr(auth.time, "monotonic", lambda: now[0])
 
-    def ims(_request: httpx.Request) -> httpx.Response:
+    def ims(_request: httpx2.Request) -> httpx2.Response:
         asked[0] += 1
-        return httpx.Response(200, json={"access_token": f"token-{asked[0]}", "expires_in": answered})
+        return httpx2.Response(200, json={"access_token": f"token-{asked[0]}", "expires_in": answered})
 
     async def main() -> None:
-        async with httpx.AsyncClient(transport=httpx.MockTransport(ims)) as http:
+        async with httpx2.AsyncClient(transport=httpx2.MockTransport(ims)) as http:
             own = auth.ClientCredentials(http, "https://ims", "id", "secret", ["a"], hide=hidden.append)
             assert await asyncio.gather(*(own.token() for _ in range(20))) == ["token-1"] * 20
             now[0] += fresh_for

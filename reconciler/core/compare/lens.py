@@ -91,6 +91,10 @@ class Lens:
         """Tell whether `live` shows everything that is declared."""
         return same.covers(self.normalized(live), self.normalized(self.declared))
 
+    def matches(self, live: Tree) -> bool:
+        """Tell whether a plan would change nothing in `live`: sets in any order, unreadable fields left out."""
+        return not self.compare(None, live).fields
+
     def compare(self, applied: Tree, live: Tree, *, only: Collection[Path] | None = None) -> Delta:
         """Return what must change in `live` so that it shows what is declared.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from reconciler.core.compare.diff import at_path, members_by_key
@@ -12,7 +12,7 @@ from reconciler.core.compare.same import same_scalar
 from reconciler.core.compare.views import mask
 from reconciler.core.kind import Kinds
 from reconciler.core.resource import Resource
-from reconciler.core.rules import Rules
+from reconciler.core.rules import NO_RULES, Rules
 from reconciler.core.values import MISSING, Path, Ref, Secret, Tree
 
 Resources = Mapping[str, Resource]
@@ -26,6 +26,7 @@ class Difference:
     kind: str
     status: Literal["changed", "onlyFrom", "onlyTo"]
     fields: tuple[tuple[Path, Tree, Tree], ...] = ()
+    rules: Rules = field(default=NO_RULES, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ def differences(
         if places:
             one, other = mask(bodies[0], mine.sensitive), mask(bodies[3], theirs.sensitive)
             fields = tuple((path, at_path(rules, one, path), at_path(rules, other, path)) for path in places)
-            found.append(Difference(address, mine.kind, "changed", fields))
+            found.append(Difference(address, mine.kind, "changed", fields, rules))
     return found
 
 

@@ -10,7 +10,6 @@ from reconciler.core.pointers import pointer
 from reconciler.core.values import MISSING, SENSITIVE, Tree
 
 FORMAT_VERSION = 1
-_KINDS = {"AdHocSchema": "Schema"}  # to the reader of a plan both are schemas
 
 
 def plan_document(plan: Plan) -> dict[str, Any]:
@@ -29,7 +28,7 @@ def plan_document(plan: Plan) -> dict[str, Any]:
 def _change(change: Change) -> dict[str, Any]:
     return {
         "address": change.address,
-        "kind": _KINDS.get(change.kind, change.kind),
+        "kind": change.rules.reported_as or change.kind,
         "action": str(change.action),
         "id": change.ident,
         "reason": change.reason,
@@ -37,6 +36,7 @@ def _change(change: Change) -> dict[str, Any]:
         "after": shown(change.after),
         "patch": [shown(step) for step in change.patch],
         "replacePaths": list(change.replace_paths),
+        **({"reasonCodes": dict(change.reason_codes)} if change.replace_paths else {}),
         **({"labels": dict(change.labels)} if change.labels else {}),
     }
 
@@ -45,7 +45,7 @@ def drift_item(item: Drift) -> dict[str, Any]:
     """Return one drifted object as plans and drift reports print it."""
     return {
         "address": item.address,
-        "kind": _KINDS.get(item.kind, item.kind),
+        "kind": item.rules.reported_as or item.kind,
         "id": item.ident,
         "status": item.status,
         "fields": [_field(field) for field in item.fields],

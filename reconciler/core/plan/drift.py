@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from reconciler.core.compare.lens import PLAIN, Lens
 from reconciler.core.compare.same import covers
+from reconciler.core.observations import Edit, last_edit
 from reconciler.core.plan.input import PlanInput
 from reconciler.core.plan.model import Drift, DriftField
 from reconciler.core.pointers import matches
@@ -35,16 +36,16 @@ def drift_of(world: PlanInput, address: str) -> Drift | None:
     unchecked = tuple(DriftField(path, MISSING, MISSING, MISSING, True) for path in secret)
     if not fields and not unchecked:
         return None
-    body = live.body if isinstance(live.body, dict) else {}
+    edit = last_edit(world.kinds[entry.kind], live) if fields else Edit()
     return Drift(
         address,
         entry.kind,
         entry.id,
         "changed" if fields else "unchecked",
         fields or unchecked,
-        body.get("updatedBy") if fields else None,
-        body.get("updatedAt") if fields else None,
-        body.get("updatedClient") if fields else None,
+        edit.by,
+        edit.at,
+        edit.client,
         tuple(secret),
     )
 

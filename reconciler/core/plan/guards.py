@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from reconciler.core.plan.model import Action, Change, Plan
 from reconciler.core.problems import Problem
 from reconciler.core.state.model import State
-from reconciler.core.values import MISSING
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +58,14 @@ def _kept(change: Change) -> Problem:
 
 
 def _too_many(plan: Plan, state: State, limits: Guardrails, losing: list[Change]) -> list[Problem]:
-    audiences = sum(
+    members = sum(
         1
         for change in plan.effective
         if change.action is Action.UPDATE
         for item in change.fields
-        if "segmentSelectors" in item.path and item.new is MISSING and item.path[-2] == "selectors"
+        if change.rules.removal_counts(item)
     )
-    count = len(losing) + audiences
+    count = len(losing) + members
     total = sum(1 for address in plan.scope if address in state.resources)
     found = []
     if limits.max_deletes is not None and count > limits.max_deletes:

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from reconciler.core.pointers import parse_pointer
 from reconciler.core.problems import Problem
 from reconciler.core.provenance import UNKNOWN, HasProvenance, Provenance
 from reconciler.core.resource import Call
-from reconciler.core.rules import FieldChange
+from reconciler.core.rules import NO_RULES, FieldChange, Reason, Rules
 from reconciler.core.values import Path, Tree
 
 EVERYTHING = ("*",)
@@ -38,7 +39,7 @@ class Change(HasProvenance):
     is made in two phases has an `initial` body for the first; the second waits for the addresses in `waits_for`, or for
     `EVERYTHING`.
     `suspends` marks a replace whose old object is stopped first. `requests` are all calls for people to see, where they
-    are more than the engine's `calls`.
+    are more than the engine's `calls`. `rules` are those of its kind, which a saved plan does not keep.
     """
 
     address: str
@@ -66,11 +67,17 @@ class Change(HasProvenance):
     waits_for: tuple[str, ...] = ()
     suspends: bool = False
     requests: tuple[Call, ...] = ()
+    rules: Rules = field(default=NO_RULES, compare=False, repr=False)
 
     @property
     def document(self) -> str:
         """The name of the document it belongs to."""
         return self.address.partition("/")[0]
+
+    @property
+    def reason_codes(self) -> Mapping[str, Reason]:
+        """Why each of `replace_paths` cannot change in place."""
+        return {path: self.rules.replace_reason(parse_pointer(path)) for path in self.replace_paths}
 
     @property
     def every_call(self) -> tuple[Call, ...]:
@@ -112,6 +119,7 @@ class Drift:
     client: str | None = None
     unchecked: tuple[Path, ...] = ()
     reason: str = ""
+    rules: Rules = field(default=NO_RULES, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from reconciler.core.compare.lens import Lens
 from reconciler.core.compare.same import covers, exactly
 from reconciler.core.compare.views import mask
 from reconciler.core.kind import Kind
+from reconciler.core.observations import held_back
 from reconciler.core.plan.deletions import deletions
 from reconciler.core.plan.drift import drift_of
 from reconciler.core.plan.input import PlanInput
@@ -20,10 +21,11 @@ from reconciler.core.plan.model import Action, Change, Plan
 from reconciler.core.plan.phases import in_phases
 from reconciler.core.plan.renames import renames
 from reconciler.core.plan.requests import with_requests
-from reconciler.core.pointers import pointer
+from reconciler.core.plan.with_rules import with_rules
+from reconciler.core.pointers import parse_pointer, pointer
 from reconciler.core.problems import Problem
 from reconciler.core.resource import Live, Resource
-from reconciler.core.rules import FieldChange
+from reconciler.core.rules import FieldChange, Reason, Rules
 from reconciler.core.state.model import Entry
 from reconciler.core.trees import resolve, without_nulls
 from reconciler.core.values import Fingerprint, Path, Ref, Secret, Tree
@@ -78,7 +80,7 @@ def plan(world: PlanInput) -> Plan:
     changes = [*made, *gone]
     drift = [found for address in sorted(set(world.scope) - walk.untouched) if (found := drift_of(world, address))]
     state = world.state
-    return Plan(
+    made_plan = Plan(
         environment=state.environment,
         platform=state.platform,
         organization=state.organization,
@@ -92,6 +94,7 @@ def plan(world: PlanInput) -> Plan:
         objections=(*walk.objections, *problems),
         warnings=(*walk.cautions, *(_renamed(*pair) for pair in renames(changes, state, world.kinds))),
     )
+    return with_rules(made_plan, world.kinds)
 
 
 def _renamed(old: str, new: str) -> str:
@@ -269,19 +272,28 @@ def _replaced(
     again = replace(
         base,
         action=Action.REPLACE,
-        reason=reason or f"{', '.join(forcing) or '/kind'} cannot change in place",
+        reason=reason or _cannot_change(kind.rules(base.desired), forcing or ("/kind",)),
         suspends=suspend_call(kind, live) is not None,
     )
     return _made_anew(walk, resource, kind, again)
 
 
+def _cannot_change(rules: Rules, paths: tuple[str, ...]) -> str:
+    """Return which fields force a replace, and the reason code of each group."""
+    by_code: dict[str, list[str]] = {}
+    for path in paths:
+        code = Reason.IMMUTABLE if path == "/kind" else rules.replace_reason(parse_pointer(path))
+        by_code.setdefault(code, []).append(path)
+    return "; ".join(f"{', '.join(group)} cannot change in place ({code})" for code, group in by_code.items())
+
+
 def _made_anew(walk: _Pass, resource: Resource, kind: Kind, base: Change) -> Change:
     """Return a create or replace with its first call; staged, it is made as a draft or disabled and finished later."""
     initial = base.desired
-    if walk.world.staged and resource.staging and base.desired.get("state") not in ("draft", "disabled"):
-        initial = {**base.desired, "state": resource.staging}
-        word = {"draft": "a draft", "disabled": "disabled"}[resource.staging]
-        base = replace(base, initial=initial, reason=f"{base.reason}; {word} until all else is made")
+    held = held_back(kind, base.desired, resource.staging) if walk.world.staged else None
+    if held is not None:
+        initial, words = held
+        base = replace(base, initial=initial, reason=f"{base.reason}; {words} until all else is made")
     return replace(base, calls=(kind.create(initial),))
 
 

@@ -6,7 +6,9 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+from reconciler.core.kind import Kinds
 from reconciler.core.plan.model import Action, Change, Drift, DriftField, Plan
+from reconciler.core.plan.with_rules import with_rules
 from reconciler.core.problems import Problem, StateError
 from reconciler.core.resource import Call
 from reconciler.core.rules import FieldChange
@@ -20,7 +22,7 @@ _BODIES = ("desired", "before", "after", "initial")
 _MEMBERS = {"initial": "first", "waits_for": "waits", "suspends": "retires"}
 """Fields whose member in version 1 of the file has another name."""
 _NAMES = {member: name for name, member in _MEMBERS.items()}
-_FIELDS = {item.name: item for item in dataclasses.fields(Change) if item.name != "provenance"}
+_FIELDS = {item.name: item for item in dataclasses.fields(Change) if item.name not in ("provenance", "rules")}
 
 
 def plan_json(plan: Plan) -> Json:
@@ -41,14 +43,17 @@ def plan_json(plan: Plan) -> Json:
     }
 
 
-def plan_of(data: Any, source: str) -> Plan:
-    """Return the plan that `plan_json` wrote. Raises `StateError` when `source` is no plan, or of a newer version."""
+def plan_of(data: Any, source: str, kinds: Kinds) -> Plan:
+    """Return the plan that `plan_json` wrote, with the rules of its `kinds`.
+
+    Raises `StateError` when `source` is not a saved plan, or of a newer version.
+    """
     try:
         if data["format"] != PLAN_FORMAT:
             raise ValueError("not a plan")  # noqa: TRY301
         if data["formatVersion"] > PLAN_VERSION:
             raise StateError(Problem("plan-too-new", f"{source} was saved by a newer reconciler", "upgrade reconciler"))
-        return Plan(
+        plan = Plan(
             **{
                 name: data[name]
                 for name in (
@@ -68,6 +73,7 @@ def plan_of(data: Any, source: str) -> Plan:
             changes=tuple(_change_of(item) for item in data["changes"]),
             drift=tuple(_drift_of(item) for item in data["drift"]),
         )
+        return with_rules(plan, kinds)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise StateError(
             Problem(

@@ -186,13 +186,17 @@ def pending_json(pending: Pending, encode: Callable[[Tree], Tree] = encode) -> J
     data |= provenance_json(pending.provenance)
     data["body"] = encode(pending.body)
     data["dependencies"] = list(pending.dependencies)
+    if pending.namesakes is not None:
+        data["namesakes"] = list(pending.namesakes)
     return data
 
 
 def pending_of(data: Json) -> Pending:
     """Return the intent that `pending_json` wrote."""
-    values = {name: value for name, value in data.items() if name not in CARRIED}
+    values = {name: value for name, value in data.items() if name not in (*CARRIED, "offset")}  # of older versions
     values["provenance"] = provenance_of(data)
+    if "namesakes" in data:
+        values["namesakes"] = tuple(data["namesakes"])
     values["body"] = decode(data.get("body"))
     values["dependencies"] = tuple(data.get("dependencies", ()))
     return Pending(**values)

@@ -42,14 +42,15 @@ class Entry(HasProvenance):
 class Pending(HasProvenance):
     """An intent whose outcome is unknown: `body` is what was about to be sent, secrets as fingerprints.
 
-    `at` is the time of the intent in ms since the epoch by our clock, `offset` the ms to add to get the server's
-    (None before the server said its time). `client` is the client id of the credential it was sent with.
+    `at` is the time of the intent in ms since the epoch by our clock. `namesakes` are the ids of the objects that
+    could be taken for a new one and existed before, None where that is not known. `client` is the client id of the
+    credential it was sent with.
     """
 
     action: Literal["create", "update", "delete"]
     kind: str
     at: int
-    offset: int | None = None
+    namesakes: tuple[str, ...] | None = None
     id: str | None = None
     name: str = ""
     body: Tree = None

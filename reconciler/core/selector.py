@@ -1,0 +1,114 @@
+"""`Selector`: one list of what a dataflow hands out, as one row that every room reads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from reconciler.core.kind import Check
+from reconciler.core.pointers import parse_pointer
+from reconciler.core.rules import AssociativeList
+from reconciler.core.values import Path, Tree
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selector(AssociativeList):
+    """A list of what a dataflow hands out: where it is in a body, and how manifests, policies and plans see it.
+
+    A member holds what it selects at the pointer `value`; `key` leads there. The list is at `pattern` in the bodies of
+    `kind`.
+    """
+
+    kind: str
+    """The kind whose bodies have the list."""
+    noun: str
+    """What messages call a member."""
+    document_field: str = ""
+    """The field of a manifest's spec that declares the list, and its name below `ownership`; empty where rows of
+    another field are expanded to it."""
+    doc: str = ""
+    """What the field is for; editors show it."""
+    value: str = ""
+    """Pointer to the part of a member that a manifest declares; empty for the whole member."""
+    member_type: str = ""
+    """The `type` of a member, where members have one."""
+    member_fields: tuple[str, ...] = ()
+    """The fields of a member that a manifest may declare."""
+    defaults: tuple[tuple[str, str], ...] = ()
+    """What a member has besides, unless the manifest says otherwise."""
+    short: bool = False
+    """Whether a text in a manifest stands for a member with that key, and an export writes it so."""
+    optional: bool = False
+    """Whether a flow has the list only where the manifest declares it."""
+    unlabelled: tuple[str, ...] = ()
+    """The places of the list and its members whose last step says nothing to people."""
+    exported_as: str = ""
+    """The `type` that policies see for a member; empty where they do not see it."""
+    exported_path: tuple[str, ...] = ("path",)
+    """The fields that may hold the path of an attribute, the first one first."""
+    looked_up_as: str = ""
+    """The finder that finds a member by its name; empty where a manifest must give the key."""
+    check: Callable[[str], Check] | None = None
+    """The preflight check for a member that is added, by its key."""
+
+    @property
+    def steps(self) -> Path:
+        """The path of the list in a body, members of lists around it by key."""
+        return parse_pointer(self.pattern)
+
+    @property
+    def key_field(self) -> str:
+        """The field of the declared part of a member that tells it apart."""
+        return parse_pointer(self.key)[-1]
+
+    def holds(self, path: Path) -> bool:
+        """Tell whether `path` lies in the list."""
+        return len(path) > len(self.steps) and path[: len(self.steps)] == self.steps
+
+    def is_in(self, body: Tree) -> bool:
+        """Tell whether `body` has the list, with members or without."""
+        return next(self._lists(body), None) is not None
+
+    def members(self, body: Tree) -> Iterator[Mapping[str, Tree]]:
+        """Yield the declared part of each member of the list in `body`, whatever the lists around it are called."""
+        for members in self._lists(body):
+            yield from map(self.declared, members)
+
+    def declared(self, member: Tree) -> Mapping[str, Tree]:
+        """Return the part of a member that a manifest declares."""
+        for step in parse_pointer(self.value):
+            member = member.get(step) if isinstance(member, dict) else None
+        return member if isinstance(member, dict) else {}
+
+    def written(self, member: Tree) -> Tree:
+        """Return a live member as a manifest writes it: without what the platform adds."""
+        value = self.declared(member)
+        if self.short:
+            return value[self.key_field]
+        return {name: value[name] for name in self.member_fields if value.get(name) not in (None, "", {}, [])}
+
+    def _lists(self, body: Tree, depth: int = 0) -> Iterator[Sequence[Tree]]:
+        if depth == len(self.steps):
+            if isinstance(body, list):
+                yield body
+        elif isinstance(body, list):  # its members stand at the next step, told apart by name
+            for item in body:
+                yield from self._lists(item, depth + 1)
+        elif isinstance(body, dict):
+            yield from self._lists(body.get(self.steps[depth]), depth + 1)
+
+
+Selectors = tuple[Selector, ...]
+
+
+def of_documents(rows: Selectors) -> Selectors:
+    """Return the rows that a field of a manifest declares."""
+    return tuple(row for row in rows if row.document_field)
+
+
+def list_at(rows: Selectors, pattern: str) -> Selector:
+    """Return the row of the list at `pattern`. Raises `LookupError` where there is no such row."""
+    for row in rows:
+        if row.pattern == pattern:
+            return row
+    raise LookupError(pattern)

@@ -1,0 +1,102 @@
+"""One row for each list that a dataflow hands out to destinations: the one place that knows them.
+
+The kinds build their rules from the rows; guardrails, policies, export, acceptance, the editor schema, plans and the
+preflight checks ask the rows. A new list is a new row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from reconciler.core.rules import MemberLine
+from reconciler.core.selector import Selector, Selectors
+from reconciler.core.values import Tree
+from reconciler.kinds.checks import audience
+
+FLOW = "Flow"
+PARAMS = "/transformations/GeneralTransform/params"
+"""The parameters of the one transformation of a destination's flow (api-facts 7.1; seed-dst)."""
+
+
+def _line(member: Mapping[str, Tree]) -> MemberLine | None:
+    """An attribute is its path; an audience its name and id, then what else is said of it."""
+    value = member.get("value")
+    if not isinstance(value, dict) or member.keys() != {"type", "value"}:
+        return None
+    if "path" in value:
+        return MemberLine((value["path"],))
+    rest = {key: item for key, item in value.items() if key not in ("id", "name", "description")}
+    return MemberLine((value.get("id"),), value.get("name") or None, rest=rest)
+
+
+def selector(name: str, key: str, **row: Tree) -> Selector:
+    """Return the row of the list `name` among the parameters of a flow, its members told apart by `key`."""
+    pattern = f"{PARAMS}/{name}/selectors"
+    return Selector(
+        pattern, f"/value/{key}", kind=FLOW, value="/value", listed=True, line=_line,
+        unlabelled=(pattern, f"{pattern}/*/value"), **row,
+    )  # fmt: skip
+
+
+def mapped_line(member: Mapping[str, Tree]) -> MemberLine | None:
+    """A row of a mapping set, in the current or the older vocabulary: `source → destination`, and what it is."""
+    source = member.get("source", member.get("sourceAttribute"))
+    destination = member.get("destination", member.get("destinationXdmPath"))
+    if source is None or destination is None:
+        return None
+    row_type = member.get("sourceType", "ATTRIBUTE")
+    marks = [] if row_type in ("ATTRIBUTE", "text/x.schema-path") else [str(row_type).lower()]
+    marks += [name for name in ("identity", "primaryIdentity") if member.get(name) is True]
+    return MemberLine((source, destination), marks=tuple(marks))
+
+
+AUDIENCES = selector(
+    "segmentSelectors",
+    "id",
+    noun="audience",
+    document_field="audiences",
+    doc="The audiences that are activated.",
+    member_type="PLATFORM_SEGMENT",
+    member_fields=("id", "name", "description", "exportMode", "schedule", "filenameTemplate"),
+    removal_counts=True,
+    exported_as="audience",
+    looked_up_as="Audience",
+    check=audience,
+)
+
+ATTRIBUTES = selector(
+    "profileSelectors",
+    "path",
+    noun="attribute",
+    document_field="attributes",
+    doc="The profile attributes that go along; of a file destination `{source, destination}` rows.",
+    member_type="JSON_PATH",
+    member_fields=("path", "operator"),
+    defaults=(("operator", "EXISTS"),),
+    short=True,
+    exported_as="attribute",
+)
+
+MAPPED_ATTRIBUTES = Selector(
+    "/mappings",
+    "/destination",
+    kind="MappingSet",
+    noun="mapping row",
+    listed=True,
+    line=mapped_line,
+    exported_as="attribute",
+    exported_path=("source", "sourceAttribute"),
+)
+"""The attributes of a file export are the rows of its mapping set, which its `attributes` expand to (api-facts 7.3)."""
+
+DATASETS = Selector(
+    "/params/datasets",
+    "/dataSetId",
+    kind="SourceConnection",
+    noun="dataset",
+    member_fields=("dataSetId", "name"),
+    looked_up_as="Dataset",
+)
+"""The datasets of a dataset export; a change replaces the source connection (api-facts 7.5)."""
+
+SELECTORS: Selectors = (AUDIENCES, ATTRIBUTES, MAPPED_ATTRIBUTES, DATASETS)
