@@ -70,7 +70,7 @@ def page() -> list[str]:
     return [
         "## Mappings",
         "",
-        "`reconciler preview` and `test` on one core: a mapping of ten rows over JSON lines, beside a plain Python loop",
+        "`reconciler preview` and `test` on one core: a mapping of ten rows over JSON lines, beside a plain loop",
         f"that decodes the same lines. Number of lines: {RECORDS:,}. CPU seconds, the best of three.",
         "",
         "| rows/s | CPU seconds | floor | ratio |",

@@ -153,15 +153,6 @@ def _two(first: str, second: str, column: str | None) -> Callable[[Record], Valu
     return read
 
 
-def copied(value: Value) -> Value:
-    """Return a value whose arrays and objects are new ones."""
-    if isinstance(value, dict):
-        return {key: copied(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [copied(item) for item in value]
-    return value
-
-
 def write_simple(target: dict[str, Value], names: tuple[str, ...], value: Value) -> bool:
     """Put a simple value into a record at a path of names; return False where something else is in the way."""
     owner = target
@@ -177,7 +168,9 @@ def write_simple(target: dict[str, Value], names: tuple[str, ...], value: Value)
 
 
 def write(target: dict[str, Value], steps: tuple[Step, ...], value: Value) -> None:
-    """Put a value into a record. Objects are merged, what is missing on the way is made, null is left out.
+    """Put a value, which becomes a part of the record, into it.
+
+    Objects are merged, what is missing on the way is made, null is left out.
 
     Raises EvaluationError where the way leads through a simple value, or `[*]` gets no array.
     """
@@ -234,4 +227,4 @@ def _merged(present: Value, value: Value) -> Value:
         for key, item in value.items():
             present[key] = _merged(present.get(key), item)
         return present
-    return copied(value) if isinstance(value, dict | list) else value
+    return value

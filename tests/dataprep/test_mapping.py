@@ -118,6 +118,7 @@ def test_an_error_leaves_the_other_columns_alone_and_a_missing_required_field_re
         ([("a[*].b[*].c", "l[*].m[*].n")], {"a": [{"b": [{"c": 1}, {"c": 2}]}]}, {"l": [{"m": [{"n": 1}, {"n": 2}]}]}),
         ([("a[*]", "l")], {"a": [1, 2]}, {"l": [1, 2]}),
         ([("o.x", "p.y"), ("o", "p")], {"o": {"x": 1, "z": 2}}, {"p": {"x": 1, "z": 2, "y": 1}}),
+        ([("o", "p"), ("q", "p")], {"o": {"x": {"a": 1}}, "q": {"x": {"b": 2}}}, {"p": {"x": {"a": 1, "b": 2}}}),
         ([("a b", "c")], {"a b": 1}, {"c": 1}),
         ([("${a b}.c", "c")], {"a b": {"c": 1}}, {"c": 1}),
         ([("a-b.c", "x-y.z")], {"a-b": {"c": 1}}, {"x-y": {"z": 1}}),
@@ -131,6 +132,14 @@ def test_paths(rows: list[tuple[str, str]], record: dict[str, Any], expected: di
     outcome = apply([{"sourceAttribute": source, "destinationXdmPath": to} for source, to in rows], record)
     assert outcome.warnings == []
     assert outcome.record == expected
+
+
+def test_the_source_record_stays_as_it_is() -> None:
+    record = {"o": {"x": {"a": 1}}, "q": {"x": {"b": 2}}, "l": [{"a": 1}]}
+    rows = [("o", "p"), ("q", "p"), ("o", "r"), ("l", "m"), ("q", "m[0]")]
+    for schema in (None, {"properties": {name: {"type": "object"} for name in "pr"} | {"m": {"type": "array"}}}):
+        apply([{"source": source, "destination": to} for source, to in rows], record, schema)
+        assert record == {"o": {"x": {"a": 1}}, "q": {"x": {"b": 2}}, "l": [{"a": 1}]}
 
 
 @pytest.mark.parametrize(
