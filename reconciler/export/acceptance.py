@@ -33,7 +33,7 @@ class NoPlaceError(Exception):
 
 
 def accepting(document: Document, resource: Resource, field: DriftField, selectors: Selectors) -> Place:
-    """Return the edit that makes the manifest say what is live; `selectors` are the lists that flows hand out.
+    """Return the edit that accepts the live value in the manifest; `selectors` are the lists that flows hand out.
 
     Raises `NoPlaceError` where no edit can do that.
     """
