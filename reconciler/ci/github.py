@@ -22,8 +22,17 @@ def validate(job: Job) -> int:
     return done.returncode
 
 
+def test(job: Job) -> int:
+    """Run the mapping tests; failures are in the log and in the summary. Needs no credentials."""
+    done = job.tool("test", job.project, *job.chosen)
+    say(done.stdout + done.stderr)
+    if done.returncode:
+        job.summary(f"### Mapping tests failed\n\n{code_block((done.stdout + done.stderr)[:_LONGEST])}")
+    return done.returncode
+
+
 def plan(job: Job) -> int:
-    """Annotate the findings, plan, and leave the plan, its report and the text of the comment in the artifact's folder.
+    """Annotate the findings, run the mapping tests, plan, and leave the plan, its report and the text of the comment in the artifact's folder.
 
     The checkout of a fork is validated only: its author must not choose what runs beside credentials. The plan from a
     snapshot of the main branch (`plan --snapshot`, with no credentials) belongs here.
@@ -33,13 +42,14 @@ def plan(job: Job) -> int:
             "plan on pull_request: pull_request_target gives the secrets of the base to the code of the head"
         )
     if job.untrusted:
-        code = validate(job)
-        note = "This pull request comes from a fork: its manifests were validated, and nothing was planned."
+        code = validate(job) or test(job)
+        note = "This pull request comes from a fork: its manifests were validated and tested, and nothing was planned."
         _write(job, "plan.md", f"{_mark(job)}\n### {'Invalid' if code else 'Valid'}\n\n{note}\n")
         job.output("changes", "false")
         return code
     state_branch.take(job)
     validate(job)
+    failed_tests = test(job)
     report, saved = job.folder / "plan.md", job.folder / "plan.json"
     options = ("--out", str(saved), "--format", "markdown", "--detailed-exitcode", *job.arguments, *job.chosen)
     done = job.tool("plan", job.project, *options)
@@ -53,7 +63,7 @@ def plan(job: Job) -> int:
         _write(job, "plan.html", page.stdout)
     job.summary(report.read_text(encoding="utf-8"))
     job.output("changes", "true" if done.returncode == 2 else "false")
-    return 0 if done.returncode in (0, 2) else 1
+    return 0 if done.returncode in (0, 2) and not failed_tests else 1
 
 
 def comment(job: Job) -> int:

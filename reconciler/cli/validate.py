@@ -57,6 +57,10 @@ def _one(files: Files, form: str) -> int:
 
 def _check(session: Session, form: str) -> int:
     found = session.examine()
+    if not found.errors and found.checks_mappings:
+        from reconciler.app.mapping_checks import mapping_findings  # loads the language of mappings
+
+        found.problems += mapping_findings(session, found)
     problems = sorted(found.problems, key=lambda item: (item.span.file, item.span.line) if item.span else ("", 0))
     _show(found, problems, form)
     errors, warnings = len(found.errors), len(found.warnings)

@@ -70,6 +70,19 @@ def _comment_after(hub: Hub, commit: str, number: int) -> str:
     return str(hub.data["comments"][-1]["body"])
 
 
+def test_a_failed_mapping_test_fails_the_job_and_leaves_the_plan(hub: Hub) -> None:
+    case = "{name: one, given: {metric: 5}, expect: {_extconndev: {metricx: 6}}}"
+    head = "---\napiVersion: reconciler/v1\nkind: MappingTest\nmetadata: {name: t}\n"
+    test = f"{head}spec: {{dataflow: customer-io, cases: [{case}]}}\n"
+    done = hub.run("plan", hub.push("feature", MANIFEST + test), 1)
+    assert done.returncode == 1
+    assert "FAIL  t › one" in done.stderr
+    (summary,) = hub.folder.glob("runner0/summary.md")
+    assert "### Mapping tests failed" in summary.read_text(encoding="utf-8")
+    (comment,) = hub.data["comments"]
+    assert "4 to create" in comment["body"]
+
+
 def test_without_a_reviewed_plan_nothing_is_applied(hub: Hub, server: Server) -> None:
     head = hub.push("main", MANIFEST)
     by_hand = hub.run("apply", head)
