@@ -32,9 +32,11 @@ def test(job: Job) -> int:
 
 
 def plan(job: Job) -> int:
-    """Annotate the findings, run the mapping tests, plan, and leave the plan, its report and the text of the comment in the artifact's folder.
+    """Annotate the findings, run the mapping tests, and plan.
 
-    The checkout of a fork is validated only: its author must not choose what runs beside credentials. The plan from a
+    The plan, its report and the text of the comment are left in the artifact's folder.
+
+    The checkout of a fork is validated and tested only: its author must not choose what runs beside credentials. The plan from a
     snapshot of the main branch (`plan --snapshot`, with no credentials) belongs here.
     """
     if job.environ.get("GITHUB_EVENT_NAME") == "pull_request_target":

@@ -9,7 +9,18 @@ import pytest
 
 from tests.conftest import ROOT
 
-ALLOWED = {"MIT", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "PSF-2.0", "MPL-2.0", "0BSD", "Unlicense"}
+ALLOWED = {
+    "MIT",
+    "Apache-2.0",
+    "BSD-2-Clause",
+    "BSD-3-Clause",
+    "ISC",
+    "PSF-2.0",
+    "MPL-2.0",
+    "0BSD",
+    "Unlicense",
+    "CNRI-Python",
+}
 CLASSIFIERS = {
     "MIT License": "MIT",
     "Apache Software License": "Apache-2.0",
