@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import permutations
 from typing import Any
 
 import pytest
@@ -428,3 +429,16 @@ def test_a_reference_is_compared_as_the_state_knows_it(declared: Any, live: Any,
     }
     [drift] = plan_of([item], state_of(entries), {"a": Live("id-a", {**body, "field": live})}).drift
     assert {found.cause for found in drift.fields} == {cause}
+
+
+def test_a_document_of_any_kind_can_become_one_of_any_other_kind() -> None:
+    samples = {
+        (name, variant): body for name, kind in kinds().items() for variant, body in kind.reference.samples.items()
+    }
+    for ((old, _), was), ((new, _), wanted) in permutations(samples.items(), 2):
+        if old != new:
+            entries = {"a": Entry(old, "id-a", applied=was)}
+            [change] = plan_of([Resource("a", new, wanted)], state_of(entries), {"a": Live("id-a", was, '"1"')}).changes
+            assert (change.action, change.reason) == (Action.REPLACE, "/kind cannot change in place (immutable)")
+            deletion = kinds()[old].delete(Live("id-a", was, '"1"'))
+            assert deletion is None or change.every_call[-1] == deletion
