@@ -6,9 +6,9 @@ A case is a YAML file. Everything but `why` and `documents` may be left out:
     documents   the manifests: written out, or `use: NAME` for one in tests/cases/manifests, with an `edit` (RFC 6902)
     before      the manifests as they were applied: state and live objects are made from them; `same` as `documents`
     outside     changes to live objects by address, as RFC 6902 instructions; null for an object that was deleted
-    live        live objects by address, whole: `{id, etag, body, outputs}`
+    live        whole live objects by address: `{id, etag, body, outputs}`
     state       fields of state entries by address, in place of what `before` gives; null for no entry
-    moved       entries that stand under another address: `{old: new}`
+    moved       entries that have another address: `{old: new}`
     secrets     names of secrets that have `changed`, or that have no value to compare with (`unknown`)
     options     `destroy`, `staged`, `now`, `scope`, `target`, `exclude`, `guardrails`
     show        more of each change to hold: `before`, `after`
@@ -346,7 +346,7 @@ def same(golden: Any, made: Any) -> bool:
 
 
 def text_of(result: Any) -> str:
-    """Return a golden value as it stands in a file: whatever fits on a line is on one."""
+    """Return a golden value as a file holds it: whatever fits on a line is on one."""
     return _fitted({"plan": result}, "")
 
 

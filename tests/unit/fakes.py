@@ -84,7 +84,7 @@ class FakeSecrets:
 
 @dataclass
 class FakeListener:
-    """Keeps what it was told."""
+    """Keeps the events."""
 
     events: list[Event] = field(default_factory=list)
 

@@ -54,7 +54,7 @@ def results(outcome: Outcome) -> dict[str, str]:
     return {key: result for key, (_, result) in outcome.results.items()}
 
 
-# -- what is done ----------------------------------------------------------------------------------------------------
+# -- steps -----------------------------------------------------------------------------------------------------------
 def test_what_is_made_is_noted_before_and_after() -> None:
     bench = Bench()
     outcome = bench.apply(plan_of([connection("a"), source("b", "a")], state_of()))

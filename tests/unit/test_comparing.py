@@ -1,4 +1,4 @@
-"""The three-way comparison, case by case: what is sent, what people are told, and why."""
+"""The three-way comparison, case by case: the instructions, the reported fields and their causes."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_a_reference_that_happens_to_be_what_is_live_is_still_unknown() -> None:
     assert ops(delta) == [("replace", "/f", Ref("a"))]
 
 
-# -- what is no longer declared -----------------------------------------------------------------------------------
+# -- fields no longer declared ------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("applied", "live", "patch"),
     [
@@ -100,7 +100,7 @@ def test_an_explicit_null_means_absent() -> None:
         assert not compare(PLAIN, {"f": None}, {"f": 1}, live)
 
 
-# -- what is empty -------------------------------------------------------------------------------------------------
+# -- empty values -------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("live", [{}, {"f": None}, {"f": []}, {"f": {}}])
 @pytest.mark.parametrize("want", [[], {}])
 def test_empty_is_as_good_as_gone(want: Any, live: Any) -> None:
@@ -272,7 +272,7 @@ def test_what_is_never_returned_is_compared_with_what_was_sent() -> None:
         assert (ops(delta), delta.unchecked) == ([], (("f",),))
 
 
-# -- what is left alone -------------------------------------------------------------------------------------------
+# -- ignored places ----------------------------------------------------------------------------------------------
 def test_ignored_places_are_left_alone() -> None:
     want, live = {"f": 1, "g": {"h": 1, "i": 1}}, {"f": 2, "g": {"h": 2, "i": 2}}
     assert [op[1] for op in ops(compare(PLAIN, want, MISSING, live, ignore=["/f", "/g/h"]))] == ["/g/i"]

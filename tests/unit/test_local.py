@@ -178,7 +178,7 @@ def test_the_lock_is_tried_like_a_run_writes(tmp_path: Path, monkeypatch: pytest
     assert [path.name for path in tmp_path.iterdir()] == ["dev.lock"]
 
 
-# -- what is refused ------------------------------------------------------------------------------------------------
+# -- refusals ------------------------------------------------------------------------------------------------------
 def room(blocks: int, *, free: int, size: int = 4096) -> Callable[[Path], Any]:
     return lambda _: SimpleNamespace(f_blocks=blocks, f_bavail=free, f_frsize=size)
 

@@ -1,8 +1,9 @@
-"""What a plan carries besides its changes, and what each change carries along."""
+"""Parts of a plan besides its changes, and the values that each change carries."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import permutations
 from typing import Any
 
 import pytest
@@ -92,9 +93,7 @@ def test_a_plan_that_never_settles_is_a_fault_of_ours(monkeypatch: pytest.Monkey
     monkeypatch.setattr(planner, "_walk", walk)
     items = [resource("a", replace_group=("b",)), resource("b")]
     state = state_of({item.address: entry(item) for item in items})
-    with pytest.raises(
-        AssertionError, match=r"^the plan does not settle: this is a fault of reconciler, please report it$"
-    ):
+    with pytest.raises(AssertionError, match=r"^the plan does not settle: this is a fault of reconciler: report it$"):
         plan_of(items, state, {item.address: live(item) for item in items})
     assert len(passes) == 3
     assert passes[1] == {"b": "replaced together with a"}
@@ -115,7 +114,7 @@ def test_a_chain_of_replaces_settles_in_as_many_passes_as_it_has_links() -> None
 
 
 def test_a_replace_says_what_forces_it_rather_than_what_it_goes_along_with() -> None:
-    """Here `b` goes along with `a` at first, and is found to refer to what is replaced, too, in a later pass."""
+    """Here `b` is replaced with `a` at first; a later pass finds that it refers to another object that is replaced."""
     wanted = [
         connection("a", connectionSpec={"id": "new"}),
         connection("b", providerId=Ref("c")),
@@ -135,7 +134,7 @@ def test_a_replace_says_what_forces_it_rather_than_what_it_goes_along_with() -> 
     assert only(made, "b").reason == "/providerId cannot change in place (immutable)"
 
 
-# -- what a change carries -----------------------------------------------------------------------------------------
+# -- values of a change --------------------------------------------------------------------------------------------
 NEEDS: dict[str, Any] = {"body": {"note": Ref("b")}}
 
 
@@ -392,3 +391,54 @@ def test_an_object_is_seen_to_be_untouched_at_a_glance(monkeypatch: pytest.Monke
     change = only(plan_of([item], state, {"a": Live("id-a", {**item.body, "state": "enabled", "more": 1})}))
     assert change.action is Action.NOOP
     assert change.desired == item.body
+
+
+# -- drift of references ---------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("declared", "live", "cause"),
+    [
+        ([Ref("b")], ["x"], "outside"),
+        ([Ref("b")], [], "outside"),
+        ([Ref("c")], ["x"], "conflict"),
+        ([Ref("c")], ["id-c"], "agreed"),
+        ([Ref("b"), Ref("c")], ["x"], "conflict"),
+        ([], ["x"], "conflict"),
+        ([Ref("new")], ["x"], "outside"),  # its id is not known, so nothing says that it is another object
+        ([Ref("new"), Ref("c")], ["x"], "conflict"),
+        (Ref("b"), "x", "outside"),
+        (Ref("c"), "x", "conflict"),
+        ({"id": Ref("b")}, {"id": "x"}, "outside"),
+        ({"id": Ref("c")}, {"id": "x"}, "conflict"),
+        ([{"id": Ref("b"), "version": Ref("b", "version")}], [{"id": "x", "version": 1}], "outside"),
+        ([{"id": Ref("b"), "version": Ref("b", "version")}], None, "outside"),
+        ([{"id": Ref("b"), "version": 2}], [{"id": "id-b", "version": 3}], "conflict"),
+    ],
+)
+def test_a_reference_is_compared_as_the_state_knows_it(declared: Any, live: Any, cause: str) -> None:
+    def applied(tree: Any) -> Any:
+        if isinstance(tree, list):
+            return [{"id": "id-b", "version": 1} if isinstance(tree[0], dict) else "id-b"] if tree else ["id-b"]
+        return {"id": "id-b"} if isinstance(tree, dict) else "id-b"
+
+    item = connection("a", field=declared)
+    body = {**item.body, "field": applied(declared)}
+    entries = {
+        "a": Entry("Connection", "id-a", applied=body),
+        "b": Entry("Connection", "id-b", outputs={"version": 1}),
+        "c": Entry("Connection", "id-c"),
+    }
+    [drift] = plan_of([item], state_of(entries), {"a": Live("id-a", {**body, "field": live})}).drift
+    assert {found.cause for found in drift.fields} == {cause}
+
+
+def test_a_document_of_any_kind_can_become_one_of_any_other_kind() -> None:
+    samples = {
+        (name, variant): body for name, kind in kinds().items() for variant, body in kind.reference.samples.items()
+    }
+    for ((old, _), was), ((new, _), wanted) in permutations(samples.items(), 2):
+        if old != new:
+            entries = {"a": Entry(old, "id-a", applied=was)}
+            [change] = plan_of([Resource("a", new, wanted)], state_of(entries), {"a": Live("id-a", was, '"1"')}).changes
+            assert (change.action, change.reason) == (Action.REPLACE, "/kind cannot change in place (immutable)")
+            deletion = kinds()[old].delete(Live("id-a", was, '"1"'))
+            assert deletion is None or change.every_call[-1] == deletion

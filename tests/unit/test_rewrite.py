@@ -163,7 +163,7 @@ def test_an_odd_text_is_exported_so_that_it_is_read_again(value: str) -> None:
 PRINTABLE = st.characters(exclude_categories=("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp", "Zs")) | st.sampled_from(
     " \n\t\x85\xa0\u2028"
 )
-"""What prints, and the blanks and breaks that YAML knows."""
+"""Printable characters, and the blanks and breaks that YAML knows."""
 
 
 @given(st.text(PRINTABLE))

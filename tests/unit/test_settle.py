@@ -1,4 +1,4 @@
-"""What an unanswered create made is found again: it, nothing else, and never a guess."""
+"""The object that an unanswered create made is found again: it, nothing else, and never a guess."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ INTENT = Pending(
 
 
 class Lists:
-    """An Api that answers each list with the next of some pages, the last one again and again; or raises it."""
+    """An Api that answers each list with the next of some pages, the last one repeatedly; or raises it."""
 
     client = "client"
     offset: int | None = None
@@ -287,7 +287,7 @@ def test_a_record_needs_no_entry_before() -> None:
 
 # -- edited since ----------------------------------------------------------------------------------------------------
 def edited(ident: str, **more: Any) -> dict[str, Any]:
-    """Return what was made, with a description that somebody changed before this run came."""
+    """Return what was made, with a description that was changed in the UI before this run."""
     return item(ident, **{"description": "theirs", "updatedAt": START + 9, "createdClient": "client", **more})
 
 

@@ -91,7 +91,7 @@ def test_what_makes_something_for_others(verb: Verb, makes: bool) -> None:
     assert Step("x", verb, create("a")).makes is makes
 
 
-# -- what creates and updates wait for ----------------------------------------------------------------------------
+# -- needs of creates and updates ----------------------------------------------------------------------------------
 def test_creates_and_updates_wait_for_what_they_refer_to() -> None:
     assert needs([create("a"), update("b", "a"), create("c", "a", "b", "elsewhere")]) == {
         "create a": [],

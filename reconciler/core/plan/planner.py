@@ -75,7 +75,7 @@ def plan(world: PlanInput) -> Plan:
             break
         forced = {**forced, **again}
     else:
-        raise AssertionError("the plan does not settle: this is a fault of reconciler, please report it")
+        raise AssertionError("the plan does not settle: this is a fault of reconciler: report it")
     gone, problems = deletions(world)
     made = [_with_requests(world, item) for item in in_phases(world, walk.changes)]
     changes = [*made, *gone]
