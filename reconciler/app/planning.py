@@ -17,7 +17,7 @@ from reconciler.app.session import Session, in_memory
 from reconciler.core.plan import guards, saved_plan
 from reconciler.core.plan.model import Action, Plan
 from reconciler.core.plan.selection import narrowed
-from reconciler.core.problems import ApiError, GuardError, SecretError
+from reconciler.core.problems import ApiError, GuardError, ManifestError, SecretError
 from reconciler.core.resource import Call, Resource
 from reconciler.core.state.model import Record, State
 from reconciler.core.values import Secret, leaves, of_kind
@@ -29,6 +29,7 @@ from reconciler.engine.settle import settle_pending
 from reconciler.kinds import kinds
 from reconciler.kinds.lookups import FINDERS
 from reconciler.secrets.store import SecretStore
+from reconciler.yamltext.files import read_file
 
 if TYPE_CHECKING:
     from reconciler.api.client import Client
@@ -49,8 +50,8 @@ def parse_plan(path: Path) -> Plan | None:
     if not path.is_file():
         return None
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        data = json.loads(read_file(path, str(path)))
+    except (ManifestError, ValueError, RecursionError):
         return None
     if not isinstance(data, dict) or data.get("format") != saved_plan.PLAN_FORMAT:
         return None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -10,9 +9,10 @@ from pathlib import Path
 from reconciler.app.session import Session
 from reconciler.app.transaction import locked, offline
 from reconciler.core.problems import Problem, StateError
-from reconciler.core.state.codec import state_of
 from reconciler.core.state.model import Entry, Record, State
 from reconciler.stores.store import Store
+from reconciler.stores.text import parts_of, state_in
+from reconciler.yamltext.files import read_file
 
 
 def read_state(session: Session) -> State:
@@ -63,10 +63,7 @@ def push(session: Session, file: Path, lock_timeout: float, *, force: bool) -> S
     Raises `StateError` when the file does not follow the state, or is not one. A whole state cannot be said in records,
     so this and `migrate` are the only writes that replace it.
     """
-    try:
-        wanted = state_of(json.loads(file.read_text(encoding="utf-8")), str(file))
-    except (OSError, ValueError) as error:
-        raise StateError(Problem("state-broken", f"{file} cannot be read as a state: {error}")) from None
+    wanted = state_in(parts_of(read_file(file, str(file)).encode()), str(file))
     store = session.store()
     with locked(store, "reconciler state push", lock_timeout, session.dialogue):
         present = _replaceable(store, force=force)
