@@ -154,7 +154,10 @@ async def make_plan(
     project = project or session.manifests()
     async with session.platform() as (api, target, _):
         with no_garbage_collection():  # in a thread: several environments are read at the same time
-            state = session.check(await asyncio.to_thread(session.store().read, project.resources), target)
+            store = session.store()
+            state = session.check(await asyncio.to_thread(store.read, project.resources), target)
+        if store.doubt is not None:
+            session.dialogue.notice(str(replace(store.doubt, severity="warning")))
         secrets = session.secret_store(state)
         _, state = await prepare(session, api, options, state)
         plan, lives = await compute_plan(session, api, project, state, secrets, options)

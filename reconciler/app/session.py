@@ -23,10 +23,12 @@ from reconciler.core.fingerprint import Fingerprinter
 from reconciler.core.problems import ManifestError, Problem, StateError
 from reconciler.core.resource import Resource
 from reconciler.core.state.model import Entry, Record, State, fold
+from reconciler.core.state.validation import contradictions
 from reconciler.core.values import Secret, Tree, parse_pointer
 from reconciler.documents.document import PROJECT_FILE, Document
 from reconciler.documents.load import Project, load
 from reconciler.documents.overlay import speak_of
+from reconciler.kinds import kinds
 from reconciler.secrets.providers import command, dotenv, environment, files, keyring
 from reconciler.secrets.store import SecretStore
 
@@ -152,13 +154,18 @@ class Session:
         return own.reveal(Secret(text)).plain()
 
     def check(self, state: State | None, target: Target) -> State:
-        """Return `state`, or an empty one; refuse one of another platform, organization or sandbox."""
+        """Return `state`, or an empty one.
+
+        Raises `StateError` for one of another platform, organization, sandbox or environment, and for one that
+        contradicts itself.
+        """
         if state is None:
             return State(str(uuid.uuid4()), self.environment, target.identity, target.organization, target.sandbox)
         for word, theirs, ours in (
             ("platform", state.platform, target.identity),
             ("organization", state.organization, target.organization),
             ("sandbox", state.sandbox, target.sandbox),
+            ("environment", state.environment, self.environment),
         ):
             if theirs != ours:
                 raise StateError(
@@ -168,6 +175,11 @@ class Session:
                         "use another --env or --state-dir for this one; a state is never used against another",
                     )
                 )
+        if found := contradictions(state.resources, kinds()):
+            what = f"the state {self.store().where} contradicts itself: {found[0]}"
+            more = f"; and {counted(len(found) - 1, 'more finding')}" if found[1:] else ""
+            advice = "take the wrong entry out with reconciler state rm, or restore an earlier state"
+            raise StateError(Problem("state-broken", what + more, advice))
         return state
 
     def moves(self, state: State) -> list[Record]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from reconciler.app.transaction import locked, offline
 from reconciler.core.problems import Problem, StateError
 from reconciler.core.state.model import Entry, Record, State
 from reconciler.stores.store import Store
-from reconciler.stores.text import parts_of, state_in
+from reconciler.stores.text import checked_state, parts_of, state_text
 from reconciler.yamltext.files import read_file
 
 
@@ -23,6 +24,11 @@ def read_state(session: Session) -> State:
         what = f"there is no state at {store.where}"
         raise StateError(Problem("no-state", what, "it is made by the first apply; see --env and --state-dir"))
     return state
+
+
+def pull(session: Session) -> str:
+    """Return the text of the state, a left-over journal folded in, as `push` takes it. Raises `StateError` for none."""
+    return b"".join(state_text(read_state(session))).decode()
 
 
 def read_entry(session: Session, address: str) -> Entry:
@@ -63,7 +69,14 @@ def push(session: Session, file: Path, lock_timeout: float, *, force: bool) -> S
     Raises `StateError` when the file does not follow the state, or is not one. A whole state cannot be said in records,
     so this and `migrate` are the only writes that replace it.
     """
-    wanted = state_in(parts_of(read_file(file, str(file)).encode()), str(file))
+    wanted, doubt = checked_state(parts_of(read_file(file, str(file)).encode()), str(file))
+    if doubt is not None and not force:
+        raise StateError(replace(doubt, next="pass --force to accept it as it is; the state there is kept"))
+    if wanted.environment != session.environment:
+        if not force:
+            what = f"{file} is of environment {wanted.environment!r}, not {session.environment!r}"
+            raise StateError(Problem("foreign-state", what, "pass --env, or --force to make it a state of this one"))
+        wanted = replace(wanted, environment=session.environment)
     store = session.store()
     with locked(store, "reconciler state push", lock_timeout, session.dialogue):
         present = _replaceable(store, force=force)
@@ -89,11 +102,14 @@ def _no_entry(state: State, address: str) -> StateError:
 def _replaceable(store: Store, *, force: bool) -> State | None:
     """Return the state there; a broken one may be replaced by force, for a good copy is the way out."""
     try:
-        return store.read()
+        state = store.read()
+        if not force:
+            store.require_sound()
     except StateError:
         if not force:
             raise
         return None
+    return state
 
 
 def _check_successor(present: State, wanted: State, file: Path) -> None:

@@ -101,24 +101,23 @@ def rm(addresses: tuple[str, ...], path: Path, lock_timeout: float) -> None:
 @common
 def pull(path: Path) -> None:
     """Print the state as JSON, a left-over journal folded in."""
-    from reconciler.app.state_edit import read_state
+    from reconciler.app.state_edit import pull
     from reconciler.cli.arguments import open_project
-    from reconciler.core.state.codec import state_json
-    from reconciler.render import json as as_json
 
-    click.echo(as_json.text(state_json(read_state(open_project(path)))), nl=False)
+    click.echo(pull(open_project(path)), nl=False)
 
 
 @command.command("push")
 @click.argument("file", type=click.Path(path_type=Path))
 @_PATH
-@click.option("--force", is_flag=True, help="Even when it is another or an older state.")
+@click.option("--force", is_flag=True, help="Even when it is another, an older or an edited state.")
 @_LOCK
 @common
 def push(file: Path, path: Path, force: bool, lock_timeout: float) -> None:
     """Put FILE in the place of the state; the one there is kept.
 
-    Refused when FILE is of another lineage, environment, platform, organization or sandbox, or older.
+    Refused when FILE is of another lineage, environment, platform, organization or sandbox, is older, or was edited:
+    its checksum tells. --force accepts it, as a state of this environment.
     """
     from reconciler.app.state_edit import push
     from reconciler.cli.arguments import open_project

@@ -9,16 +9,18 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from sys import intern
-from typing import Any
+from typing import Any, TypeVar, get_args
 
 from reconciler.core.compare.same import exactly, interned
 from reconciler.core.problems import Problem, ReconcilerError, StateError
 from reconciler.core.resource import Resource
 from reconciler.core.state.migrations import migrate
-from reconciler.core.state.model import VERSION, Deposed, Entry, Pending, Record, State, shared_outputs
+from reconciler.core.state.model import VERSION, Deposed, Entry, Event, Pending, Record, State, shared_outputs
+from reconciler.core.state.validation import require_address, require_entry, require_fingerprint, require_pending
 from reconciler.core.values import MISSING, Fingerprint, Ref, Secret, Tree, transform
 
 Json = dict[str, Any]
+T = TypeVar("T")
 _NOTHING: Json = {}
 
 _MARK = "$reconciler/"
@@ -79,12 +81,18 @@ def decode(tree: Tree) -> Tree:
 
 def _marked(key: str, value: Tree) -> Tree:
     if key == _REF:
-        return Ref(*value)
+        return Ref(*_texts(value))
     if key == _PRINT:
-        return Fingerprint(value)
+        return Fingerprint(require_fingerprint(value))
     if key == _SECRET:
-        return Secret(value)
+        return Secret(_texts([value])[0])
     return MISSING if key == _MISSING else {key: decode(value)}
+
+
+def _texts(values: Tree) -> list[str]:
+    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+        raise ValueError(f"invalid reference or secret {values!r}")
+    return values
 
 
 # -- state -------------------------------------------------------------------------------------------------------
@@ -119,8 +127,9 @@ def entry_json(entry: Entry, encode: Callable[[Tree], Tree] = encode) -> Json:
 def entry_of(data: Json, like: Resource | None = None) -> Entry:
     """Return the entry that `entry_json` wrote; where it says the same as the resource `like`, in that one's objects.
 
-    Ten thousand dataflows need not be held twice.
+    Ten thousand dataflows need not be held twice. Raises `ValueError`, `KeyError` or `TypeError` for any other data.
     """
+    require_entry(data)
     dependencies: tuple[str, ...] = tuple(data.get("dependencies", ()))
     applied, labels = data.get("applied"), data.get("labels") or _NOTHING
     if like is not None and exactly(applied, like.body):  # as most are; a body as it stands in a manifest has no marks
@@ -158,7 +167,8 @@ def pending_json(pending: Pending, encode: Callable[[Tree], Tree] = encode) -> J
 
 
 def pending_of(data: Json) -> Pending:
-    """Return the intent that `pending_json` wrote."""
+    """Return the intent that `pending_json` wrote. Raises `ValueError` or `TypeError` for any other data."""
+    require_pending(data)
     values = dict(data)
     values["body"] = decode(data.get("body"))
     values["dependencies"] = tuple(data.get("dependencies", ()))
@@ -190,7 +200,7 @@ def state_of(data: Any, source: str) -> State:
         raise too_new(source, version)
     try:
         if not isinstance(version, int) or version < 1:
-            raise ValueError(f"no known state version ({version!r})")  # noqa: TRY301
+            raise ValueError(f"no known state version ({version!r})")
         data = migrate(data, version)
         return State(
             lineage=str(data["lineage"]),
@@ -199,17 +209,41 @@ def state_of(data: Any, source: str) -> State:
             organization=str(data["organization"]),
             sandbox=str(data["sandbox"]),
             serial=int(data["serial"]),
-            resources={address: entry_of(item) for address, item in data["resources"].items()},
-            pending={address: pending_of(item) for address, item in data.get("pending", {}).items()},
+            resources={address: addressed(address, entry_of, item) for address, item in data["resources"].items()},
+            pending={
+                address: addressed(address, pending_of, item) for address, item in data.get("pending", {}).items()
+            },
         )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except MALFORMED as error:
         raise StateError(
             Problem(
                 "state-broken",
-                f"{source} is not a usable state file: {type(error).__name__}: {error}",
+                f"{source} is not a usable state file: {reason(error)}",
                 "restore it from its backup, an earlier version or git; nothing was changed",
             )
         ) from None
+
+
+MALFORMED = (KeyError, TypeError, ValueError, AttributeError, RecursionError)
+"""Raised for data that is not ours."""
+
+
+def reason(error: Exception) -> str:
+    """Return the reason why data is malformed, in words."""
+    if isinstance(error, KeyError):
+        return f"{error.args[0] if error.args else ''} is missing"
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
+    return str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
+
+
+def addressed(address: str, decode: Callable[..., T], *data: Any) -> T:
+    """Return the decoded entry or intent of `address`. Raises `ValueError` that names the address."""
+    require_address(address)
+    try:
+        return decode(*data)
+    except MALFORMED as error:
+        raise ValueError(f"{address}: {reason(error)}") from None
 
 
 def too_new(source: str, version: int) -> StateError:
@@ -232,8 +266,16 @@ def record_json(record: Record, encode: Callable[[Tree], Tree] = encode) -> Json
     return data
 
 
+_EVENTS = get_args(Event)
+
+
 def record_of(data: Json) -> Record:
-    """Return the record that `record_json` wrote."""
+    """Return the record that `record_json` wrote. Raises `ValueError`, `KeyError` or `TypeError` for any other data."""
+    require_address(data["address"])
+    if data["event"] not in _EVENTS:
+        raise ValueError(f"invalid event {data['event']!r}")
+    if "to" in data:
+        require_address(data["to"])
     return Record(
         event=data["event"],
         address=data["address"],
