@@ -9,7 +9,7 @@ from pathlib import Path
 
 from reconciler.app.session import Session
 from reconciler.app.transaction import locked, offline
-from reconciler.core.problems import Problem, StateError
+from reconciler.core.problems import Problem, ReconcilerError, StateError
 from reconciler.core.state.model import Entry, Record, State
 from reconciler.stores.store import Store
 from reconciler.stores.text import checked_state, parts_of, state_text
@@ -69,7 +69,7 @@ def push(session: Session, file: Path, lock_timeout: float, *, force: bool) -> S
     Raises `StateError` when the file does not follow the state, or is not one. A whole state cannot be said in records,
     so this and `migrate` are the only writes that replace it.
     """
-    wanted, doubt = checked_state(parts_of(read_file(file, str(file)).encode()), str(file))
+    wanted, doubt = _file_state(file)
     if doubt is not None and not force:
         raise StateError(replace(doubt, next="pass --force to accept it as it is; the state there is kept"))
     if wanted.environment != session.environment:
@@ -83,6 +83,19 @@ def push(session: Session, file: Path, lock_timeout: float, *, force: bool) -> S
         if present is not None and not force:
             _check_successor(present, wanted, file)
         return store.replace(wanted, after=present)
+
+
+def _file_state(file: Path) -> tuple[State, Problem | None]:
+    """Return the state in a file, and a finding where it was edited. Raises `StateError` where it is not one."""
+    try:
+        return checked_state(parts_of(read_file(file, str(file)).encode()), str(file))
+    except ReconcilerError as error:
+        first = error.problems[0]
+        if first.code not in ("state-broken", "unreadable"):
+            raise
+        why = first.what.removeprefix(f"{file} cannot be read: ")
+        what = f"{file} cannot be read as a state: {why}"
+        raise StateError(Problem("state-broken", what, "state pull prints one")) from None
 
 
 def _below(state: State, address: str) -> list[str]:

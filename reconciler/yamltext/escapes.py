@@ -11,9 +11,17 @@ from bisect import bisect_left
 from dataclasses import dataclass
 
 _ESCAPE = re.compile(r"\\(?:u([dD][89a-fA-F][0-9a-fA-F]{2})|.)", re.DOTALL)
-_PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
+_HALVES = re.compile("[\ud800-\udbff][\udc00-\udfff]|[\ud800-\udfff]")
 _HALF = re.compile("[\ud800-\udfff]")
 _PRIVATE = range(0xE000, 0xF900)
+
+
+class HalfPairError(Exception):
+    """Half of a surrogate pair alone: `index` is the place of its escape in the text."""
+
+    def __init__(self, index: int) -> None:
+        super().__init__(index)
+        self.index = index
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +36,8 @@ class Escapes:
     places: tuple[int, ...]
     written: tuple[str, ...]
 
-    def joined(self, value: str, start: int, end: int, *, quoted: bool) -> str | None:
-        """Return the value of the scalar from index `start` to `end`; None where it holds half a pair.
+    def joined(self, value: str, start: int, end: int, *, quoted: bool) -> str:
+        """Return the value of the scalar from index `start` to `end`. Raises `HalfPairError` for half a pair.
 
         Escapes count in texts in double `quoted` style; elsewhere a backslash is a backslash.
         """
@@ -40,8 +48,11 @@ class Escapes:
         if not quoted:
             return re.sub(rf"(?<=\\u){ord(self.character):x}", lambda _: next(halves), value)
         text = "".join(chr(int(next(halves), 16)) if letter == self.character else letter for letter in value)
-        text = _PAIR.sub(lambda match: match[0].encode("utf-16", "surrogatepass").decode("utf-16"), text)
-        return None if _HALF.search(text) else text
+        for match in _HALVES.finditer(text):
+            if len(match[0]) == 1:
+                before = len(_HALF.findall(text, 0, match.start()))
+                raise HalfPairError(self.places[first + before])
+        return _HALVES.sub(lambda match: match[0].encode("utf-16", "surrogatepass").decode("utf-16"), text)
 
 
 def escapes_in(content: str) -> Escapes | None:

@@ -22,7 +22,7 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from reconciler.core.characters import legible
 from reconciler.core.problems import ManifestError, Problem
 from reconciler.core.values import Path, Span, Tree
-from reconciler.yamltext.escapes import Escapes, escapes_in
+from reconciler.yamltext.escapes import Escapes, HalfPairError, escapes_in
 from reconciler.yamltext.files import read_file
 
 MAX_DEPTH: Final = 100
@@ -178,12 +178,14 @@ def _join(node: Node, escapes: Escapes, seen: set[int]) -> None:
         return
     seen.add(id(node))
     if isinstance(node, ScalarNode):
-        start, end = node.start_mark, node.end_mark
-        joined = escapes.joined(node.value, start.index, end.index, quoted=node.style == '"')
-        if joined is None:
-            what = "half of a surrogate pair: no character is written so"
-            raise yaml.composer.ComposerError(None, None, what, start)
-        node.value = joined
+        start, end = node.start_mark.index, node.end_mark.index
+        try:
+            node.value = escapes.joined(node.value, start, end, quoted=node.style == '"')
+        except HalfPairError as error:
+            before = escapes.content[: error.index]
+            mark = yaml.Mark("", error.index, before.count("\n"), error.index - before.rfind("\n") - 1, None, 0)
+            what = "half of a surrogate pair without the other half"
+            raise yaml.composer.ComposerError(None, None, what, mark) from None
         return
     for item in node.value:
         for inner in item if isinstance(item, tuple) else (item,):
