@@ -65,11 +65,11 @@ def bad_project_file(cli: Cli) -> tuple[str, ...]:
     [
         (bad_name, r"x\xff.yaml: the name is not valid UTF-8"),
         (bad_folder, r"x\xff: the name is not valid UTF-8"),
-        (bad_content, "a.yaml cannot be read: byte 156, in line 7, is not valid UTF-8"),
+        (bad_content, "a.yaml cannot be read: byte 154, in line 8, is not valid UTF-8"),
         (bad_project_file, "reconciler.yaml cannot be read: byte 1, in line 1, is not valid UTF-8"),
         (lambda _: ("plan", os.fsdecode(b"x\xff")), r"argument 2 is not valid UTF-8: x\xff"),
         (lambda _: ("plan", "--var", os.fsdecode(b"a=\xff")), "argument 3 is not valid UTF-8"),
-        (lambda _: ("plan", "--env", "e" * 300), "File name too long"),
+        (lambda _: ("plan", "--emulator", "--env", "e" * 300), "File name too long"),
     ],
     ids=["file-name", "folder-name", "content", "project-file", "path", "variable", "long-environment"],
 )
