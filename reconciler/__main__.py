@@ -19,8 +19,7 @@ def run(args: list[str] | None = None) -> int:
     """Run one command line (the process's own without `args`) and return its exit code.
 
     0 fine, 1 any error, 2 changes (`plan --detailed-exitcode`) or drift (`drift`), 130 interrupted. Output that cannot
-    be written stops nothing: a reader that closed its pipe is no error, any other loss of results is, once the command
-    has ended.
+    be written stops nothing. A loss of results is an error once the command has ended, unless a reader closed its pipe.
     """
     from reconciler.secrets.redaction import guarded
 

@@ -200,7 +200,7 @@ class Terminal:
         message("")
         try:
             answer = click.prompt(f"{question}\nOnly 'yes' goes on", default="", show_default=False, err=True)
-        except (OSError, UnicodeError):  # the terminal is gone, or what was typed is no text
+        except (OSError, UnicodeError):  # the terminal is gone, or the answer is not valid text
             return False
         return str(answer).strip() == "yes"
 

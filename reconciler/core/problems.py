@@ -38,7 +38,7 @@ class Problem:
 
 
 SHOWN = 100
-"""Findings that are told one by one in a text."""
+"""Findings that a text shows one by one."""
 
 
 def brief(problems: Sequence[Problem]) -> list[str]:

@@ -118,7 +118,7 @@ class Guarded:
             raise
         except (OSError, ValueError) as error:  # ValueError: the stream was closed
             self._error = error
-            with suppress(OSError, ValueError):  # what is still buffered goes nowhere, at the end of the process too
+            with suppress(OSError, ValueError):  # the buffer is discarded, at the end of the process too
                 sink = os.open(os.devnull, os.O_WRONLY)
                 os.dup2(sink, self._stream.fileno())
                 os.close(sink)

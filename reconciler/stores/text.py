@@ -78,7 +78,7 @@ def state_text(state: State, **more: str) -> list[bytes]:
 
 
 def _not_written(what: str) -> StateError:
-    return StateError(Problem("state-unwritable", what, "the state there is kept; please report it"))
+    return StateError(Problem("state-unwritable", what, "the state there is kept; report this as a bug"))
 
 
 class _Checksum:
@@ -165,7 +165,7 @@ def line_of(record: Record) -> bytes:
         record_of(parsed(line))
     except MALFORMED as error:
         what = f"{record.address} cannot be kept in the journal: {reason(error)}"
-        raise StateError(Problem("state-unwritable", legible(what), "please report it")) from None
+        raise StateError(Problem("state-unwritable", legible(what), "report this as a bug")) from None
     return line
 
 

@@ -1,4 +1,4 @@
-"""Bytes of the system, links and files of odd sorts: a message with the place, or the right result; never a traceback."""
+"""Bytes of the system, links, odd files: a message with the place or the right result, never a traceback."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Streams that are closed or full, folders that are gone, very many findings: nothing stops half-way, one message each."""
+"""Closed or full streams, missing folders, very many findings: nothing stops half-way, one message each."""
 
 from __future__ import annotations
 
@@ -54,7 +54,8 @@ def test_an_apply_is_finished_whatever_becomes_of_its_output(cli: Cli, end: str,
     [
         ("RUN connectors list | head -1", 0), ("RUN schema | head -c 50", 0), ("RUN --version | true", 0),
         ("RUN --help >/dev/full", 1), ("RUN schema >/dev/full", 1), ("RUN validate >&-", 0),
-        ("RUN plan --emulator --format json | head -c 5", 0), ("RUN plan --emulator --detailed-exitcode | head -c 5", 2),
+        ("RUN plan --emulator --format json | head -c 5", 0),
+        ("RUN plan --emulator --detailed-exitcode | head -c 5", 2),
         ("RUN plan --emulator --detailed-exitcode > /dev/full", 1), ("RUN apply --emulator <&-", 1),
     ],
 )  # fmt: skip
@@ -111,7 +112,8 @@ def test_very_many_findings_are_counted(cli: Cli) -> None:
     rows = "\n".join(f'    - {{source: a, destination: "${{var.x{index}}}"}}' for index in range(count))
     cli.write(
         "a.yaml",
-        "apiVersion: reconciler/v1\nkind: SourceDataflow\nmetadata: {name: a}\nspec:\n  source: {connector: customer-io}\n"
+        "apiVersion: reconciler/v1\nkind: SourceDataflow\nmetadata: {name: a}\n"
+        "spec:\n  source: {connector: customer-io}\n"
         f"  target: {{dataset: {{id: '1'}}}}\n  mapping:\n{rows}\n  flow: {{name: A}}\n",
     )
     text = cli("validate")
@@ -120,10 +122,7 @@ def test_very_many_findings_are_counted(cli: Cli) -> None:
     assert lines[0].startswith("a.yaml:8:")
     assert lines[-1].startswith(f"… and {count - SHOWN:,} more findings")
     assert f"{count} errors" in text.err.replace(",", "")
-    assert len(cli("plan", "--emulator").err.splitlines()) == SHOWN + 1
-    assert len(cli("validate", "--format", "json").json()) == count or count in map(
-        len, filter(lambda item: isinstance(item, list), cli("validate", "--format", "json").json().values())
-    )
+    assert cli("validate", "--format", "json").json()["summary"]["errors"] == count
 
 
 def test_a_text_of_open_interpolations_takes_linear_time(cli: Cli) -> None:
@@ -161,7 +160,7 @@ def test_a_policy_that_does_not_end_denies(monkeypatch: pytest.MonkeyPatch, expr
 
 @pytest.mark.parametrize("expression", ["(" * 3000 + "a" + ")" * 3000, "a" * 20_000])
 def test_an_expression_that_is_too_deep_or_long_is_refused(expression: str) -> None:
-    with pytest.raises(ValueError, match="nested too deeply|longer than"):
+    with pytest.raises(ValueError, match=r"nested too deeply|longer than"):
         compiled(expression)
 
 

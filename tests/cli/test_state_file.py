@@ -87,7 +87,8 @@ def test_a_state_of_version_1_goes_on(cli: Cli) -> None:
         (lambda data: entries(data)[0].update(kind="Nothing"), "is of the unknown kind 'Nothing'"),
         (lambda data: entries(data)[0].update(kind=entries(data)[1]["kind"], id=entries(data)[1]["id"]), "both bound"),
         *((lambda data, ident=ident: entries(data)[0].update(id=ident), "invalid id")
-          for ident in ("a?b", "a#b", "//evil", "../connections/ID", "", "a\n", "a b", "..", 7, None, "https://x/../y", "a%2f")),
+          for ident in ("a?b", "a#b", "//evil", "../connections/ID", "", "a\n", "a b", "..", 7,
+                        None, "https://x/../y", "a%2f")),
         (lambda data: entries(data)[0].pop("id"), "id is missing"),
         (lambda data: entries(data)[0].update(dependencies="x"), "invalid dependencies"),
         (lambda data: entries(data)[0].update(applied={"x": {"$reconciler/fingerprint": "zz"}}), "invalid fingerprint"),
