@@ -50,9 +50,10 @@ class Exported:
     """How an export ended.
 
     `texts` are the documents by name, empty where they were written to files; `documents` is their number. `managed`
-    counts the flows that were left out because they are managed already. `skipped` are the reasons for what no manifest
-    can express, `secrets` names the values to provide, and `differing` the fields that a plan over the documents would
-    still change, by address. `bound` counts the objects that were bound in the state at `state`, None where that was not asked for.
+    counts the flows that were left out because they are managed already. `skipped` are the reasons for what no
+    manifest can express, `secrets` names the values to provide, and `differing` the fields that a plan over the
+    documents would still change, by address. `bound` counts the objects that were bound in the state at `state`, None
+    where that was not asked for.
     """
 
     texts: dict[str, str] = field(default_factory=dict)

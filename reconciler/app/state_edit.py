@@ -70,8 +70,6 @@ def push(session: Session, file: Path, lock_timeout: float, *, force: bool) -> S
     so this and `migrate` are the only writes that replace it.
     """
     wanted, doubt = _file_state(file)
-    if doubt is not None and not force:
-        raise StateError(replace(doubt, next="pass --force to accept it as it is; the state there is kept"))
     if wanted.environment != session.environment:
         if not force:
             what = f"{file} is of environment {wanted.environment!r}, not {session.environment!r}"
@@ -82,6 +80,8 @@ def push(session: Session, file: Path, lock_timeout: float, *, force: bool) -> S
         present = _replaceable(store, force=force)
         if present is not None and not force:
             _check_successor(present, wanted, file)
+        if doubt is not None and not force:
+            raise StateError(replace(doubt, next="pass --force to accept it as it is; the state there is kept"))
         return store.replace(wanted, after=present)
 
 
