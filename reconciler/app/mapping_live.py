@@ -15,6 +15,7 @@ from reconciler.core.values import MISSING, Ref, Tree
 from reconciler.dataprep import Outcome, Record, compile_mapping, to_json
 from reconciler.dataprep.syntax import Call as FunctionCall
 from reconciler.dataprep.syntax import Node, children
+from reconciler.kinds.mapping_set import ROWS
 
 if TYPE_CHECKING:
     from reconciler.api.client import Client
@@ -66,7 +67,7 @@ def _output_schema(exercised: Exercised, ids: Mapping[str, str]) -> dict[str, Tr
 async def _previews(
     client: Client, exercised: Exercised, schema: dict[str, Tree] | None, records: list[Record]
 ) -> list[dict[str, Tree]]:
-    mapping: dict[str, Tree] = {"mappings": list(exercised.mapping.body["mappings"])}
+    mapping: dict[str, Tree] = {ROWS: list(exercised.mapping.body[ROWS])}
     if schema is not None:
         mapping["outputSchema"] = schema
     body = {"data": [to_json(dict(record)) for record in records], "mappingSet": mapping}

@@ -28,6 +28,10 @@ _SERVER_OWNED = frozenset(
 _NOT_READ = ("name", "description", "version")
 
 
+ROWS = "mappings"
+"""The member of a mapping set, and of a `mapping` block, that holds its rows."""
+
+
 class MappingSet(Searchable, Versioned, Checked, Persistent):
     """Versions never change and are never deleted; a change is a PUT of the whole, which makes a new version."""
 
