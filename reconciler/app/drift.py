@@ -56,9 +56,7 @@ def _report(session: Session, plan: Plan, others: tuple[Unmanaged, ...] | None) 
     drift, notes = acknowledge(plan.drift, entries, today)
     drifted = {item.address for item in plan.drift if item.status in ("changed", "missing")}
     pending = tuple(
-        PendingChange(change.address, str(change.action))
-        for change in plan.effective
-        if change.address not in drifted
+        PendingChange(change.address, str(change.action)) for change in plan.effective if change.address not in drifted
     )
     return Report(plan.environment, plan.sandbox, len(plan.scope), drift, pending, notes, others)
 
