@@ -235,6 +235,16 @@ def is_leaving(kind: Kind, live: Live) -> bool:
     return isinstance(kind, Asynchronous) and kind.is_leaving(live)
 
 
+def whole_number(value: Tree) -> int | None:
+    """Return a member of an answer that counts something, as a number or a numeral; None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        return int(value)
+    except (ValueError, OverflowError):  # not a numeral; not finite
+        return None
+
+
 def text_or_none(value: Tree) -> str | None:
     """Return a member of an answer that is a text when it is there; None for anything else."""
     return value if isinstance(value, str) and value else None

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from reconciler.core.abilities import Checked, Constrained, Reviewed, Suspendable
+from reconciler.core.abilities import Checked, Constrained, Reviewed, Suspendable, whole_number
+from reconciler.core.answers import Answer, ListOf, Object, rows
 from reconciler.core.kind import Check, Reference
 from reconciler.core.observations import DataflowKind, Pin
 from reconciler.core.plan.model import Action, Change
@@ -15,7 +16,8 @@ from reconciler.core.rules import AssociativeList, FieldChange, FieldRule, Reaso
 from reconciler.core.runs import Dataflow, order
 from reconciler.core.selector import Selector, Selectors
 from reconciler.core.values import MISSING, Path, Tree
-from reconciler.kinds._flow_service import BASE, FlowServiceKind, server_owned
+from reconciler.kinds._flow_service import BASE, FlowServiceKind, item, server_owned
+from reconciler.kinds._runs import SHAPE as RUN
 from reconciler.kinds._runs import run_of
 from reconciler.kinds.mapping_set import mapping_pins
 from reconciler.kinds.selectors import PARAMS, SELECTORS
@@ -26,6 +28,12 @@ _IMMUTABLE = (
     FieldRule("/sourceConnectionIds", Reason.IMMUTABLE, "update-dataflows.md"),
     FieldRule("/targetConnectionIds", Reason.IMMUTABLE, "update-dataflows.md"),
 )
+_SHAPE = item(
+    ("transformations", ListOf(Object(may=(("params", Object(may=(("profileMapping", Object()),))),)))),
+    ("scheduleParams", Object()),
+    ("options", Object()),
+    ("lastOperation", Object()),
+)
 
 
 class Flow(FlowServiceKind, DataflowKind, Suspendable, Constrained, Reviewed, Checked):
@@ -33,6 +41,7 @@ class Flow(FlowServiceKind, DataflowKind, Suspendable, Constrained, Reviewed, Ch
 
     name = "Flow"
     collection = "flows"
+    shape = _SHAPE
     uses = ("SourceConnection", "TargetConnection", "Connection")
     notes = FlowServiceKind.notes | {"inheritedAttributes"}  # of its connections
     reference = Reference(
@@ -171,18 +180,17 @@ class Flow(FlowServiceKind, DataflowKind, Suspendable, Constrained, Reviewed, Ch
     def runs_call(self, ident: str, limit: int) -> Call:
         """The runs of one flow (api-facts 9)."""
         query = (("property", f"flowId=={ident}"), ("orderby", "-createdAt"), ("limit", str(limit)))
-        return Call("GET", f"{BASE}/runs", query=query)
+        return Call("GET", f"{BASE}/runs", query=query, answer=Answer(rows("items", RUN)))
 
     def dataflow(self, name: str, live: Live, runs: Reply) -> Dataflow:
-        items = runs.body.get("items") or () if isinstance(runs.body, dict) else ()
         return Dataflow(
             name=name,
             id=live.id,
             state=self.state_of(live),
             operation=live.body.get("lastOperation") or {},
             failure=self.failure(live),
-            created=live.body.get("createdAt"),
-            runs=order([run_of(item) for item in items]),
+            created=whole_number(live.body.get("createdAt")),
+            runs=order([run_of(run) for run in runs.body["items"]]),
         )
 
     def suspend(self, live: Live) -> Call | None:
@@ -203,7 +211,7 @@ class Flow(FlowServiceKind, DataflowKind, Suspendable, Constrained, Reviewed, Ch
         """`lastOperation.status.errors` holds asynchronous failures (api-facts 2.9)."""
         status = (live.body.get("lastOperation") or {}).get("status")
         errors = status.get("errors") if isinstance(status, dict) else None
-        if not errors:
+        if not isinstance(errors, list) or not errors:
             return None
         texts = [
             f"{item.get('code', '')} {item.get('message', '')}".strip() if isinstance(item, dict) else str(item)
