@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from reconciler.core.values import Ref, Tree
 from reconciler.documents.blocks import PrimaryField, Row
 from reconciler.documents.expand import Expansion
+from reconciler.documents.mapping_checks import MappedRow, check_rows
 from reconciler.documents.shapes import problems_of
 
 
@@ -46,6 +47,7 @@ def mapped(ctx: Expansion, attributes: Tree, primary: Tree, mandatory: Tree) -> 
 def _rows(ctx: Expansion, items: Tree) -> list[Tree]:
     """The rows as a mapping set has them; a bare path goes out under its own name, dots as underscores."""
     rows: list[Tree] = []
+    checked: list[MappedRow] = []
     seen = dict[str, int]()
     for index, item in enumerate(items if isinstance(items, list) else ()):
         place = ("attributes", str(index))
@@ -62,8 +64,11 @@ def _rows(ctx: Expansion, items: Tree) -> list[Tree]:
             what = f"{target} is already written by row {seen[target] + 1}"
             ctx.report(place, "duplicate-destination", what, "keep one row for each destination")
         seen[target] = index
+        if isinstance(item, dict) and "path" not in item:
+            checked.append(MappedRow.of(row, place))
         legacy = "source" not in row and "destination" not in row
         rows.append(({} if legacy or "sourceType" in row else {"sourceType": "ATTRIBUTE"}) | row)
+    check_rows(ctx, checked)
     return rows
 
 

@@ -24,6 +24,7 @@ from reconciler.documents.blocks import (
 )
 from reconciler.documents.dataset import DatasetSpec, add_dataset
 from reconciler.documents.expand import Expansion, default_name, given
+from reconciler.documents.mapping_checks import MappedRow, check_rows
 from reconciler.documents.schema import SchemaSpec, add_schema
 from reconciler.documents.shapes import problems_of
 
@@ -77,6 +78,7 @@ class SourceDataflow:
         if spec is None or (mapping is not None and block is None):
             return
         name = ctx.document.name
+        ctx.samples += spec.source.samples or ()
         connector = ctx.connector(spec.source.connector, spec.source.connection_spec, "source", ("source",))
         source = _source(ctx, spec.source, connector)
         schema = _schema(ctx, spec.target.schema_)
@@ -230,6 +232,7 @@ def _mapping(ctx: Expansion, block: MappingBlock | _Rows, schema: dict[str, Tree
         seen[row.target] = index
         legacy = row.source is None and row.destination is None
         rows.append(one(({} if legacy or row.source_type else {"sourceType": "ATTRIBUTE"}) | row.given()))
+    check_rows(ctx, [MappedRow.of(row, (*inner, str(index))) for index, row in enumerate(rows)])
     if block.schema_ is not None:
         found = ctx.external(block.schema_, "Schema", ("mapping", "schema"))
         schema = {"id": found, "version": block.schema_.version}

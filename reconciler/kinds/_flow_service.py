@@ -176,7 +176,7 @@ class FlowServiceKind(Listable, Asynchronous, Observed):
         return str(live.body.get("state", "unknown"))
 
     def last_edit(self, live: Live) -> Edit:
-        """`updatedBy`, `updatedAt` and `updatedClient` are in every object (api-facts 2.3)."""
+        """`updatedBy`, `updatedAt` and `updatedClient` are in every object (flow-service.yaml)."""
         body = live.body if isinstance(live.body, dict) else {}
         by, client = text_or_none(body.get("updatedBy")), text_or_none(body.get("updatedClient"))
         return Edit(by, whole_number(body.get("updatedAt")), client)

@@ -169,7 +169,7 @@ class MappingSet(Searchable, Versioned, Checked, Persistent):
 
 
 def mapping_pins(flow: Tree) -> Iterator[tuple[str, Tree]]:
-    """Yield the id and version of each mapping set that a live flow is pinned to (api-facts 4.3, 7.3)."""
+    """Yield the id and version of each mapping set that a live flow is pinned to (update-dataflows.md)."""
     for item in flow.get("transformations") or ():
         params = item.get("params") or {}
         for pin in (params, params.get("profileMapping") or {}):
