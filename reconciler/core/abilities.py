@@ -133,6 +133,11 @@ class Asynchronous(Kind):
         del live
         return False
 
+    def arriving(self, live: Tree, declared: Tree) -> Tree:
+        """Return the `live` body as it will be after the transition it is in, where that is as `declared`."""
+        del declared
+        return live
+
 
 class Probed(Kind):
     """The platform can be asked whether a new object works."""

@@ -34,6 +34,9 @@ TRANSITIONAL = frozenset(
 """States the platform leaves by itself (api-facts 2.7)."""
 
 
+LEAVING = "delete-finalizing"
+"""The state of an object that the platform is deleting."""
+
 _NOTES = frozenset(
     {
         "createdBy", "createdClient", "updatedAt", "updatedBy", "updatedClient", "imsOrgId", "sandboxId", "sandboxName",
@@ -114,7 +117,7 @@ class FlowServiceKind(Listable, Asynchronous, Observed):
         return text_or_none(live.body.get("createdClient"))
 
     def is_leaving(self, live: Live) -> bool:
-        return bool(live.body.get("state") == "delete-finalizing")
+        return bool(live.body.get("state") == LEAVING)
 
     leaving_codes = frozenset({"1457-400", "1458-400"})  # the catalogue of errors in flow-service.yaml
     in_use_codes = frozenset({"1418-400", "1447-400"})

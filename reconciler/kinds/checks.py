@@ -16,6 +16,8 @@ from reconciler.core.resource import Call, Reply
 from reconciler.core.values import Tree
 from reconciler.kinds._registry import BASE as REGISTRY
 from reconciler.kinds._registry import NAMES
+from reconciler.kinds.dataset import BASE as CATALOG
+from reconciler.kinds.dataset import SHAPE as DATASETS
 
 UPS = "/data/core/ups"
 PREP = "/data/foundation/conversion"
@@ -47,6 +49,19 @@ def audience(ident: str) -> Check:
     several = Answer(rows("children", _AUDIENCE), ident)
     one = Answer(_AUDIENCE, ident)
     return Check(Call("GET", f"{UPS}/audiences/{quote(ident, safe='')}", answer=one), evaluate)
+
+
+def dataset(ident: str) -> Check:
+    """Ask whether a dataset exists (catalog.yaml)."""
+
+    def evaluate(reply: Reply) -> Sequence[Problem | Check]:
+        if reply.status != 404 or _unknown_is_fine(reply):
+            return ()
+        what = f"the dataset {ident} is not in this sandbox (GET /dataSets/{ident})"
+        return [Problem("no-dataset", what, "correct the id, or restore the dataset")]
+
+    path = f"{CATALOG}/dataSets/{quote(ident, safe='')}"
+    return Check(Call("GET", path, answer=Answer(DATASETS, ident)), evaluate)
 
 
 def _published(ident: str, body: Tree) -> Sequence[Problem]:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from reconciler.core.abilities import Checked, Constrained, Reviewed, Suspendable, whole_number
 from reconciler.core.answers import Answer, ListOf, Object, rows
 from reconciler.core.kind import Check, Reference
-from reconciler.core.observations import DataflowKind, Pin
+from reconciler.core.observations import DataflowKind, Pin, Relying
 from reconciler.core.plan.model import Action, Change
 from reconciler.core.problems import Problem
 from reconciler.core.resource import Call, Live, Reply
@@ -16,13 +16,17 @@ from reconciler.core.rules import AssociativeList, FieldChange, FieldRule, Reaso
 from reconciler.core.runs import Dataflow, order
 from reconciler.core.selector import Selector, Selectors
 from reconciler.core.values import MISSING, Path, Tree
-from reconciler.kinds._flow_service import BASE, FlowServiceKind, item, server_owned
+from reconciler.kinds._flow_service import BASE, LEAVING, TRANSITIONAL, FlowServiceKind, item, server_owned
 from reconciler.kinds._runs import SHAPE as RUN
 from reconciler.kinds._runs import run_of
 from reconciler.kinds.mapping_set import mapping_pins
 from reconciler.kinds.selectors import PARAMS, SELECTORS
 
 _EMPTY: dict[str, Tree] = {"profileMapping": {}, "primaryFields": [], "mandatoryFields": []}
+_ENDS = {
+    "enabling": "enabled", "enabled-finalizing": "enabled", "initializing": "enabled", "disabling": "disabled",
+}  # fmt: skip
+"""The states that transitions end in (flow-service.yaml)."""
 _IMMUTABLE = (
     FieldRule("/flowSpec", Reason.IMMUTABLE, "documented nowhere as changeable"),
     FieldRule("/sourceConnectionIds", Reason.IMMUTABLE, "update-dataflows.md"),
@@ -36,7 +40,7 @@ _SHAPE = item(
 )
 
 
-class Flow(FlowServiceKind, DataflowKind, Suspendable, Constrained, Reviewed, Checked):
+class Flow(FlowServiceKind, DataflowKind, Relying, Suspendable, Constrained, Reviewed, Checked):
     """Created without `state` (1410-400) and, for destinations, with empty selectors; the rest is a PATCH."""
 
     name = "Flow"
@@ -169,6 +173,10 @@ class Flow(FlowServiceKind, DataflowKind, Suspendable, Constrained, Reviewed, Ch
             if change.action is not Action.UPDATE or key in _added(row, change.fields)
         ]
 
+    def relies_on(self, live: Live) -> Mapping[str, Check]:
+        rows = [row for row in self.selectors if row.check is not None]
+        return {key: row.check(key) for row in rows if row.check is not None for key in _keys(row, live.body)}
+
     def pins(self, body: Tree) -> Sequence[Pin]:
         return [Pin("MappingSet", ident, version) for ident, version in mapping_pins(body)]
 
@@ -189,6 +197,7 @@ class Flow(FlowServiceKind, DataflowKind, Suspendable, Constrained, Reviewed, Ch
             state=self.state_of(live),
             operation=live.body.get("lastOperation") or {},
             failure=self.failure(live),
+            leaving=self.is_leaving(live),
             created=whole_number(live.body.get("createdAt")),
             runs=order([run_of(run) for run in runs.body["items"]]),
         )
@@ -199,6 +208,13 @@ class Flow(FlowServiceKind, DataflowKind, Suspendable, Constrained, Reviewed, Ch
 
     def resume(self, live: Live) -> Call | None:
         return _action(live.id, "enable")
+
+    def arriving(self, live: Tree, declared: Tree) -> Tree:
+        """The state that a flow is on its way to; of an update, the one it had before, which no answer shows."""
+        now, wanted = live.get("state"), declared.get("state")
+        if now not in TRANSITIONAL or now == LEAVING or not isinstance(wanted, str):
+            return live
+        return {**live, "state": wanted} if _ENDS.get(now, wanted) == wanted else live
 
     def settled(self, live: Live) -> bool:
         if not super().settled(live):

@@ -408,8 +408,8 @@ def test_every_error_body_is_shown(live: Cli, server: Server, content: Any, word
 # -- random mutations ------------------------------------------------------------------------------------------------
 SEED, CASES, LOTS = 20261126, 120, 6
 JUNK: list[Any] = [
-    None, True, 7, -1, 1.5, 1e300, "", "x", "\x1b[31m\n", "é" * 500, [], [None], ["x"], [[]], {}, {"id": 7}, {"a": None},
-    [{"id": "x"}], "2030-01-01", 10**25,
+    None, True, 7, -1, 1.5, 1e300, "", "x", "\x1b[31m\n", "é" * 500, [], [None], ["x"], [[]], {}, {"id": 7},
+    {"a": None}, [{"id": "x"}], "2030-01-01", 10**25,
 ]  # fmt: skip
 COMMANDS = [
     ("plan",), ("drift", "--unmanaged"), ("status",), ("outputs",), ("export",), ("doctor",), ("drift", "--patch"),
