@@ -151,11 +151,11 @@ async def make_plan(
     options: PlanOptions,
     project: Project | None = None,
     *,
-    more: Callable[[Client, State], Awaitable[None]] | None = None,
+    more: Callable[[Client, State, Lives], Awaitable[None]] | None = None,
 ) -> Prepared:
     """Return a plan without writing anything: a left-over journal and unsettled intents are followed in memory.
 
-    `more` is called with the platform and the state while the connection is open.
+    `more` is called with the platform, the state and the live objects while the connection is open.
     """
     project = project or session.manifests()
     async with session.platform() as (api, target, _):
@@ -169,5 +169,5 @@ async def make_plan(
         plan, lives = await compute_plan(session, api, project, state, secrets, options)
         await prove_access(api, target.sandbox)
         if more is not None:
-            await more(api, state)
+            await more(api, state, lives)
     return Prepared(plan, lives, state, secrets)

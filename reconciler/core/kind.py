@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from reconciler.core.answers import Answer
 from reconciler.core.problems import Problem
 from reconciler.core.resource import Call, Live, Reply
 from reconciler.core.rules import Rules
@@ -110,6 +111,11 @@ class Kind(ABC):
             return call.body
         return [{"call": call.brief()}]
 
+    def update_answer(self, live: Live) -> Answer | None:
+        """Return the documented answer of the calls that update `live`; None where nothing of it is used."""
+        del live
+        return None
+
     @abstractmethod
     def updated(self, reply: Reply, before: Live) -> Live | None:
         """Return the object after an update as far as the answer tells, or None when it must be read again."""
@@ -134,17 +140,25 @@ class Row:
     detail: str
 
 
+def _untold(body: Tree) -> int | None:
+    """Return None: the page does not tell how many objects there are."""
+    del body
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Finder:
     """How one sort of object that is not ours is found by name.
 
     `page` names the call for the objects from a start on, `rows` reads its answer. `limit` is the size of a page,
-    None where one page holds all of one name.
+    None where one page holds all of one name. `total` reads how many objects there are, None where the page does not
+    tell.
     """
 
     page: Callable[[str, int], Call]
     rows: Callable[[Tree], Sequence[Row]]
     limit: int | None = None
+    total: Callable[[Tree], int | None] = _untold
 
 
 Finders = Mapping[str, Finder]

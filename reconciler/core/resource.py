@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from reconciler.core.answers import Answer
 from reconciler.core.provenance import UNKNOWN, HasProvenance, Provenance
 from reconciler.core.trees import of_kind
 from reconciler.core.values import Lookup, Ref, Tree
@@ -63,7 +64,10 @@ class Live:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request: `path` below the platform URL. `guarded` wants If-Match; a `read_only` POST changes nothing."""
+    """One request: `path` below the platform URL. `guarded` wants If-Match; a `read_only` POST changes nothing.
+
+    `answer` is its documented answer, None where nothing of the answer is used.
+    """
 
     method: str
     path: str
@@ -72,6 +76,7 @@ class Call:
     guarded: bool = False
     headers: tuple[tuple[str, str], ...] = ()
     read_only: bool = False
+    answer: Answer | None = field(default=None, compare=False, repr=False)
 
     @property
     def safe(self) -> bool:

@@ -58,6 +58,8 @@ class Executor:
     updater: Updater
     namesakes: Namesakes
     suspended: set[str] = field(default_factory=set)
+    bound: set[str] = field(default_factory=set)
+    """The ids that are bound to an address."""
 
     @classmethod
     def begin(
@@ -112,7 +114,7 @@ class Executor:
         """Send a create until it is known to have happened just once."""
         for last in (False, False, True):
             try:
-                return self._made(kind, call, desired, await self.api.send(self.ledger.clear(call)))
+                return self._made(kind, call, desired, pending, await self.api.send(self.ledger.clear(call)))
             except StoppedError:  # while it waited for its turn: it was not carried out
                 await self.ledger.note(Record("settled", change.address))
                 raise
@@ -144,14 +146,16 @@ class Executor:
         advice = f"if that is it: reconciler import '{change.address}' {twins[0].id}"
         return ApiError(Problem("name-taken", what, advice), error.status, error.code)
 
-    @staticmethod
-    def _made(kind: Kind, call: Call, desired: Tree, reply: Reply) -> Live:
-        """Return the new object; an answer without its id is no answer: the object must be looked for."""
-        try:
-            return kind.created(reply, desired)
-        except (LookupError, TypeError, ValueError, AttributeError):
-            what = f"{call}: {reply.status} without an id in the answer"
-            raise AmbiguousError(Problem("no-id", what, "the next run looks for the object"), reply.status) from None
+    def _made(self, kind: Kind, call: Call, desired: Tree, pending: Pending, reply: Reply) -> Live:
+        """Return the new object. An answer with the id of another object is none: the object must be looked for."""
+        live = kind.created(reply, desired)
+        if not self.bound:
+            self.bound |= {entry.id for entry in self.ledger.entries.values()}
+        if live.id in self.bound or live.id in (pending.namesakes or ()):
+            what = f"{call}: the platform answered something unexpected: {reply.status}, but {live.id} existed before"
+            raise AmbiguousError(Problem("unexpected-answer", what, "the next run looks for the object"), reply.status)
+        self.bound.add(live.id)
+        return live
 
     async def _complete(self, kind: Kind, change: Change, desired: Tree, live: Live, seed: Tree) -> None:
         """After a create: wait, add by update what the seed left out, ask whether it works, bind for good."""

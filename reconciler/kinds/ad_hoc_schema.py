@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from reconciler.core.abilities import Persistent
+from reconciler.core.answers import SCALAR, Answer, Object
 from reconciler.core.kind import Reference
 from reconciler.core.resource import Call, Live, Reply
 from reconciler.core.rules import Rules
 from reconciler.core.trees import without_nulls
 from reconciler.core.values import Tree
 from reconciler.kinds.checks import PREP as BASE
+
+_SHAPE = Object(ids=("id",), may=(("version", SCALAR),))
 
 
 class AdHocSchema(Persistent):
@@ -39,21 +42,25 @@ class AdHocSchema(Persistent):
 
     def read(self, known: Live, version: Tree = None) -> Call:
         del version
-        return Call("GET", f"{BASE}/schemas/{known.id}")
+        return Call("GET", f"{BASE}/schemas/{known.id}", answer=Answer(_SHAPE, known.id))
 
     def live(self, reply: Reply, known: Live) -> Live | None:
         del known
         return None if reply.status == 404 else _live(reply.body)
 
     def create(self, body: Tree) -> Call:
-        return Call("POST", f"{BASE}/schemas", without_nulls(body))
+        return Call("POST", f"{BASE}/schemas", without_nulls(body), answer=Answer(_SHAPE))
 
     def created(self, reply: Reply, body: Tree) -> Live:
-        return Live(str(reply.body["id"]), body, None, {"version": reply.body.get("version", 0)})
+        return Live(reply.body["id"], body, None, {"version": reply.body.get("version", 0)})
 
     def update(self, live: Live, patch: Sequence[Tree], body: Tree) -> Sequence[Call]:
         del live, patch
         return [self.create(body)]
+
+    def update_answer(self, live: Live) -> Answer | None:
+        del live  # the answer shows a new object
+        return Answer(_SHAPE)
 
     def updated(self, reply: Reply, before: Live) -> Live | None:
         return self.created(reply, before.body)
@@ -68,7 +75,7 @@ class AdHocSchema(Persistent):
 
 
 def _live(body: Tree) -> Live:
-    return Live(str(body["id"]), body, None, {"version": body.get("version", 0)})
+    return Live(body["id"], body, None, {"version": body.get("version", 0)})
 
 
 KIND = AdHocSchema()

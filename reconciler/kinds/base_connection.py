@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from reconciler.core.abilities import Probed, Reviewed
+from reconciler.core.answers import FLAG, Answer, Object
 from reconciler.core.kind import Reference
 from reconciler.core.observations import Reachable
 from reconciler.core.problems import Problem
 from reconciler.core.resource import Call, Live, Reply
 from reconciler.core.rules import FieldRule, Reason, Rules
 from reconciler.core.values import Tree
-from reconciler.kinds._flow_service import BASE, FlowServiceKind
+from reconciler.kinds._flow_service import BASE, FlowServiceKind, item
 
 
 class BaseConnection(FlowServiceKind, Probed, Reviewed, Reachable):
@@ -19,6 +20,7 @@ class BaseConnection(FlowServiceKind, Probed, Reviewed, Reachable):
 
     name = "Connection"
     collection = "connections"
+    shape = item(("auth", Object(may=(("params", Object()),))))
     reference = Reference(
         {
             "": {
@@ -67,11 +69,13 @@ class BaseConnection(FlowServiceKind, Probed, Reviewed, Reachable):
 
     def probe(self, live: Live, body: Tree) -> Call | None:
         """Credentials are asked about; an account without any (Profile Service) has nothing to test."""
-        return Call("GET", f"{BASE}/connections/{live.id}/test") if body.get("auth") else None
+        if not body.get("auth"):
+            return None
+        return Call("GET", f"{BASE}/connections/{live.id}/test", answer=Answer(Object(needs=(("result", FLAG),))))
 
     def probe_failure(self, reply: Reply) -> str | None:
         """A bad credential is a 200 with `{"result": false}`, not an error (api-facts 2.10)."""
-        if isinstance(reply.body, dict) and reply.body.get("result") in (False, "false"):
+        if str(reply.body["result"]).lower() != "true":
             return "the platform made the connection but cannot log in with its credentials (test says false)"
         return None
 

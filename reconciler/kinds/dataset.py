@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from reconciler.core.abilities import DataHolding, Listable, text_or_none
+from reconciler.core.abilities import DataHolding, Listable, text_or_none, whole_number
+from reconciler.core.answers import SCALAR, TEXT, Answer, IdReference, MapOf, Object, OneOnly
 from reconciler.core.kind import Reference
 from reconciler.core.resource import Call, Live, Reply
 from reconciler.core.rules import FieldRule, Reason, Rules
@@ -15,6 +16,12 @@ BASE = "/data/foundation/catalog"
 _PATCH = (("Content-Type", "application/json-patch+json"),)
 _PAGE = 100
 _PROFILE = ("unifiedProfile", "unifiedIdentity")
+
+SHAPE = MapOf(
+    Object(needs=(("name", TEXT),), may=(("version", SCALAR), ("schemaRef", Object()), ("tags", Object()))), by_id=True
+)
+"""Objects by id; the objects in it have none (catalog.yaml)."""
+_REFERENCE = OneOnly(IdReference("@/dataSets/"))
 
 
 class Dataset(Listable, DataHolding):
@@ -56,41 +63,39 @@ class Dataset(Listable, DataHolding):
 
     def read(self, known: Live, version: Tree = None) -> Call:
         del version
-        return Call("GET", f"{BASE}/dataSets/{known.id}")
+        return Call("GET", f"{BASE}/dataSets/{known.id}", answer=Answer(SHAPE, known.id))
 
     def live(self, reply: Reply, known: Live) -> Live | None:
         del known
-        found = self.found(reply) if reply.status != 404 else []
-        return found[0] if found else None
+        return None if reply.status == 404 else self.found(reply)[0]
 
     def page(self, after: Reply | None, order: str, seen: int) -> Call | None:
         """Pages have neither a total nor a next link: there are more while they are full (api-facts 5.2)."""
         if after is not None and len(self.found(after)) < _PAGE:
             return None
         query = (("limit", str(_PAGE)), ("start", str(seen)), ("orderBy", order or self.list_orders[0]))
-        return Call("GET", f"{BASE}/dataSets", query=query)
+        return Call("GET", f"{BASE}/dataSets", query=query, answer=Answer(SHAPE))
 
     def search(self, body: Tree) -> Call:
         query = (("name", str(body.get("name", ""))), ("limit", "100"), ("orderBy", "desc:created"))
-        return Call("GET", f"{BASE}/dataSets", query=query)
+        return Call("GET", f"{BASE}/dataSets", query=query, answer=Answer(SHAPE))
 
     def found(self, reply: Reply) -> Sequence[Live]:
         """A map by id; the objects in it have none. `version` counts the changes."""
-        items = reply.body.items() if isinstance(reply.body, dict) else ()
-        return [Live(ident, item, str(item.get("version", "")) or None) for ident, item in items]
+        return [Live(ident, item, str(item.get("version", "")) or None) for ident, item in reply.body.items()]
 
     def created_at(self, live: Live) -> int:
-        return int(live.body.get("created", 0))
+        return whole_number(live.body.get("created")) or 0
 
     def made_by(self, live: Live) -> str | None:
         return text_or_none(live.body.get("createdClient"))
 
     def create(self, body: Tree) -> Call:
-        return Call("POST", f"{BASE}/dataSets", without_nulls(body))
+        return Call("POST", f"{BASE}/dataSets", without_nulls(body), answer=Answer(_REFERENCE))
 
     def created(self, reply: Reply, body: Tree) -> Live:
         """201 with a list of one reference, `@/dataSets/ID`."""
-        return Live(str(reply.body[0]).rpartition("/")[2], body)
+        return Live(reply.body[0].rpartition("/")[2], body)
 
     def update(self, live: Live, patch: Sequence[Tree], body: Tree) -> Sequence[Call]:
         """Upsert is added to a dataset in Profile by taking it out first and putting it back (api-facts 5.4)."""
@@ -112,6 +117,9 @@ class Dataset(Listable, DataHolding):
 
     def described(self, call: Call) -> Sequence[Tree]:
         return list(call.body)
+
+    def update_answer(self, live: Live) -> Answer | None:
+        return Answer(_REFERENCE, live.id, empty=True)
 
     def updated(self, reply: Reply, before: Live) -> Live | None:
         del reply, before

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from reconciler.core.abilities import Checked, Part, Singleton
+from reconciler.core.answers import TEXT, Answer, ListOf, Object, OneOf
 from reconciler.core.kind import Check, Reference
 from reconciler.core.plan.model import Action, Change
 from reconciler.core.pointers import parse_pointer
@@ -20,6 +21,10 @@ from reconciler.core.values import Tree
 from reconciler.kinds.shape import Block, Context, Documented, ExternalRef
 
 BASE = "/data/foundation/dataset"
+_LABELS = ("labels", ListOf(TEXT))
+_FIELDS = ("optionalLabels", ListOf(Object(may=(("option", Object(may=(("schemaPath", TEXT),))), _LABELS))))
+_SHAPE = OneOf((Object(needs=(_LABELS,), may=(_FIELDS,)), Object(needs=(_FIELDS,), may=(_LABELS,))))
+"""LabelPayload: it names no dataset, so only the members tell it from another answer."""
 _EMPTY: dict[str, Tree] = {"labels": [], "optionalLabels": []}
 
 
@@ -164,7 +169,7 @@ class DatasetLabels(Singleton, Part, Checked, Documented[DatasetLabelsSpec]):
 
     def read(self, known: Live, version: Tree = None) -> Call:
         del version
-        return Call("GET", _path(known.id))
+        return Call("GET", _path(known.id), answer=Answer(_SHAPE))
 
     def live(self, reply: Reply, known: Live) -> Live | None:
         return None if reply.status == 404 else _live(reply, known.id)
@@ -172,7 +177,7 @@ class DatasetLabels(Singleton, Part, Checked, Documented[DatasetLabelsSpec]):
     def create(self, body: Tree) -> Call:
         """The dataset may be one that is yet to be made."""
         dataset = body["dataset"] if isinstance(body["dataset"], str) else "{id}"
-        return Call("POST", _path(dataset), {**_EMPTY, **_payload(body)})
+        return Call("POST", _path(dataset), {**_EMPTY, **_payload(body)}, answer=Answer(_SHAPE, empty=True))
 
     def created(self, reply: Reply, body: Tree) -> Live:
         return _live(reply, body["dataset"])
@@ -183,6 +188,10 @@ class DatasetLabels(Singleton, Part, Checked, Documented[DatasetLabelsSpec]):
         now = {**_EMPTY, **_payload(live.body)}
         wanted = {name: _payload(body).get(name, []) for name in touched}
         return [Call("PUT", _path(live.id), {**now, **wanted}, guarded=True)]
+
+    def update_answer(self, live: Live) -> Answer | None:
+        del live
+        return Answer(_SHAPE, empty=True)
 
     def updated(self, reply: Reply, before: Live) -> Live | None:
         after = _live(reply, before.id)
@@ -205,12 +214,14 @@ class DatasetLabels(Singleton, Part, Checked, Documented[DatasetLabelsSpec]):
             live = _live(reply, dataset) if reply.status < 400 else None
             if live is None or self.is_empty(live):
                 return ()
-            fields = [item["option"].get("schemaPath", "") for item in live.body.get("optionalLabels") or ()]
+            fields = [
+                (item.get("option") or {}).get("schemaPath", "") for item in live.body.get("optionalLabels") or ()
+            ]
             names = ", ".join([*(live.body.get("labels") or ()), *(f"labels of {path}" for path in fields)])
             what = f"the dataset {dataset} has labels already ({names}); the apply takes them over and changes them"
             return [Problem("taken-over", what, severity="warning")]
 
-        return [Check(Call("GET", _path(dataset)), evaluate)]
+        return [Check(Call("GET", _path(dataset), answer=Answer(_SHAPE)), evaluate)]
 
 
 def _path(dataset: str) -> str:

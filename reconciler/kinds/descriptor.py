@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from reconciler.core.abilities import Listable, Part, Suspendable
+from reconciler.core.answers import Answer, ListOf, MapOf, Object
 from reconciler.core.kind import Reference
 from reconciler.core.resource import Call, Live, Reply
 from reconciler.core.rules import FieldRule, Reason, Rules
@@ -15,6 +16,7 @@ from reconciler.kinds._registry import BASE
 
 _PATH = f"{BASE}/tenant/descriptors"
 _ACCEPT = (("Accept", "application/vnd.adobe.xdm+json"),)
+_SHAPE = Object(ids=("@id",))
 _SERVER_OWNED = frozenset(("@id", "imsOrg", "version"))
 
 
@@ -53,11 +55,11 @@ class Descriptor(Listable, Part, Suspendable):
 
     def read(self, known: Live, version: Tree = None) -> Call:
         del version
-        return Call("GET", f"{_PATH}/{known.id}", headers=_ACCEPT)
+        return Call("GET", f"{_PATH}/{known.id}", headers=_ACCEPT, answer=Answer(_SHAPE, known.id))
 
     def live(self, reply: Reply, known: Live) -> Live | None:
         del known
-        return None if reply.status == 404 or "@id" not in (reply.body or {}) else _live(reply.body)
+        return None if reply.status == 404 else _live(reply.body)
 
     def page(self, after: Reply | None, order: str, seen: int) -> Call | None:
         """There is one page: at most 4000 of them (api-facts 6.4)."""
@@ -66,12 +68,12 @@ class Descriptor(Listable, Part, Suspendable):
 
     def search(self, body: Tree) -> Call:
         del body  # the list takes no filter
-        return Call("GET", _PATH, headers=_ACCEPT)
+        return Call("GET", _PATH, headers=_ACCEPT, answer=Answer(MapOf(ListOf(_SHAPE))))
 
     def found(self, reply: Reply) -> Sequence[Live]:
         """The list is an object keyed by type."""
-        types = reply.body.values() if isinstance(reply.body, dict) else ()
-        return [_live(item) for items in types for item in items if isinstance(item, dict)]
+        types = (items for name, items in reply.body.items() if not name.startswith("_"))
+        return [_live(item) for items in types for item in items]
 
     def created_at(self, live: Live) -> int:
         """No time is told; one with the same content on the same schema says the same, whenever it was made."""
@@ -79,10 +81,10 @@ class Descriptor(Listable, Part, Suspendable):
         return sys.maxsize
 
     def create(self, body: Tree) -> Call:
-        return Call("POST", _PATH, without_nulls(body))
+        return Call("POST", _PATH, without_nulls(body), answer=Answer(_SHAPE))
 
     def created(self, reply: Reply, body: Tree) -> Live:
-        return Live(str(reply.body["@id"]), body)
+        return Live(reply.body["@id"], body)
 
     def update(self, live: Live, patch: Sequence[Tree], body: Tree) -> Sequence[Call]:
         """What others declared besides us goes along."""
@@ -90,9 +92,12 @@ class Descriptor(Listable, Part, Suspendable):
         theirs = {key: value for key, value in _own_words(live.body).items() if key not in body}
         return [Call("PUT", f"{_PATH}/{live.id}", without_nulls({**theirs, **body}))]
 
+    def update_answer(self, live: Live) -> Answer | None:
+        return Answer(_SHAPE, live.id, empty=True)
+
     def updated(self, reply: Reply, before: Live) -> Live | None:
         """201 with the id alone, or 200 with the whole (api-facts no. 36)."""
-        return None if not isinstance(reply.body, dict) or "@type" not in reply.body else _live(reply.body)
+        return None if "@type" not in (reply.body or {}) else _live(reply.body)
 
     def delete(self, live: Live) -> Call | None:
         return Call("DELETE", f"{_PATH}/{live.id}")
@@ -118,7 +123,7 @@ def _own_words(body: Tree) -> Tree:
 
 
 def _live(body: Tree) -> Live:
-    return Live(str(body["@id"]), body)
+    return Live(body["@id"], body)
 
 
 KIND = Descriptor()

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from reconciler.core.abilities import Checked, Constrained, Reviewed, Suspendable
+from reconciler.core.abilities import Checked, Constrained, Reviewed, Suspendable, whole_number
+from reconciler.core.answers import Answer, ListOf, Object, rows
 from reconciler.core.kind import Check, Reference
-from reconciler.core.observations import DataflowKind, Pin
+from reconciler.core.observations import DataflowKind, Pin, Relying
 from reconciler.core.plan.model import Action, Change
 from reconciler.core.problems import Problem
 from reconciler.core.resource import Call, Live, Reply
@@ -15,24 +16,36 @@ from reconciler.core.rules import AssociativeList, FieldChange, FieldRule, Reaso
 from reconciler.core.runs import Dataflow, order
 from reconciler.core.selector import Selector, Selectors
 from reconciler.core.values import MISSING, Path, Tree
-from reconciler.kinds._flow_service import BASE, FlowServiceKind, server_owned
+from reconciler.kinds._flow_service import BASE, LEAVING, TRANSITIONAL, FlowServiceKind, item, server_owned
+from reconciler.kinds._runs import SHAPE as RUN
 from reconciler.kinds._runs import run_of
 from reconciler.kinds.mapping_set import mapping_pins
 from reconciler.kinds.selectors import PARAMS, SELECTORS
 
 _EMPTY: dict[str, Tree] = {"profileMapping": {}, "primaryFields": [], "mandatoryFields": []}
+_ENDS = {
+    "enabling": "enabled", "enabled-finalizing": "enabled", "initializing": "enabled", "disabling": "disabled",
+}  # fmt: skip
+"""The states that transitions end in (flow-service.yaml)."""
 _IMMUTABLE = (
     FieldRule("/flowSpec", Reason.IMMUTABLE, "documented nowhere as changeable"),
     FieldRule("/sourceConnectionIds", Reason.IMMUTABLE, "update-dataflows.md"),
     FieldRule("/targetConnectionIds", Reason.IMMUTABLE, "update-dataflows.md"),
 )
+_SHAPE = item(
+    ("transformations", ListOf(Object(may=(("params", Object(may=(("profileMapping", Object()),))),)))),
+    ("scheduleParams", Object()),
+    ("options", Object()),
+    ("lastOperation", Object()),
+)
 
 
-class Flow(FlowServiceKind, DataflowKind, Suspendable, Constrained, Reviewed, Checked):
+class Flow(FlowServiceKind, DataflowKind, Relying, Suspendable, Constrained, Reviewed, Checked):
     """Created without `state` (1410-400) and, for destinations, with empty selectors; the rest is a PATCH."""
 
     name = "Flow"
     collection = "flows"
+    shape = _SHAPE
     uses = ("SourceConnection", "TargetConnection", "Connection")
     notes = FlowServiceKind.notes | {"inheritedAttributes"}  # of its connections
     reference = Reference(
@@ -160,6 +173,10 @@ class Flow(FlowServiceKind, DataflowKind, Suspendable, Constrained, Reviewed, Ch
             if change.action is not Action.UPDATE or key in _added(row, change.fields)
         ]
 
+    def relies_on(self, live: Live) -> Mapping[str, Check]:
+        rows = [row for row in self.selectors if row.check is not None]
+        return {key: row.check(key) for row in rows if row.check is not None for key in _keys(row, live.body)}
+
     def pins(self, body: Tree) -> Sequence[Pin]:
         return [Pin("MappingSet", ident, version) for ident, version in mapping_pins(body)]
 
@@ -171,18 +188,18 @@ class Flow(FlowServiceKind, DataflowKind, Suspendable, Constrained, Reviewed, Ch
     def runs_call(self, ident: str, limit: int) -> Call:
         """The runs of one flow (flow-service.yaml, GET /runs)."""
         query = (("property", f"flowId=={ident}"), ("orderby", "-createdAt"), ("limit", str(limit)))
-        return Call("GET", f"{BASE}/runs", query=query)
+        return Call("GET", f"{BASE}/runs", query=query, answer=Answer(rows("items", RUN)))
 
     def dataflow(self, name: str, live: Live, runs: Reply) -> Dataflow:
-        items = runs.body.get("items") or () if isinstance(runs.body, dict) else ()
         return Dataflow(
             name=name,
             id=live.id,
             state=self.state_of(live),
             operation=live.body.get("lastOperation") or {},
             failure=self.failure(live),
-            created=live.body.get("createdAt"),
-            runs=order([run_of(item) for item in items]),
+            leaving=self.is_leaving(live),
+            created=whole_number(live.body.get("createdAt")),
+            runs=order([run_of(run) for run in runs.body["items"]]),
         )
 
     def suspend(self, live: Live) -> Call | None:
@@ -191,6 +208,13 @@ class Flow(FlowServiceKind, DataflowKind, Suspendable, Constrained, Reviewed, Ch
 
     def resume(self, live: Live) -> Call | None:
         return _action(live.id, "enable")
+
+    def arriving(self, live: Tree, declared: Tree) -> Tree:
+        """The state that a flow is on its way to; of an update, the one it had before, which no answer shows."""
+        now, wanted = live.get("state"), declared.get("state")
+        if now not in TRANSITIONAL or now == LEAVING or not isinstance(wanted, str):
+            return live
+        return {**live, "state": wanted} if _ENDS.get(now, wanted) == wanted else live
 
     def settled(self, live: Live) -> bool:
         if not super().settled(live):
@@ -203,7 +227,7 @@ class Flow(FlowServiceKind, DataflowKind, Suspendable, Constrained, Reviewed, Ch
         """`lastOperation.status.errors` holds asynchronous failures (api-facts 2.9)."""
         status = (live.body.get("lastOperation") or {}).get("status")
         errors = status.get("errors") if isinstance(status, dict) else None
-        if not errors:
+        if not isinstance(errors, list) or not errors:
             return None
         texts = [
             f"{item.get('code', '')} {item.get('message', '')}".strip() if isinstance(item, dict) else str(item)

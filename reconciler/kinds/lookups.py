@@ -4,38 +4,61 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from reconciler.core.abilities import whole_number
+from reconciler.core.answers import LIST, Answer, ListOf, Object, rows
 from reconciler.core.kind import Finder, Finders, Row
 from reconciler.core.resource import Call
 from reconciler.core.values import Tree
 from reconciler.kinds._flow_service import BASE
 from reconciler.kinds._registry import BASE as REGISTRY
+from reconciler.kinds.dataset import SHAPE as DATASETS
 
 _PAGE = 100
+_NAMED = Object(ids=("id",))
+_ITEMS = Answer(rows("items", _NAMED))
+_AUDIENCES = Answer(Object(needs=rows("children", _NAMED).needs, may=(("_page", Object()),)))
+_TITLED = Answer(rows("results", Object(ids=("$id",))))
+_AUTH = Object(may=(("spec", Object(may=(("properties", Object()),))),))
+_SPEC = Object(
+    ids=("id",),
+    may=(
+        ("attributes", Object()),
+        ("authSpec", ListOf(_AUTH)),
+        ("sourceConnectionSpecIds", LIST),
+        ("targetConnectionSpecIds", LIST),
+    ),
+)
 
 
 def _connections(name: str, start: int) -> Call:
     del start
     text = name.replace('"', '\\"')
-    return Call("GET", f"{BASE}/connections", query=(("property", f'name=="{text}"'), ("limit", str(_PAGE))))
+    query = (("property", f'name=="{text}"'), ("limit", str(_PAGE)))
+    return Call("GET", f"{BASE}/connections", query=query, answer=_ITEMS)
 
 
 def _connection_rows(body: Tree) -> Sequence[Row]:
-    return [Row(item["id"], item.get("name", ""), item.get("description", "")) for item in body.get("items") or ()]
+    return [Row(item["id"], item.get("name", ""), item.get("description", "")) for item in body["items"]]
 
 
 def _audiences(name: str, start: int) -> Call:
     # `name` is a case-insensitive "contains" there: the exact comparison is ours
     query = (("name", name), ("start", str(start)), ("limit", str(_PAGE)))
-    return Call("GET", "/data/core/ups/audiences", query=query)
+    return Call("GET", "/data/core/ups/audiences", query=query, answer=_AUDIENCES)
 
 
 def _audience_rows(body: Tree) -> Sequence[Row]:
-    return [Row(item["id"], item.get("name", ""), item.get("originName", "")) for item in body.get("children") or ()]
+    return [Row(item["id"], item.get("name", ""), item.get("originName", "")) for item in body["children"]]
+
+
+def _audience_total(body: Tree) -> int | None:
+    return whole_number((body.get("_page") or {}).get("totalCount"))
 
 
 def _titled(collection: str, name: str) -> Call:
     accept = (("Accept", "application/vnd.adobe.xed-id+json"),)
-    return Call("GET", f"{REGISTRY}/tenant/{collection}", query=(("property", f"title=={name}"),), headers=accept)
+    query = (("property", f"title=={name}"),)
+    return Call("GET", f"{REGISTRY}/tenant/{collection}", query=query, headers=accept, answer=_TITLED)
 
 
 def _schemas(name: str, start: int) -> Call:
@@ -50,12 +73,12 @@ def _field_groups(name: str, start: int) -> Call:
 
 def _schema_rows(body: Tree) -> Sequence[Row]:
     """Everybody who refers to a schema wants its `$id`."""
-    return [Row(item["$id"], item.get("title", ""), item.get("version", "")) for item in body.get("results") or ()]
+    return [Row(item["$id"], item.get("title", ""), item.get("version", "")) for item in body["results"]]
 
 
 def _datasets(name: str, start: int) -> Call:
     query = (("name", name), ("start", str(start)), ("limit", str(_PAGE)), ("properties", "name,schemaRef"))
-    return Call("GET", "/data/foundation/catalog/dataSets", query=query)
+    return Call("GET", "/data/foundation/catalog/dataSets", query=query, answer=Answer(DATASETS))
 
 
 def _dataset_rows(body: Tree) -> Sequence[Row]:
@@ -68,20 +91,22 @@ def _dataset_rows(body: Tree) -> Sequence[Row]:
 def _flow_specs(name: str, start: int) -> Call:
     del start  # specs come in one page (api-facts 2.11)
     text = name.replace('"', '\\"')
-    return Call("GET", f"{BASE}/flowSpecs", query=(("property", f'name=="{text}"'),))
+    return Call("GET", f"{BASE}/flowSpecs", query=(("property", f'name=="{text}"'),), answer=_ITEMS)
 
 
 def _flow_spec_rows(body: Tree) -> Sequence[Row]:
-    return [Row(item["id"], item.get("name", ""), item.get("version", "")) for item in body.get("items") or ()]
+    return [Row(item["id"], item.get("name", ""), item.get("version", "")) for item in body["items"]]
 
 
-SPECS = (Call("GET", f"{BASE}/connectionSpecs"), Call("GET", f"{BASE}/flowSpecs"))
+SPECS = tuple(
+    Call("GET", f"{BASE}/{name}", answer=Answer(rows("items", _SPEC))) for name in ("connectionSpecs", "flowSpecs")
+)
 """The calls that read what a sandbox offers; specs are not paged (api-facts 2.11)."""
 
 FINDERS: Finders = {
     "FlowSpec": Finder(_flow_specs, _flow_spec_rows),
     "Connection": Finder(_connections, _connection_rows),
-    "Audience": Finder(_audiences, _audience_rows, _PAGE),
+    "Audience": Finder(_audiences, _audience_rows, _PAGE, _audience_total),
     "Schema": Finder(_schemas, _schema_rows),
     "FieldGroup": Finder(_field_groups, _schema_rows),
     "Dataset": Finder(_datasets, _dataset_rows, _PAGE),

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from reconciler.core.abilities import Checked, Persistent, Searchable, Versioned
+from reconciler.core.abilities import Checked, Persistent, Searchable, Versioned, whole_number
+from reconciler.core.answers import SAME_IDENT, SCALAR, TEXT, Answer, ListOf, Object, OneOf, rows
 from reconciler.core.kind import Check, Reference
 from reconciler.core.plan.model import Change
 from reconciler.core.resource import Call, Live, Reply
@@ -25,6 +26,15 @@ _RENAMED = {"sourceAttribute": "source", "destinationXdmPath": "destination"}
 _SERVER_OWNED = frozenset(
     {"id", "functionVersion", "matchScore", "createdDate", "modifiedDate", "createdBy", "modifiedBy"}
 )
+_VERSION = ("version", SCALAR)
+_MADE = Object(ids=("id",), may=(_VERSION,))
+_SHAPE = Object(
+    ids=("id",), may=(_VERSION, ("mappings", ListOf(Object(may=(("sourceType", TEXT),)))), ("outputSchema", Object()))
+)
+_ROWS = OneOf((rows("data", _SHAPE), Object(needs=(("data", _SHAPE),))))
+"""`data` is a list; the example in data-prep.yaml shows a single object."""
+_CHANGED = Object(may=(("id", SAME_IDENT), _VERSION))
+"""Id and new version, or the sent body alone (data-prep.yaml, PUT /mappingSets/{id})."""
 _NOT_READ = ("name", "description", "version")
 
 
@@ -94,25 +104,23 @@ class MappingSet(Searchable, Versioned, Checked, Persistent):
 
     def read(self, known: Live, version: Tree = None) -> Call:
         query = () if version is None else (("version", str(version)),)
-        return Call("GET", f"{BASE}/mappingSets/{known.id}", query=query)
+        return Call("GET", f"{BASE}/mappingSets/{known.id}", query=query, answer=Answer(_SHAPE, known.id))
 
     def live(self, reply: Reply, known: Live) -> Live | None:
         del known
-        if reply.status == 404 or not isinstance(reply.body, dict) or "id" not in reply.body:
-            return None
-        return _live(reply.body)
+        return None if reply.status == 404 else _live(reply.body)
 
     def search(self, body: Tree) -> Call:
         del body  # most have no name: the newest are looked through
         query = (("limit", "100"), ("start", "0"), ("orderBy", "-createdDate"))
-        return Call("GET", f"{BASE}/mappingSets", query=query)
+        return Call("GET", f"{BASE}/mappingSets", query=query, answer=Answer(_ROWS))
 
     def found(self, reply: Reply) -> Sequence[Live]:
-        data = reply.body.get("data", []) if isinstance(reply.body, dict) else []
-        return [_live(item) for item in data] if isinstance(data, list) else []
+        data = reply.body["data"]
+        return [_live(item) for item in (data if isinstance(data, list) else [data])]
 
     def created_at(self, live: Live) -> int:
-        return int(live.body.get("createdDate", 0))
+        return whole_number(live.body.get("createdDate")) or 0
 
     def pinned(self, live: Live, users: Sequence[Tree]) -> Tree | None:
         """A flow pins the version it uses in its Mapping transformation, a destination in `profileMapping`."""
@@ -123,19 +131,23 @@ class MappingSet(Searchable, Versioned, Checked, Persistent):
         return None
 
     def create(self, body: Tree) -> Call:
-        return Call("POST", f"{BASE}/mappingSets", without_nulls(body))
+        return Call("POST", f"{BASE}/mappingSets", without_nulls(body), answer=Answer(_MADE))
 
     def created(self, reply: Reply, body: Tree) -> Live:
-        return Live(str(reply.body["id"]), body, None, {"version": _number(reply.body.get("version", 0))})
+        return Live(reply.body["id"], body, None, {"version": _number(reply.body.get("version", 0))})
 
     def update(self, live: Live, patch: Sequence[Tree], body: Tree) -> Sequence[Call]:
         del patch
         return [Call("PUT", f"{BASE}/mappingSets/{live.id}", without_nulls(body))]
 
+    def update_answer(self, live: Live) -> Answer | None:
+        return Answer(_CHANGED, live.id, empty=True)
+
     def updated(self, reply: Reply, before: Live) -> Live | None:
         """Some documents print only the sent body as the answer: then the version must be read (api-facts no. 29)."""
-        version = reply.body.get("version") if isinstance(reply.body, dict) else None
-        if version is None or "id" not in reply.body:
+        body = reply.body or {}
+        version = body.get("version")
+        if version is None or "id" not in body:
             return None
         return Live(before.id, before.body, None, {"version": _number(version)})
 
@@ -170,7 +182,7 @@ def mapping_pins(flow: Tree) -> Iterator[tuple[str, Tree]]:
 
 
 def _live(body: dict[str, Any]) -> Live:
-    return Live(str(body["id"]), body, None, {"version": _number(body.get("version", 0))})
+    return Live(body["id"], body, None, {"version": _number(body.get("version", 0))})
 
 
 def _number(version: Tree) -> Tree:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from reconciler.core.abilities import is_leaving
 from reconciler.core.compare.lens import PLAIN, Lens
 from reconciler.core.compare.same import covers
 from reconciler.core.observations import Edit, last_edit
@@ -25,6 +26,10 @@ def drift_of(world: PlanInput, address: str) -> Drift | None:
     live = world.lives.get(address)
     if live is None:
         return Drift(address, entry.kind, entry.id, "missing")
+    if is_leaving(world.kinds[entry.kind], live):
+        edit = last_edit(world.kinds[entry.kind], live)
+        note = "the platform is deleting it"
+        return Drift(address, entry.kind, entry.id, "missing", (), edit.by, edit.at, edit.client, note=note)
     if live.body is entry.applied:
         return None  # a pinned version cannot have changed
     resource = world.resources.get(address)
