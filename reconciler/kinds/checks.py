@@ -12,7 +12,7 @@ from urllib.parse import quote
 from reconciler.core.kind import Check
 from reconciler.core.problems import Problem
 from reconciler.core.resource import Call, Reply
-from reconciler.core.values import Tree
+from reconciler.core.values import Wire
 from reconciler.kinds._registry import BASE as REGISTRY
 
 UPS = "/data/core/ups"
@@ -41,7 +41,7 @@ def audience(ident: str) -> Check:
     return Check(Call("GET", f"{UPS}/audiences/{quote(ident, safe='')}"), evaluate)
 
 
-def _published(ident: str, body: Tree) -> Sequence[Problem]:
+def _published(ident: str, body: Wire) -> Sequence[Problem]:
     state = body.get("lifecycleState") if isinstance(body, dict) else None
     if state in (None, "published"):
         return ()
@@ -49,7 +49,7 @@ def _published(ident: str, body: Tree) -> Sequence[Problem]:
     return [Problem("unpublished", what, severity="warning")]
 
 
-def valid_mapping(body: Tree) -> Check:
+def valid_mapping(body: Wire) -> Check:
     """Ask Data Prep whether every row can be mapped; a failure is a 200 too (api-facts 4.5)."""
 
     def evaluate(reply: Reply) -> Sequence[Problem | Check]:
@@ -71,7 +71,7 @@ def valid_mapping(body: Tree) -> Check:
     return Check(Call("POST", f"{PREP}/mappingSets/validate", body, read_only=True), evaluate)
 
 
-def _is_object(value: Tree) -> bool:
+def _is_object(value: Wire) -> bool:
     return isinstance(value, dict)
 
 
@@ -93,7 +93,7 @@ def destinations(schema: str, media_type: str, paths: Sequence[str]) -> Check:
     return Check(Call("GET", path, headers=(("Accept", accept),)), evaluate)
 
 
-def _missing(schema: Tree, paths: Sequence[str]) -> Iterator[Problem]:
+def _missing(schema: Wire, paths: Sequence[str]) -> Iterator[Problem]:
     for path in paths:
         known = _siblings(schema, path)
         if known is None:
@@ -104,7 +104,7 @@ def _missing(schema: Tree, paths: Sequence[str]) -> Iterator[Problem]:
         yield Problem("no-field", what, severity="warning")
 
 
-def _siblings(schema: Tree, path: str) -> list[str] | None:
+def _siblings(schema: Wire, path: str) -> list[str] | None:
     """Return None when `path` may be there, else the paths beside the first step that is not."""
     here, way = schema, ""
     for step in re.sub(r"\[[^\]]*\]", "", path).split("."):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from reconciler.core.kind import Finder, Finders, Row
 from reconciler.core.resource import Call
-from reconciler.core.values import Tree
+from reconciler.core.values import Wire
 from reconciler.kinds._flow_service import BASE
 from reconciler.kinds._registry import BASE as REGISTRY
 
@@ -19,7 +19,7 @@ def _connections(name: str, start: int) -> Call:
     return Call("GET", f"{BASE}/connections", query=(("property", f'name=="{text}"'), ("limit", str(_PAGE))))
 
 
-def _connection_rows(body: Tree) -> Sequence[Row]:
+def _connection_rows(body: Wire) -> Sequence[Row]:
     return [Row(item["id"], item.get("name", ""), item.get("description", "")) for item in body.get("items") or ()]
 
 
@@ -29,7 +29,7 @@ def _audiences(name: str, start: int) -> Call:
     return Call("GET", "/data/core/ups/audiences", query=query)
 
 
-def _audience_rows(body: Tree) -> Sequence[Row]:
+def _audience_rows(body: Wire) -> Sequence[Row]:
     return [Row(item["id"], item.get("name", ""), item.get("originName", "")) for item in body.get("children") or ()]
 
 
@@ -48,7 +48,7 @@ def _field_groups(name: str, start: int) -> Call:
     return _titled("fieldgroups", name)
 
 
-def _schema_rows(body: Tree) -> Sequence[Row]:
+def _schema_rows(body: Wire) -> Sequence[Row]:
     """Everybody who refers to a schema wants its `$id`."""
     return [Row(item["$id"], item.get("title", ""), item.get("version", "")) for item in body.get("results") or ()]
 
@@ -58,7 +58,7 @@ def _datasets(name: str, start: int) -> Call:
     return Call("GET", "/data/foundation/catalog/dataSets", query=query)
 
 
-def _dataset_rows(body: Tree) -> Sequence[Row]:
+def _dataset_rows(body: Wire) -> Sequence[Row]:
     """Catalog answers with a map by id; the objects in it have none."""
     return [
         Row(ident, item.get("name", ""), (item.get("schemaRef") or {}).get("id", "")) for ident, item in body.items()
@@ -71,7 +71,7 @@ def _flow_specs(name: str, start: int) -> Call:
     return Call("GET", f"{BASE}/flowSpecs", query=(("property", f'name=="{text}"'),))
 
 
-def _flow_spec_rows(body: Tree) -> Sequence[Row]:
+def _flow_spec_rows(body: Wire) -> Sequence[Row]:
     return [Row(item["id"], item.get("name", ""), item.get("version", "")) for item in body.get("items") or ()]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from reconciler.core.kind import Reference
 from reconciler.core.rules import FieldRule, Reason, Rules
-from reconciler.core.values import Tree
+from reconciler.core.values import Wire
 from reconciler.kinds._flow_service import FlowServiceKind
 from reconciler.kinds.selectors import DATASETS
 
@@ -32,11 +32,11 @@ class SourceConnection(FlowServiceKind):
         associative_lists=(DATASETS,),
     )
 
-    def rules(self, body: Tree) -> Rules:
+    def rules(self, body: Wire) -> Rules:
         del body
         return self._RULES
 
-    def canonical(self, body: Tree) -> Tree:
+    def canonical(self, body: Wire) -> Wire:
         """A Profile Store one comes back with its base connection under inheritedAttributes only (api-facts 2.3)."""
         body = super().canonical(body)
         inherited = body.get("inheritedAttributes") if isinstance(body, dict) else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from reconciler.core.kind import Reference
 from reconciler.core.rules import FieldRule, Reason, Rules
-from reconciler.core.values import Tree
+from reconciler.core.values import Wire
 from reconciler.kinds._flow_service import DATA_LAKE, FlowServiceKind, is_data_lake
 
 
@@ -39,7 +39,7 @@ class TargetConnection(FlowServiceKind):
         (FieldRule("", Reason.IMMUTABLE, "edit-destination.md", exceptions=(*_FREE, "/params")), *_LAKE.fields[1:])
     )
 
-    def rules(self, body: Tree) -> Rules:
+    def rules(self, body: Wire) -> Rules:
         return self._LAKE if is_data_lake(body) else self._DESTINATION
 
 
