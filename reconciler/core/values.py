@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 Tree: TypeAlias = (
-    "dict[str, Tree] | list[Tree] | str | int | float | bool | None | Ref | Secret | Fingerprint | Lookup | _Missing"
+    "dict[str, Tree] | list[Tree] | str | int | float | bool | Ref | Secret | Fingerprint | Lookup | _Missing | None"
 )
 """A JSON value whose leaves may also be values of ours: references, secrets, and a field that is not there."""
 

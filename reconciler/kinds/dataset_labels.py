@@ -197,7 +197,8 @@ class DatasetLabels(Singleton, Part, Checked, Documented[DatasetLabelsSpec]):
 
     def checks(self, change: Change) -> Sequence[Check]:
         """The create takes over existing labels: the plan warns about it."""
-        dataset = change.desired["dataset"]
+        desired: Wire = change.desired
+        dataset = desired["dataset"]
         if change.action is Action.UPDATE or not isinstance(dataset, str):
             return ()
 
@@ -218,7 +219,8 @@ def _path(dataset: str) -> str:
 
 
 def _payload(body: Wire) -> dict[str, Wire]:
-    return {key: value for key, value in without_nulls(body).items() if key != "dataset"}
+    present: Wire = without_nulls(body)
+    return {key: value for key, value in present.items() if key != "dataset"}
 
 
 def _live(reply: Reply, dataset: str) -> Live:

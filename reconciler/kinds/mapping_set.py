@@ -137,7 +137,7 @@ class MappingSet(Searchable, Versioned, Checked, Persistent):
 
     def checks(self, change: Change) -> Sequence[Check]:
         """Of a schema that is yet to be made nothing can be asked."""
-        body = without_nulls(change.desired)
+        body: Wire = without_nulls(change.desired)
         if refs(body):
             return ()
         found = [valid_mapping(body)]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from reconciler.core.problems import Problem
 from reconciler.core.values import Span, Tree
@@ -48,16 +48,17 @@ def compiled(expression: str) -> ParsedResult:
     return found
 
 
-def _never(node: Tree) -> bool:
+def _never(node: object) -> bool:
     """Tell whether an expression asks for a field of a negation."""
-    children = node.get("children", ()) if isinstance(node, dict) else ()
-    inner = [child for child in children if isinstance(child, dict)]
+    if not isinstance(node, dict):
+        return False
+    inner = [child for child in node.get("children", ()) if isinstance(child, dict)]
     if node.get("type") in ("subexpression", "index_expression") and inner and inner[0]["type"] == "not_expression":
         return True
     return any(_never(child) for child in inner)
 
 
-def judge(rules: Iterable[Rule], facts: Tree) -> list[Problem]:
+def judge(rules: Iterable[Rule], facts: Mapping[str, Tree]) -> list[Problem]:
     """Return what `facts` break: an error for each finding of a rule that denies, a warning of one that warns.
 
     A rule that cannot be evaluated denies: what it was to keep out could be there.
@@ -65,7 +66,7 @@ def judge(rules: Iterable[Rule], facts: Tree) -> list[Problem]:
     return [problem for rule in rules for problem in _judged(rule, facts)]
 
 
-def _judged(rule: Rule, facts: Tree) -> Iterator[Problem]:
+def _judged(rule: Rule, facts: Mapping[str, Tree]) -> Iterator[Problem]:
     from jmespath.exceptions import JMESPathError
 
     if rule.environments and facts["environment"] not in rule.environments:
@@ -89,7 +90,7 @@ def _items(found: Tree) -> Sequence[Tree]:
 
 
 def _finding(rule: Rule, item: Tree) -> Problem:
-    members: dict[str, Any] = item if isinstance(item, dict) else {}
+    members: dict[str, Tree] = item if isinstance(item, dict) else {}
     address = members.get("address") if members else (item if isinstance(item, str) else None)
     text = _PLACE.sub(lambda match: str(members.get(match[1], match[0])), rule.message)
     denies = rule.verdict == "deny"

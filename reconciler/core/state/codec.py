@@ -77,13 +77,15 @@ def decode(tree: Tree) -> Tree:
 
 
 def _marked(key: str, value: Tree) -> Tree:
-    if key == _REF:
-        return Ref(*value)
+    if key == _MISSING:
+        return MISSING
+    if key == _REF and isinstance(value, list):
+        return Ref(*map(_text, value))
     if key == _PRINT:
-        return Fingerprint(value)
+        return Fingerprint(_text(value))
     if key == _SECRET:
-        return Secret(value)
-    return MISSING if key == _MISSING else {key: decode(value)}
+        return Secret(_text(value))
+    return {key: decode(value)}
 
 
 # -- provenance --------------------------------------------------------------------------------------------------
