@@ -1,4 +1,4 @@
-"""Optional abilities of kinds: what the platform tells of an object besides the fields that manifests declare."""
+"""Optional abilities of kinds: readings of an object besides the fields that manifests declare."""
 
 from __future__ import annotations
 

@@ -30,11 +30,14 @@ class Problem:
     span: Span | None = None
     address: str | None = None
     severity: str = "error"
+    detail: str = ""
+    """Lines to show below the finding, such as an expression with a caret under the place."""
 
     def __str__(self) -> str:
         where = f"{self.span}: " if self.span else f"{self.address}: " if self.address else ""
         advice = f" ({self.next})" if self.next else ""
-        return f"{where}{self.severity}: {self.what}{advice}"
+        below = "".join(f"\n    {line}" for line in self.detail.splitlines())
+        return f"{where}{self.severity}: {self.what}{advice}{below}"
 
 
 class ReconcilerError(Exception):

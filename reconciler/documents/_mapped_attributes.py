@@ -11,6 +11,7 @@ from reconciler.core.trees import elements
 from reconciler.core.values import Ref, Tree
 from reconciler.documents.blocks import PrimaryField, Row
 from reconciler.documents.expand import Expansion
+from reconciler.documents.mapping_checks import MappedRow, check_rows
 from reconciler.documents.shapes import problems_of
 
 
@@ -48,6 +49,7 @@ def mapped(ctx: Expansion, attributes: Tree, primary: Tree, mandatory: Sequence[
 def _rows(ctx: Expansion, items: Tree) -> list[dict[str, Tree]]:
     """The rows as a mapping set has them; a bare path goes out under its own name, dots as underscores."""
     rows: list[dict[str, Tree]] = []
+    checked: list[MappedRow] = []
     seen = dict[str, int]()
     for index, item in enumerate(elements(items)):
         place = ("attributes", str(index))
@@ -64,8 +66,11 @@ def _rows(ctx: Expansion, items: Tree) -> list[dict[str, Tree]]:
             what = f"{target} is already written by row {seen[target] + 1}"
             ctx.report(place, "duplicate-destination", what, "keep one row for each destination")
         seen[target] = index
+        if isinstance(item, dict) and "path" not in item:
+            checked.append(MappedRow.of(row, place))
         legacy = "source" not in row and "destination" not in row
         rows.append(row if legacy or "sourceType" in row else {"sourceType": "ATTRIBUTE", **row})
+    check_rows(ctx, checked)
     return rows
 
 

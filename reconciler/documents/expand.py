@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from sys import intern
 from typing import Any, Literal, TypeVar, cast
 
@@ -19,7 +20,7 @@ from reconciler.core.selector import Selectors
 from reconciler.core.trees import leaves, members, merge_patch
 from reconciler.core.values import Lookup, Path, Ref, Secret, Tree
 from reconciler.documents import checks
-from reconciler.documents.blocks import Account, Auth, Block, ExternalRef, Versioned
+from reconciler.documents.blocks import Account, Auth, Block, ExternalRef, Row, Versioned
 from reconciler.documents.document import Document, nearest
 from reconciler.documents.shapes import problems_of
 
@@ -39,6 +40,17 @@ class ProjectContext:
     """Many documents name the same schema, or map alike."""
 
 
+@dataclass(frozen=True, slots=True)
+class ParsedTest:
+    """A MappingTest as it was read: of a dataflow's mapping, or of rows of its own."""
+
+    document: str
+    dataflow: str | None
+    rows: Sequence[Row] | None
+    now: datetime | None
+    cases: Sequence[Any]
+
+
 @dataclass(slots=True)
 class Expansion:
     """Expands one document; collects its resources, problems and warnings."""
@@ -48,6 +60,8 @@ class Expansion:
     setting: ProjectContext
     resources: list[Resource] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+    tests: list[ParsedTest] = field(default_factory=list)
+    samples: list[str] = field(default_factory=list)
     ignores: list[Path] = field(default_factory=list)
     filled_in: bool = True
     """Whether something was interpolated: only then a body can hold a secret that no parameter is known to be."""

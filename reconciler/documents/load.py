@@ -23,7 +23,7 @@ from reconciler.core.values import Path as Steps
 from reconciler.core.values import Tree
 from reconciler.documents._kind_document import KindDocument
 from reconciler.documents.document import API_VERSION, PROJECT_FILE, Document, envelope
-from reconciler.documents.expand import Expansion, ProjectContext
+from reconciler.documents.expand import Expansion, ParsedTest, ProjectContext
 from reconciler.documents.interpolate import Scope, interpolate
 from reconciler.documents.overlay import FOLDER, read_overlays
 from reconciler.kinds import kinds
@@ -67,6 +67,9 @@ class Project:
     inside: set[str] = field(default_factory=set)
     problems: list[Problem] = field(default_factory=list)
     used_variables: set[str] = field(default_factory=set)
+    tests: list[ParsedTest] = field(default_factory=list)
+    samples: dict[str, list[str]] = field(default_factory=dict)
+    """The sample files of each source that names some."""
 
     def digests(self) -> dict[str, str]:
         """Return the digest of each file that the addresses inside were made from, by its path below the root."""
@@ -83,6 +86,12 @@ class Project:
         """Keep no texts: where one is asked for, to tell a place in it, it is read again."""
         for document in self.documents.values():
             document.text.let_go()
+
+    @property
+    def checks_mappings(self) -> bool:
+        """Whether a mapping can be checked against something: a schema of the project, sample files, files of tests."""
+        schemas = any(resource.kind == "Schema" for resource in self.resources.values())
+        return bool(self.tests or self.samples or schemas)
 
     @property
     def errors(self) -> list[Problem]:
@@ -263,6 +272,9 @@ def _expand(project: Project, document: Document, setting: ProjectContext, scope
     project.problems += found or ctx.problems
     if not found:
         project.resources.update({resource.address: resource for resource in ctx.resources})
+        project.tests += ctx.tests
+        if ctx.samples:
+            project.samples[document.name] = ctx.samples
 
 
 def _one_owner(project: Project) -> None:

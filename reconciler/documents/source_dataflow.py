@@ -25,6 +25,7 @@ from reconciler.documents.blocks import (
 )
 from reconciler.documents.dataset import DatasetSpec, add_dataset
 from reconciler.documents.expand import Expansion, catalog_spec, default_name, given
+from reconciler.documents.mapping_checks import MappedRow, check_rows
 from reconciler.documents.schema import SchemaSpec, add_schema
 from reconciler.documents.shapes import problems_of
 
@@ -78,6 +79,7 @@ class SourceDataflow:
         if spec is None or (mapping is not None and block is None):
             return
         name = ctx.document.name
+        ctx.samples += spec.source.samples or ()
         connector = ctx.connector(spec.source.connector, spec.source.connection_spec, "source", ("source",))
         source = _source(ctx, spec.source, connector)
         schema = _schema(ctx, spec.target.schema_)
@@ -233,6 +235,7 @@ def _mapping(ctx: Expansion, block: MappingBlock | _Rows, schema: dict[str, Tree
         legacy = row.source is None and row.destination is None
         written = row.given()
         rows.append(one(written if legacy or row.source_type else {"sourceType": "ATTRIBUTE", **written}))
+    check_rows(ctx, [MappedRow.of(row, (*inner, str(index))) for index, row in enumerate(rows)])
     if block.schema_ is not None:
         found = ctx.external(block.schema_, "Schema", ("mapping", "schema"))
         schema = {"id": found, "version": block.schema_.version}

@@ -207,7 +207,7 @@ class Executor:
         """Delete the object and wait until it is gone; one that is gone already is fine."""
         change = step.change
         ident = str(step.ident)
-        kind = self.kinds[change.kind]
+        kind = self._kind_of(step)
         live = self.ledger.lives.get(change.address)
         known = live if live is not None and live.id == ident and not change.deposed else Live(ident)
         call = kind.delete(known)
@@ -220,6 +220,12 @@ class Executor:
                 await self._delete(kind, step, known)
         await self.ledger.note(Record("gone", change.address, ident=ident))
         return ident
+
+    def _kind_of(self, step: Step) -> Kind:
+        """Return the kind of the object that a step stops or deletes: a document may have changed its kind since."""
+        entry = self.ledger.entries.get(step.change.address)
+        known = {entry.id: entry.kind, **{old.id: old.kind for old in entry.deposed}} if entry else {}
+        return self.kinds[known.get(str(step.ident), step.change.kind)]
 
     async def _delete(self, kind: Kind, step: Step, live: Live | None) -> None:
         """Delete the object as it is now and wait until it is gone. Raises the last conflict or refusal.
@@ -267,7 +273,7 @@ class Executor:
     async def suspend(self, step: Step) -> str:
         """Stop the old object of a replace."""
         change = step.change
-        kind = self.kinds[change.kind]
+        kind = self._kind_of(step)
         live = self.ledger.lives.get(change.address)
         call = suspend_call(kind, live) if live is not None else None
         if call is not None and live is not None:
@@ -280,7 +286,7 @@ class Executor:
 
     async def resume(self, step: Step) -> None:
         """Start the old object of a failed replace again."""
-        kind = self.kinds[step.change.kind]
+        kind = self._kind_of(step)
         live = self.ledger.lives.get(step.change.address)
         call = kind.resume(live) if live is not None and isinstance(kind, Suspendable) else None
         if call is not None and live is not None:

@@ -34,7 +34,7 @@ class NoPlaceError(Exception):
 
 
 def accepting(document: Document, resource: Resource, field: DriftField, selectors: Selectors) -> Place:
-    """Return the edit that makes the manifest say what is live; `selectors` are the lists that flows hand out.
+    """Return the edit that accepts the live value in the manifest; `selectors` are the lists that flows hand out.
 
     Raises `NoPlaceError` where no edit can do that.
     """
@@ -84,6 +84,8 @@ def _member(document: Document, base: Path, rest: Path, live: Tree, words: objec
             raise NoPlaceError("the manifest does not list it")
         return (*base, "-"), words(live)  # type: ignore[operator]
     inner = rest[1:]
+    if not inner and live is not MISSING:
+        raise NoPlaceError("the manifest lists it already")
     if inner and not isinstance(items[numbers[0]], Mapping):
         raise NoPlaceError("the manifest lists it by its key alone")
     return (*base, str(numbers[0]), *inner), live

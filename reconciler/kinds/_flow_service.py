@@ -157,7 +157,7 @@ class FlowServiceKind(Listable, Asynchronous, Observed):
         return str(live.body.get("state", "unknown"))
 
     def last_edit(self, live: Live) -> Edit:
-        """`updatedBy`, `updatedAt` and `updatedClient` are in every object (api-facts 2.3)."""
+        """`updatedBy`, `updatedAt` and `updatedClient` are in every object (flow-service.yaml)."""
         body = live.body if isinstance(live.body, dict) else {}
         return Edit(body.get("updatedBy"), body.get("updatedAt"), body.get("updatedClient"))
 

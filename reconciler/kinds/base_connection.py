@@ -61,7 +61,7 @@ class BaseConnection(FlowServiceKind, Probed, Reviewed, Reachable):
         return ()
 
     def endpoint(self, live: Live) -> str | None:
-        """The inlet of an HTTP API source is in the parameters of its account (api-facts 2.9)."""
+        """The inlet of an HTTP API source is in the parameters of its account (http.md)."""
         url = ((live.body.get("auth") or {}).get("params") or {}).get("inletUrl")
         return str(url) if url else None
 

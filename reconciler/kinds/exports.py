@@ -21,7 +21,7 @@ def exports(
     """Return what will be handed out once `changes` are carried out, those of no-ops included.
 
     `labels` are those of attributes, by path or pattern; `rows` are the lists to look at. The lists of other objects
-    (mapped attributes, api-facts 7.3) are handed out where the flow of their document hands out something.
+    (mapped attributes) are handed out where the flow of their document hands out something.
     """
     left = [change for change in changes if change.action not in _GONE and change.desired]
     told = [row for row in rows if row.exported_as]

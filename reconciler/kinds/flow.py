@@ -164,12 +164,12 @@ class Flow(FlowServiceKind, DataflowKind, Suspendable, Constrained, Reviewed, Ch
         return [Pin("MappingSet", ident, version) for ident, version in mapping_pins(body)]
 
     def endpoint(self, live: Live) -> str | None:
-        """A webhook's inlet stands on its flow (api-facts 2.9)."""
+        """The inlet of a webhook is in the options of its flow (webhook.md)."""
         url = (live.body.get("options") or {}).get("inletUrl")
         return str(url) if url else None
 
     def runs_call(self, ident: str, limit: int) -> Call:
-        """The runs of one flow (api-facts 9)."""
+        """The runs of one flow (flow-service.yaml, GET /runs)."""
         query = (("property", f"flowId=={ident}"), ("orderby", "-createdAt"), ("limit", str(limit)))
         return Call("GET", f"{BASE}/runs", query=query)
 

@@ -28,6 +28,10 @@ _SERVER_OWNED = frozenset(
 _NOT_READ = ("name", "description", "version")
 
 
+ROWS = "mappings"
+"""The member of a mapping set, and of a `mapping` block, that holds its rows."""
+
+
 class MappingSet(Searchable, Versioned, Checked, Persistent):
     """Versions never change and are never deleted; a change is a PUT of the whole, which makes a new version."""
 
@@ -157,7 +161,7 @@ class MappingSet(Searchable, Versioned, Checked, Persistent):
 
 
 def mapping_pins(flow: Wire) -> Iterator[tuple[str, Wire]]:
-    """Yield the id and version of each mapping set that a live flow is pinned to (api-facts 4.3, 7.3)."""
+    """Yield the id and version of each mapping set that a live flow is pinned to (update-dataflows.md)."""
     for item in flow.get("transformations") or ():
         params = item.get("params") or {}
         for pin in (params, params.get("profileMapping") or {}):

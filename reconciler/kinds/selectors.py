@@ -15,7 +15,7 @@ from reconciler.kinds.checks import audience
 
 FLOW = "Flow"
 PARAMS = "/transformations/GeneralTransform/params"
-"""The parameters of the one transformation of a destination's flow (api-facts 7.1; seed-dst)."""
+"""The parameters of the one transformation of a destination's flow (destinations.yaml)."""
 
 
 def _line(member: Mapping[str, Wire]) -> MemberLine | None:
@@ -69,7 +69,7 @@ ATTRIBUTES = selector(
     "path",
     noun="attribute",
     document_field="attributes",
-    doc="The profile attributes that go along; of a file destination `{source, destination}` rows.",
+    doc="The profile attributes to export; for a file destination `{source, destination}` rows.",
     member_type="JSON_PATH",
     member_fields=("path", "operator"),
     defaults=(("operator", "EXISTS"),),
@@ -87,7 +87,7 @@ MAPPED_ATTRIBUTES = Selector(
     exported_as="attribute",
     exported_path=("source", "sourceAttribute"),
 )
-"""The attributes of a file export are the rows of its mapping set, which its `attributes` expand to (api-facts 7.3)."""
+"""The attributes of a file export are the rows of its mapping set, to which its `attributes` expand."""
 
 DATASETS = Selector(
     "/params/datasets",
@@ -97,6 +97,6 @@ DATASETS = Selector(
     member_fields=("dataSetId", "name"),
     looked_up_as="Dataset",
 )
-"""The datasets of a dataset export; a change replaces the source connection (api-facts 7.5)."""
+"""The datasets of a dataset export; a change replaces the source connection (export-datasets.md)."""
 
 SELECTORS: Selectors = (AUDIENCES, ATTRIBUTES, MAPPED_ATTRIBUTES, DATASETS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 from pathlib import Path
-from typing import Any
+from typing import TextIO
 
 from reconciler.core.problems import Problem, StateError
 from reconciler.stores.lease import Holder, locked, wait_for
@@ -16,7 +16,7 @@ class FileLock:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._file: Any = None
+        self._file: TextIO | None = None
 
     @property
     def held(self) -> bool:
@@ -41,7 +41,7 @@ class FileLock:
         handle.write(f"{Holder.here(command)}\n")
         handle.flush()
 
-    def _try(self, handle: Any) -> None:
+    def _try(self, handle: TextIO) -> None:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

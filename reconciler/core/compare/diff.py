@@ -125,10 +125,12 @@ class _Walk:
                 self.ops[start:] = [_op((*at, str(index)), live[index], merged)]
         ours_alone = rule.exclusive and pointer(path) not in self.shared
         removed = [
-            (index, key) for key, index in places.items() if key not in wanted and (ours_alone or key in before)
-        ] + [(index, key) for index, key in doubles if ours_alone]
-        for index, key in sorted(removed, reverse=True):
-            self._edit((*path, key), (*at, str(index)), live[index], MISSING, before.get(key, MISSING))
+            (index, key, before.get(key, MISSING))
+            for key, index in places.items()
+            if key not in wanted and (ours_alone or key in before)
+        ] + [(index, key, MISSING) for index, key in doubles if ours_alone]  # a second one was never applied
+        for index, key, was in sorted(removed, key=lambda item: item[0], reverse=True):
+            self._edit((*path, key), (*at, str(index)), live[index], MISSING, was)
         for key, member in added:
             self._edit((*path, key), (*at, "-"), MISSING, member, before.get(key, MISSING))
 

@@ -63,7 +63,7 @@ def plan(world: PlanInput) -> Plan:
     The changes come in dependency order: creates, updates and replaces first, then deletes in reverse order.
     """
     forced: dict[str, str] = {}
-    while True:
+    for _ in range(len(world.resources) + 1):  # each walk but the last forces a replace that no walk before forced
         walk = _walk(world, forced)
         again = {
             mate: f"replaced together with {address}"
@@ -74,9 +74,10 @@ def plan(world: PlanInput) -> Plan:
         if not again:
             break
         forced = {**forced, **again}
+    else:
+        raise AssertionError("the plan does not settle: this is a fault of reconciler: report it")
     gone, problems = deletions(world)
-    made = [with_requests(world.kinds[item.kind], item, world.lives.get(item.address))
-            for item in in_phases(world, walk.changes)]  # fmt: skip
+    made = [_with_requests(world, item) for item in in_phases(world, walk.changes)]
     changes = [*made, *gone]
     drift = [found for address in sorted(set(world.scope) - walk.untouched) if (found := drift_of(world, address))]
     state = world.state
@@ -95,6 +96,12 @@ def plan(world: PlanInput) -> Plan:
         warnings=(*walk.cautions, *(_renamed(*pair) for pair in renames(changes, state, world.kinds))),
     )
     return with_rules(made_plan, world.kinds)
+
+
+def _with_requests(world: PlanInput, change: Change) -> Change:
+    entry = world.state.resources.get(change.address)
+    kind = world.kinds[change.kind]
+    return with_requests(kind, world.kinds[entry.kind] if entry else kind, change, world.lives.get(change.address))
 
 
 def _renamed(old: str, new: str) -> str:
@@ -171,7 +178,7 @@ def _change(walk: _Pass, resource: Resource) -> Change:
         replace_paths=forcing,
     )
     if forcing or address in walk.forced or entry.kind != resource.kind:
-        return _replaced(walk, resource, kind, live, base, breaking)
+        return _replaced(walk, resource, kind, world.kinds[entry.kind], live, base, breaking)
     return _updated(walk, kind, live, base, delta)
 
 
@@ -257,14 +264,17 @@ def _stale(entry: Entry, wanted: Change | Resource, live: Live) -> bool:
 
 
 def _replaced(
-    walk: _Pass, resource: Resource, kind: Kind, live: Live, base: Change, breaking: Mapping[Path, str]
+    walk: _Pass, resource: Resource, kind: Kind, old: Kind, live: Live, base: Change, breaking: Mapping[Path, str]
 ) -> Change:
-    """Return the replace of an object, and note why it may not be and what people should know before."""
+    """Return the replace of an object, and note why it may not be and what people should know before.
+
+    `old` is the kind of the live object, which differs from `kind` where a document changed its kind.
+    """
     address, forcing = resource.address, base.replace_paths
-    if isinstance(kind, Reviewed):
-        _note_findings(walk, address, kind.review_replace(live, base.desired, walk.world.now))
+    if isinstance(old, Reviewed):
+        _note_findings(walk, address, old.review_replace(live, base.desired, walk.world.now))
     follows = bool(walk.objected & set(resource.dependencies))  # what follows from an objection is none of its own
-    found = [] if follows else _losses(resource, kind, live, breaking, forcing)
+    found = [] if follows else _losses(resource, old, live, breaking, forcing)
     walk.objections += found
     if found or follows:
         walk.objected.add(address)
@@ -273,7 +283,7 @@ def _replaced(
         base,
         action=Action.REPLACE,
         reason=reason or _cannot_change(kind.rules(base.desired), forcing or ("/kind",)),
-        suspends=suspend_call(kind, live) is not None,
+        suspends=suspend_call(old, live) is not None,
     )
     return _made_anew(walk, resource, kind, again)
 

@@ -1,6 +1,6 @@
 """Older state formats: one step from each version to the next, so that a state of any age can be read.
 
-What is read stays as it is on disk until the next write, which keeps the old file as `.backup`.
+A state that is read stays as it is on disk until the next write, which keeps the old file as `.backup`.
 """
 
 from __future__ import annotations

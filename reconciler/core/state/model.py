@@ -1,4 +1,4 @@
-"""What the tool remembers between runs: the state, and the journal records that fold into it."""
+"""The memory of the tool between runs: the state, and the journal records that fold into it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Deposed:
 
 @dataclass(frozen=True, slots=True)
 class Entry(HasProvenance):
-    """What is known of one resource: `applied` holds the declared fields as last applied, secrets as fingerprints.
+    """The last known facts of a resource: `applied` holds the declared fields as last applied, secrets as fingerprints.
 
     `outputs` are values other resources may refer to besides the id.
     """
@@ -80,7 +80,7 @@ class Record:
 
     intent  about to ask the platform for `pending`          bound   `entry` is now what we know
     settled the intent had no effect, or is over             gone    object `ident` no longer exists
-    forgot  the entry is dropped, its object stays           moved   the entry now stands under `to`
+    forgot  the entry is dropped, its object stays           moved   the entry now is at the address `to`
     """
 
     event: Literal["intent", "bound", "settled", "gone", "forgot", "moved"]
@@ -137,7 +137,7 @@ class Books:
 
 
 def fold(state: State, records: Iterable[Record]) -> State:
-    """Return `state` one serial later, as it stands after `records`; `state` itself when there are none.
+    """Return `state` one serial later, with `records` carried out; `state` itself when there are none.
 
     A create whose answer was lost stays pending: the object may exist, so the next run looks before it makes
     another. The cost is that of one copy, whatever the number of records.
