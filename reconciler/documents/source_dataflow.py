@@ -220,7 +220,7 @@ def _target(ctx: Expansion, block: DatasetTarget, schema: dict[str, Tree]) -> Re
 
 def _mapping(ctx: Expansion, block: MappingBlock | _Rows, schema: dict[str, Tree]) -> Ref:
     """Only rows in the current vocabulary get a defaulted sourceType: a documented body is sent as it stands."""
-    rows: list[Tree] = []
+    rows: list[dict[str, Tree]] = []
     seen, one = dict[str, int](), ctx.setting.interner.texts
     inner = ("mapping", "mappings") if isinstance(ctx.spec["mapping"], dict) else ("mapping",)
     for index, row in enumerate(block.mappings):
@@ -242,7 +242,7 @@ def _mapping(ctx: Expansion, block: MappingBlock | _Rows, schema: dict[str, Tree
     body: dict[str, Tree] = {
         **({"name": block.name} if block.name else {}),
         "outputSchema": {"schemaRef": one({"id": schema.get("id"), "contentType": schema.get("version")})},
-        "mappings": rows,
+        "mappings": [*rows],
     }
     return ctx.add(f"{ctx.document.name}/mapping", "MappingSet", body, ("mapping",), overrides=block.overrides)
 
