@@ -289,7 +289,7 @@ def spec_of(given: Versioned | None, default: dict[str, str] | None) -> dict[str
 
 def catalog_spec(spec: dict[str, str]) -> dict[str, Tree]:
     """Return a spec of the catalog as a body wants it: the one object that all bodies share."""
-    return cast("dict[str, Tree]", spec)  # a copy for each body costs memory, and nobody changes a body
+    return cast("dict[str, Tree]", spec)  # a copy for each body costs memory; bodies are not changed
 
 
 def given(block: Block, *names: str) -> dict[str, Tree]:

@@ -6,7 +6,7 @@ import re
 import reprlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from reconciler.core.problems import Problem
 from reconciler.core.values import Span, Tree
@@ -110,14 +110,15 @@ def _search(expression: str, facts: Mapping[str, Tree]) -> Tree:
 
         steps = 0
 
-        def visit(self, node: Tree, *values: Tree, **more: Tree) -> Tree:
+        def visit(self, node: Any, *values: Any, **more: Any) -> Any:  # as jmespath types it
             result = super().visit(node, *values, **more)
             self.steps += 1 + (len(result) if isinstance(result, list | dict | str) else 0)
             if self.steps > MAX_STEPS:
                 raise TooLongError(f"it takes more than {MAX_STEPS:,} steps")
             return result
 
-    return Bounded().visit(compiled(expression).parsed, facts)
+    found: Tree = Bounded().visit(compiled(expression).parsed, facts)
+    return found
 
 
 def _items(found: Tree) -> Sequence[Tree]:
