@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from reconciler.app.mapping_tests import Exercised, MappingTests
+from reconciler.app.mapping_tests import Exercised, MappingTests, tree_of
 from reconciler.core.mapping_report import differences
 from reconciler.core.problems import ApiError, Problem
+from reconciler.core.trees import elements
 from reconciler.core.values import MISSING, Tree
 from reconciler.dataprep import Outcome, Record, compile_mapping, to_json
 from reconciler.dataprep.syntax import Call as FunctionCall
@@ -68,12 +69,12 @@ async def _previews(
 
 def _differences(exercised: Exercised, outcome: Outcome, answer: dict[str, Tree]) -> Iterator[str]:
     skipped = {row.destination for index, row in enumerate(exercised.mapping.rows) if _unrepeatable(exercised, index)}
-    for difference in differences(answer.get("data") or {}, to_json(outcome.record), exactly=True):
+    for difference in differences(answer.get("data") or {}, tree_of(outcome.record), exactly=True):
         if not any(difference.path == path or difference.path.startswith(f"{path}.") for path in skipped):
             local_words, remote_words = _words(difference.actual), _words(difference.expected)
             yield f"{difference.path} is {local_words} locally and {remote_words} in the preview"
     local = {warning.destination for warning in outcome.warnings}
-    remote = {str(error.get("destination")) for error in answer.get("errors") or () if isinstance(error, dict)}
+    remote = {str(error.get("destination")) for error in elements(answer.get("errors")) if isinstance(error, dict)}
     for destination in sorted(local ^ remote):
         yield f"{destination} has an error {'locally' if destination in local else 'in the preview'} only"
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from reconciler.core.problems import ManifestError, Problem
+from reconciler.core.trees import elements, members
 from reconciler.core.values import Tree
 from reconciler.dataprep import CompiledMapping, MappingError, Row, Schema, compile_mapping, row_of
 from reconciler.documents.document import nearest
@@ -48,15 +49,16 @@ def mapping_of(project: Project, name: str) -> ProjectMapping:
                 ("spec",), "no-mapping", f"{name} has no mapping", "sources and file destinations have one"
             )
         )
-    rows = tuple(row_of(row) for row in resource.body[ROWS])
-    schema = output_schema(project.resources, resource.body)
-    return ProjectMapping(name, rows, resource.body, schema, _delimiter(project, name))
+    body = members(resource.body)
+    rows = tuple(row_of(members(row)) for row in elements(body[ROWS]))
+    schema = output_schema(project.resources, body)
+    return ProjectMapping(name, rows, body, schema, _delimiter(project, name))
 
 
 def _delimiter(project: Project, name: str) -> str:
     """The column delimiter of the source, where it says one; else a comma."""
     source = project.resources.get(f"{name}/source")
-    body = source.body if source is not None else {}
+    body = members(source.body) if source is not None else {}
     for block in (body.get("data"), body.get("params")):
         properties = block.get("properties") if isinstance(block, dict) else None
         for holder in (properties, block):

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from reconciler.app.dialogue import Dialogue
 from reconciler.app.environment import EVERY, choose_environment, collect_variables, unused_variables
@@ -31,7 +31,7 @@ from reconciler.documents.load import Project, load
 from reconciler.documents.overlay import speak_of
 from reconciler.kinds import kinds
 from reconciler.kinds.selectors import SELECTORS
-from reconciler.secrets.providers import command, dotenv, environment, files, keyring
+from reconciler.secrets.providers import Provider, command, dotenv, environment, files, keyring
 from reconciler.secrets.store import SecretStore
 
 if TYPE_CHECKING:
@@ -201,8 +201,8 @@ class Session:
         key = os.environ.get("RECONCILER_FINGERPRINT_KEY")
         return SecretStore(self._providers(), Fingerprinter(key.encode() if key else None, state.lineage))
 
-    def _providers(self) -> list[Any]:
-        found = []
+    def _providers(self) -> list[Provider]:
+        found: list[Provider] = []
         for item in self.project.secrets:
             if item.env is not None:
                 found.append(environment(os.environ, item.env.prefix))

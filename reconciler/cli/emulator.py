@@ -12,6 +12,7 @@ import click
 from reconciler.cli.options import common
 
 if TYPE_CHECKING:
+    from reconciler.emulator.seeds import Seeds
     from reconciler.emulator.storage import Storage
 
 _CONTROL = "/_emulator"
@@ -141,7 +142,7 @@ def _seeded(data: Path | None, document: Any) -> dict[str, int]:
     return loaded
 
 
-def _open(data: Path | None) -> tuple[Storage, Any]:
+def _open(data: Path | None) -> tuple[Storage, Seeds]:
     from reconciler.emulator.app import specs_folder
     from reconciler.emulator.seeds import Seeds
     from reconciler.emulator.specs import Specs

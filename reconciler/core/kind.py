@@ -91,7 +91,8 @@ class Kind(ABC):
 
     def created_fields(self, call: Call) -> Tree:
         """Return what of the object is so once the create `call` is carried out."""
-        return call.body
+        fields: Tree = call.body
+        return fields
 
     def predicted(self, call: Call) -> Tree:
         """Return what an object looks like once its create `call` is carried out and settled, as far as is known."""

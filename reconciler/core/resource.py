@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from reconciler.core.answers import Answer
 from reconciler.core.provenance import UNKNOWN, HasProvenance, Provenance
 from reconciler.core.trees import of_kind
-from reconciler.core.values import Lookup, Ref, Tree
+from reconciler.core.values import Lookup, Ref, Tree, Wire
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class Live:
     """
 
     id: str
-    body: Tree = None
+    body: Wire = None
     etag: str | None = None
     outputs: Mapping[str, Tree] = field(default_factory=dict)
 
@@ -71,7 +71,7 @@ class Call:
 
     method: str
     path: str
-    body: Tree = None
+    body: Wire = None
     query: tuple[tuple[str, str], ...] = ()
     guarded: bool = False
     headers: tuple[tuple[str, str], ...] = ()
@@ -97,5 +97,5 @@ class Reply:
     """One answer: `body` is decoded JSON, or None when there was none."""
 
     status: int
-    body: Tree = None
+    body: Wire = None
     headers: Mapping[str, str] = field(default_factory=dict)

@@ -93,7 +93,8 @@ def ignored(ctx: Expansion) -> list[str]:
 
 def _members(ctx: Expansion, row: Selector, items: Tree, connector: Connector | None) -> list[Tree]:
     """Return the members in the platform's words; one without its key is looked up by its name."""
-    members, seen = [], set[str]()
+    members: list[Tree] = []
+    seen = set[str]()
     for index, item in enumerate(items if isinstance(items, list) else ()):
         place = (row.document_field, str(index))
         parsed = ctx.parse(

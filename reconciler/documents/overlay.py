@@ -48,8 +48,8 @@ def over(base: Document, overlay: Document) -> Document:
     return replace(
         base,
         spec=merge(base.spec, overlay.spec),
-        labels=merge(base.labels, overlay.labels),
-        annotations=merge(base.annotations, overlay.annotations),
+        labels={**base.labels, **overlay.labels},
+        annotations={**base.annotations, **overlay.annotations},
         overlays=(*base.overlays, overlay),
     )
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from reconciler.core.resource import Resource
+from reconciler.core.trees import elements, members
 from reconciler.core.values import Ref, Tree
 
 _TEXT = {"type": "string"}
@@ -47,7 +48,7 @@ def output_schema(resources: Mapping[str, Resource], body: Mapping[str, Tree]) -
     Where a part of the schema is defined elsewhere, the result has `additionalProperties: true`: any other field may be
     there.
     """
-    reference = body.get("outputSchema", {}).get("schemaRef", {}).get("id")
+    reference = members(members(body.get("outputSchema")).get("schemaRef")).get("id")
     if isinstance(reference, Ref) and reference.address in resources:
         return resolved(resources, reference.address)
     return None
@@ -66,13 +67,13 @@ def _gather(resources: Mapping[str, Resource], root: Tree, node: Tree, into: dic
         return
     if "$ref" in node:
         _follow(resources, root, node["$ref"], into, depth)
-    for part in node.get("allOf") or ():
+    for part in elements(node.get("allOf")):
         _gather(resources, root, part, into, depth + 1)
-    for name in node.get("required") or ():
+    for name in elements(node.get("required")):
         into.setdefault("required", [])
         if name not in into["required"]:
             into["required"].append(name)
-    for name, field in (node.get("properties") or {}).items():
+    for name, field in members(node.get("properties")).items():
         _field(resources, root, name, field, into, depth)
     for key in ("type", "format", "enum", "pattern", "maxLength", "minLength", "additionalProperties", "meta:xdmType"):
         if key in node and depth and key not in into:

@@ -9,6 +9,7 @@ from reconciler.core.plan.model import DriftField
 from reconciler.core.pointers import parse_pointer
 from reconciler.core.resource import Resource
 from reconciler.core.selector import Selectors, of_documents
+from reconciler.core.trees import elements, members
 from reconciler.core.values import MISSING, Path, Tree
 from reconciler.documents.document import Document
 from reconciler.documents.interpolate import escape, is_filled_in
@@ -56,7 +57,7 @@ def _place(document: Document, resource: Resource, field: DriftField, selectors:
     if resource.kind == "MappingSet":
         base = where if isinstance(_at(document, where), list) else (*where, "mappings")
         return _member(document, base, path[1:], field.live, column if where[-1] == "attributes" else row_words)
-    if resource.kind == "TargetConnection" and "dataset" in (_at(document, where) or {}):
+    if resource.kind == "TargetConnection" and "dataset" in members(_at(document, where)):
         path = _LAKE.get(path, path)
     return (*where, *path), field.live
 
@@ -76,8 +77,8 @@ def _selection(document: Document, field: DriftField, selectors: Selectors) -> t
 
 def _member(document: Document, base: Path, rest: Path, live: Tree, words: object) -> tuple[Path, Tree]:
     """Return the place of a list's member, or of a field in it, told apart by its key."""
-    items = _at(document, base)
-    numbers = [number for number, item in enumerate(items or ()) if rest[0] in _keys(item)]
+    items = elements(_at(document, base))
+    numbers = [number for number, item in enumerate(items) if rest[0] in _keys(item)]
     if not numbers:
         if live is MISSING or len(rest) > 1:
             raise NoPlaceError("the manifest does not list it")

@@ -12,7 +12,7 @@ from reconciler.core.observations import Edit, Observed
 from reconciler.core.resource import Call, Live, Reply
 from reconciler.core.rules import FieldRule, Reason
 from reconciler.core.trees import without_nulls
-from reconciler.core.values import Tree
+from reconciler.core.values import Wire
 
 BASE = "/data/foundation/flowservice"
 
@@ -72,7 +72,7 @@ class FlowServiceKind(Listable, Asynchronous, Observed):
     shape: ClassVar[Object] = item()
     """What the kind uses of an object as it is read."""
 
-    def read(self, known: Live, version: Tree = None) -> Call:
+    def read(self, known: Live, version: Wire = None) -> Call:
         del version
         answer = Answer(one_row("items", self.shape), known.id)
         return Call("GET", f"{BASE}/{self.collection}/{known.id}", answer=answer)
@@ -82,7 +82,7 @@ class FlowServiceKind(Listable, Asynchronous, Observed):
         del known
         return None if reply.status == 404 else self._item(reply.body["items"][0])
 
-    def search(self, body: Tree) -> Call:
+    def search(self, body: Wire) -> Call:
         name = str(body.get("name", "")).replace('"', '\\"')
         query = (("property", f'name=="{name}"'), ("limit", "100"))
         return Call("GET", f"{BASE}/{self.collection}", query=query, answer=self._list())
@@ -127,31 +127,31 @@ class FlowServiceKind(Listable, Asynchronous, Observed):
         body = live.body
         return text_or_none(body.get("createdClient")) if body.get("updatedAt") != body.get("createdAt") else None
 
-    def canonical(self, body: Tree) -> Tree:
+    def canonical(self, body: Wire) -> Wire:
         """Only a draft shows its state: the others' are the platform's own affair, save a flow's."""
         if isinstance(body, dict) and body.get("state", "draft") != "draft":
             return {key: value for key, value in body.items() if key != "state"}
         return body
 
-    def declarable(self, body: Tree) -> Tree:
+    def declarable(self, body: Wire) -> Wire:
         return {key: value for key, value in body.items() if key not in self.notes}
 
-    def create(self, body: Tree) -> Call:
+    def create(self, body: Wire) -> Call:
         """A draft is made by a query parameter, on all four kinds (draft.md)."""
         query = (("mode", "draft"),) if body.get("state") == "draft" else ()
         return Call("POST", f"{BASE}/{self.collection}", without_nulls(self.seed(body)), query=query, answer=_CREATED)
 
-    def seed(self, body: Tree) -> Tree:
+    def seed(self, body: Wire) -> Wire:
         """Return the part of `body` a POST may carry; never the state (1410-400)."""
         return {key: value for key, value in body.items() if key != "state"} if "state" in body else body
 
-    def created_fields(self, call: Call) -> Tree:
+    def created_fields(self, call: Call) -> Wire:
         return {**call.body, "state": "draft"} if ("mode", "draft") in call.query else call.body
 
-    def created(self, reply: Reply, body: Tree) -> Live:
+    def created(self, reply: Reply, body: Wire) -> Live:
         return Live(id=reply.body["id"], body=body, etag=_etag(reply))
 
-    def update(self, live: Live, patch: Sequence[Tree], body: Tree) -> Sequence[Call]:
+    def update(self, live: Live, patch: Sequence[Wire], body: Wire) -> Sequence[Call]:
         """The state is no field to PATCH: an action after everything else is in place (api-facts 2.7)."""
         fields = [step for step in patch if step["path"] != "/state"]
         path = f"{BASE}/{self.collection}/{live.id}"
@@ -160,7 +160,7 @@ class FlowServiceKind(Listable, Asynchronous, Observed):
             calls += [Call("POST", f"{path}/action", query=(("op", verb),)) for verb in self.actions(live, body)]
         return calls
 
-    def actions(self, live: Live, body: Tree) -> Sequence[str]:
+    def actions(self, live: Live, body: Wire) -> Sequence[str]:
         """Return the actions, in order, from the state of `live` to the one of `body`."""
         del body
         return ["publish"] if live.body.get("state") == "draft" else []
@@ -184,7 +184,7 @@ class FlowServiceKind(Listable, Asynchronous, Observed):
         by, client = text_or_none(body.get("updatedBy")), text_or_none(body.get("updatedClient"))
         return Edit(by, whole_number(body.get("updatedAt")), client)
 
-    def held_back(self, body: Tree, staging: str) -> tuple[Tree, str] | None:
+    def held_back(self, body: Wire, staging: str) -> tuple[Wire, str] | None:
         """An object is made as a draft, or a flow as a disabled one (draft.md)."""
         words = {"draft": "a draft", "disabled": "disabled"}
         return None if body.get("state") in words else ({**body, "state": staging}, words[staging])
@@ -196,7 +196,7 @@ class FlowServiceKind(Listable, Asynchronous, Observed):
         del live
         return None
 
-    def _item(self, item: Tree) -> Live:
+    def _item(self, item: Wire) -> Live:
         """The etag keeps its own double quotes: that is how If-Match wants it (api-facts 2.5)."""
         etag = item.get("etag") or item.get("version")
         return Live(id=item["id"], body=item, etag=quoted(etag) if etag else None)
@@ -213,7 +213,7 @@ def _etag(reply: Reply) -> str | None:
     return quoted(etag) if etag else None
 
 
-def is_data_lake(body: Tree) -> bool:
+def is_data_lake(body: Wire) -> bool:
     """Tell whether a connection body targets the data lake, as every source flow's does."""
     spec = body.get("connectionSpec") if isinstance(body, dict) else None
     return isinstance(spec, dict) and spec.get("id") == DATA_LAKE

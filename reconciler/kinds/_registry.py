@@ -11,7 +11,7 @@ from reconciler.core.answers import LIST, SCALAR, TEXT, Answer, ListOf, Object, 
 from reconciler.core.resource import Call, Live, Reply
 from reconciler.core.rules import AssociativeList, FieldChange, Rules
 from reconciler.core.trees import without_nulls
-from reconciler.core.values import Path, Tree
+from reconciler.core.values import Path, Wire
 from reconciler.kinds._xdm import incompatible_changes
 
 BASE = "/data/foundation/schemaregistry"
@@ -49,11 +49,11 @@ class RegistryKind(Listable, DataHolding, Constrained, Suspendable):
         ),
     )
 
-    def rules(self, body: Tree) -> Rules:
+    def rules(self, body: Wire) -> Rules:
         del body
         return self._RULES
 
-    def read(self, known: Live, version: Tree = None) -> Call:
+    def read(self, known: Live, version: Wire = None) -> Call:
         del version
         return Call("GET", self._path(known.id), headers=_ONE, answer=Answer(_SHAPE, known.id))
 
@@ -75,7 +75,7 @@ class RegistryKind(Listable, DataHolding, Constrained, Suspendable):
     def _listing(self, query: tuple[tuple[str, str], ...]) -> Call:
         return Call("GET", f"{BASE}/tenant/{self.collection}", query=query, headers=_LIST, answer=Answer(_ROWS))
 
-    def search(self, body: Tree) -> Call:
+    def search(self, body: Wire) -> Call:
         return self._listing((("property", f"title=={body.get('title', '')}"),))
 
     def found(self, reply: Reply) -> Sequence[Live]:
@@ -87,7 +87,7 @@ class RegistryKind(Listable, DataHolding, Constrained, Suspendable):
     def made_by(self, live: Live) -> str | None:
         return text_or_none((live.body.get("meta:registryMetadata") or {}).get("xdm:createdClientId"))
 
-    def create(self, body: Tree) -> Call:
+    def create(self, body: Wire) -> Call:
         """A description is demanded by the API's own description; the title will do for who declares none."""
         seed = {
             "description": body["title"],
@@ -95,11 +95,11 @@ class RegistryKind(Listable, DataHolding, Constrained, Suspendable):
         }
         return Call("POST", f"{BASE}/tenant/{self.collection}", without_nulls(seed), answer=Answer(_SHAPE))
 
-    def created(self, reply: Reply, body: Tree) -> Live:
+    def created(self, reply: Reply, body: Wire) -> Live:
         del body
         return _live(reply.body)
 
-    def update(self, live: Live, patch: Sequence[Tree], body: Tree) -> Sequence[Call]:
+    def update(self, live: Live, patch: Sequence[Wire], body: Wire) -> Sequence[Call]:
         del body
         return [Call("PATCH", self._path(live.id), list(patch))]
 
@@ -122,7 +122,7 @@ class RegistryKind(Listable, DataHolding, Constrained, Suspendable):
         title = live.body.get("title", "")
         return Call("PATCH", self._path(live.id), [{"op": "replace", "path": "/title", "value": title}])
 
-    def incompatible_changes(self, live: Tree, fields: Sequence[FieldChange], now: int) -> Mapping[Path, str]:
+    def incompatible_changes(self, live: Wire, fields: Sequence[FieldChange], now: int) -> Mapping[Path, str]:
         del now
         return incompatible_changes(live, fields)
 
@@ -131,6 +131,6 @@ class RegistryKind(Listable, DataHolding, Constrained, Suspendable):
         return f"{BASE}/tenant/{self.collection}/{quote(ident, safe='')}"
 
 
-def _live(body: Tree) -> Live:
+def _live(body: Wire) -> Live:
     """The version counts every change: it tells a saved plan that the resource moved on."""
     return Live(body["$id"], body, str(body.get("version", "")) or None)

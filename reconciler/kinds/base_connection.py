@@ -11,7 +11,7 @@ from reconciler.core.observations import Reachable
 from reconciler.core.problems import Problem
 from reconciler.core.resource import Call, Live, Reply
 from reconciler.core.rules import FieldRule, Reason, Rules
-from reconciler.core.values import Tree
+from reconciler.core.values import Wire
 from reconciler.kinds._flow_service import BASE, FlowServiceKind, item
 
 
@@ -42,11 +42,11 @@ class BaseConnection(FlowServiceKind, Probed, Reviewed, Reachable):
         )
     )
 
-    def rules(self, body: Tree) -> Rules:
+    def rules(self, body: Wire) -> Rules:
         del body
         return self._RULES
 
-    def review_update(self, live: Live, body: Tree, patch: Sequence[Tree]) -> Sequence[Problem]:
+    def review_update(self, live: Live, body: Wire, patch: Sequence[Wire]) -> Sequence[Problem]:
         """What a replace of `/auth/params` leaves out is gone (update.md); live secrets cannot be carried along."""
         del body
         sent = next((step["value"] for step in patch if step["path"] == "/auth/params" and "value" in step), None)
@@ -58,7 +58,7 @@ class BaseConnection(FlowServiceKind, Probed, Reviewed, Reachable):
         what = f"credentials are replaced as a whole: {names}, which the manifest does not declare, will be gone"
         return [Problem("credentials-lost", what, severity="warning")]
 
-    def review_replace(self, live: Live, body: Tree, now: int) -> Sequence[Problem]:
+    def review_replace(self, live: Live, body: Wire, now: int) -> Sequence[Problem]:
         del live, body, now
         return ()
 
@@ -67,7 +67,7 @@ class BaseConnection(FlowServiceKind, Probed, Reviewed, Reachable):
         url = ((live.body.get("auth") or {}).get("params") or {}).get("inletUrl")
         return str(url) if url else None
 
-    def probe(self, live: Live, body: Tree) -> Call | None:
+    def probe(self, live: Live, body: Wire) -> Call | None:
         """Credentials are asked about; an account without any (Profile Service) has nothing to test."""
         if not body.get("auth"):
             return None

@@ -13,7 +13,7 @@ from reconciler.core.answers import LIST, TEXT, Answer, ListOf, Object, OneOf, r
 from reconciler.core.kind import Check
 from reconciler.core.problems import Problem
 from reconciler.core.resource import Call, Reply
-from reconciler.core.values import Tree
+from reconciler.core.values import Wire
 from reconciler.kinds._registry import BASE as REGISTRY
 from reconciler.kinds._registry import NAMES
 from reconciler.kinds.dataset import BASE as CATALOG
@@ -64,7 +64,7 @@ def dataset(ident: str) -> Check:
     return Check(Call("GET", path, answer=Answer(DATASETS, ident)), evaluate)
 
 
-def _published(ident: str, body: Tree) -> Sequence[Problem]:
+def _published(ident: str, body: Wire) -> Sequence[Problem]:
     state = body.get("lifecycleState")
     if state in (None, "published"):
         return ()
@@ -72,7 +72,7 @@ def _published(ident: str, body: Tree) -> Sequence[Problem]:
     return [Problem("unpublished", what, severity="warning")]
 
 
-def valid_mapping(body: Tree) -> Check:
+def valid_mapping(body: Wire) -> Check:
     """Ask Data Prep whether every row can be mapped; a failure is a 200 too (api-facts 4.5)."""
 
     def evaluate(reply: Reply) -> Sequence[Problem | Check]:
@@ -90,7 +90,7 @@ def valid_mapping(body: Tree) -> Check:
     return Check(Call("POST", f"{PREP}/mappingSets/validate", body, read_only=True, answer=Answer(_VERDICTS)), evaluate)
 
 
-def _is_object(value: Tree) -> bool:
+def _is_object(value: Wire) -> bool:
     return isinstance(value, dict)
 
 
@@ -113,7 +113,7 @@ def destinations(schema: str, media_type: str, paths: Sequence[str]) -> Check:
     return Check(Call("GET", path, headers=(("Accept", accept),), answer=answer), evaluate)
 
 
-def _missing(schema: Tree, paths: Sequence[str]) -> Iterator[Problem]:
+def _missing(schema: Wire, paths: Sequence[str]) -> Iterator[Problem]:
     for path in paths:
         known = _siblings(schema, path)
         if known is None:
@@ -124,7 +124,7 @@ def _missing(schema: Tree, paths: Sequence[str]) -> Iterator[Problem]:
         yield Problem("no-field", what, severity="warning")
 
 
-def _siblings(schema: Tree, path: str) -> list[str] | None:
+def _siblings(schema: Wire, path: str) -> list[str] | None:
     """Return None when `path` may be there, else the paths beside the first step that is not."""
     here, way = schema, ""
     for step in re.sub(r"\[[^\]]*\]", "", path).split("."):

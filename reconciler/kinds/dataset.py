@@ -10,7 +10,7 @@ from reconciler.core.kind import Reference
 from reconciler.core.resource import Call, Live, Reply
 from reconciler.core.rules import FieldRule, Reason, Rules
 from reconciler.core.trees import without_nulls
-from reconciler.core.values import Tree
+from reconciler.core.values import Wire
 
 BASE = "/data/foundation/catalog"
 _PATCH = (("Content-Type", "application/json-patch+json"),)
@@ -50,18 +50,18 @@ class Dataset(Listable, DataHolding):
         )
     )
 
-    def rules(self, body: Tree) -> Rules:
+    def rules(self, body: Wire) -> Rules:
         del body
         return self._RULES
 
-    def canonical(self, body: Tree) -> Tree:
+    def canonical(self, body: Wire) -> Wire:
         """Blanks in the values of tags mean nothing: `enabled: true` and `enabled:true` (api-facts 5.4)."""
         tags = body.get("tags") if isinstance(body, dict) else None
         if not isinstance(tags, dict):
             return body
         return {**body, "tags": {key: _plain(values) for key, values in tags.items()}}
 
-    def read(self, known: Live, version: Tree = None) -> Call:
+    def read(self, known: Live, version: Wire = None) -> Call:
         del version
         return Call("GET", f"{BASE}/dataSets/{known.id}", answer=Answer(SHAPE, known.id))
 
@@ -76,7 +76,7 @@ class Dataset(Listable, DataHolding):
         query = (("limit", str(_PAGE)), ("start", str(seen)), ("orderBy", order or self.list_orders[0]))
         return Call("GET", f"{BASE}/dataSets", query=query, answer=Answer(SHAPE))
 
-    def search(self, body: Tree) -> Call:
+    def search(self, body: Wire) -> Call:
         query = (("name", str(body.get("name", ""))), ("limit", "100"), ("orderBy", "desc:created"))
         return Call("GET", f"{BASE}/dataSets", query=query, answer=Answer(SHAPE))
 
@@ -90,14 +90,14 @@ class Dataset(Listable, DataHolding):
     def made_by(self, live: Live) -> str | None:
         return text_or_none(live.body.get("createdClient"))
 
-    def create(self, body: Tree) -> Call:
+    def create(self, body: Wire) -> Call:
         return Call("POST", f"{BASE}/dataSets", without_nulls(body), answer=Answer(_REFERENCE))
 
-    def created(self, reply: Reply, body: Tree) -> Live:
+    def created(self, reply: Reply, body: Wire) -> Live:
         """201 with a list of one reference, `@/dataSets/ID`."""
         return Live(reply.body[0].rpartition("/")[2], body)
 
-    def update(self, live: Live, patch: Sequence[Tree], body: Tree) -> Sequence[Call]:
+    def update(self, live: Live, patch: Sequence[Wire], body: Wire) -> Sequence[Call]:
         """Upsert is added to a dataset in Profile by taking it out first and putting it back (api-facts 5.4)."""
         path = f"{BASE}/dataSets/{live.id}"
         calls = [Call("PATCH", path, list(patch), headers=_PATCH)]
@@ -115,7 +115,7 @@ class Dataset(Listable, DataHolding):
             calls = [Call("PATCH", path, out, headers=_PATCH), Call("PATCH", path, [*patch, *back], headers=_PATCH)]
         return calls
 
-    def described(self, call: Call) -> Sequence[Tree]:
+    def described(self, call: Call) -> Sequence[Wire]:
         return list(call.body)
 
     def update_answer(self, live: Live) -> Answer | None:
@@ -129,7 +129,7 @@ class Dataset(Listable, DataHolding):
         return Call("DELETE", f"{BASE}/dataSets/{live.id}")
 
 
-def _plain(values: Tree) -> Tree:
+def _plain(values: Wire) -> Wire:
     return [value.replace(" ", "") if isinstance(value, str) else value for value in values] if values else values
 
 

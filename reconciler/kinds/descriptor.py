@@ -11,7 +11,7 @@ from reconciler.core.kind import Reference
 from reconciler.core.resource import Call, Live, Reply
 from reconciler.core.rules import FieldRule, Reason, Rules
 from reconciler.core.trees import without_nulls
-from reconciler.core.values import Tree
+from reconciler.core.values import Wire
 from reconciler.kinds._registry import BASE
 
 _PATH = f"{BASE}/tenant/descriptors"
@@ -49,11 +49,11 @@ class Descriptor(Listable, Part, Suspendable):
         )
     )
 
-    def rules(self, body: Tree) -> Rules:
+    def rules(self, body: Wire) -> Rules:
         del body
         return self._RULES
 
-    def read(self, known: Live, version: Tree = None) -> Call:
+    def read(self, known: Live, version: Wire = None) -> Call:
         del version
         return Call("GET", f"{_PATH}/{known.id}", headers=_ACCEPT, answer=Answer(_SHAPE, known.id))
 
@@ -66,7 +66,7 @@ class Descriptor(Listable, Part, Suspendable):
         del order, seen
         return self.search({}) if after is None else None
 
-    def search(self, body: Tree) -> Call:
+    def search(self, body: Wire) -> Call:
         del body  # the list takes no filter
         return Call("GET", _PATH, headers=_ACCEPT, answer=Answer(MapOf(ListOf(_SHAPE))))
 
@@ -80,13 +80,13 @@ class Descriptor(Listable, Part, Suspendable):
         del live
         return sys.maxsize
 
-    def create(self, body: Tree) -> Call:
+    def create(self, body: Wire) -> Call:
         return Call("POST", _PATH, without_nulls(body), answer=Answer(_SHAPE))
 
-    def created(self, reply: Reply, body: Tree) -> Live:
+    def created(self, reply: Reply, body: Wire) -> Live:
         return Live(reply.body["@id"], body)
 
-    def update(self, live: Live, patch: Sequence[Tree], body: Tree) -> Sequence[Call]:
+    def update(self, live: Live, patch: Sequence[Wire], body: Wire) -> Sequence[Call]:
         """What others declared besides us goes along."""
         del patch
         theirs = {key: value for key, value in _own_words(live.body).items() if key not in body}
@@ -111,18 +111,18 @@ class Descriptor(Listable, Part, Suspendable):
     def resume(self, live: Live) -> Call | None:
         return Call("PUT", f"{_PATH}/{live.id}", _own_words(live.body))
 
-    def delete_blocked_by(self, body: Tree, needs: Sequence[Tree]) -> str | None:
+    def delete_blocked_by(self, body: Wire, needs: Sequence[Wire]) -> str | None:
         if not body.get("xdm:isPrimary"):
             return None
         inside = any("union" in (need.get("meta:immutableTags") or ()) for need in needs if isinstance(need, dict))
         return "the primary identity of a schema in Profile cannot be taken away" if inside else None
 
 
-def _own_words(body: Tree) -> Tree:
+def _own_words(body: Wire) -> Wire:
     return {key: value for key, value in body.items() if key not in _SERVER_OWNED and not key.startswith("meta:")}
 
 
-def _live(body: Tree) -> Live:
+def _live(body: Wire) -> Live:
     return Live(body["@id"], body)
 
 

@@ -15,14 +15,14 @@ from reconciler.core.resource import Call, Live, Reply
 from reconciler.core.rules import AssociativeList, FieldChange, FieldRule, Reason, Rules
 from reconciler.core.runs import Dataflow, order
 from reconciler.core.selector import Selector, Selectors
-from reconciler.core.values import MISSING, Path, Tree
+from reconciler.core.values import MISSING, Path, Wire
 from reconciler.kinds._flow_service import BASE, LEAVING, TRANSITIONAL, FlowServiceKind, item, server_owned
 from reconciler.kinds._runs import SHAPE as RUN
 from reconciler.kinds._runs import run_of
 from reconciler.kinds.mapping_set import mapping_pins
 from reconciler.kinds.selectors import PARAMS, SELECTORS
 
-_EMPTY: dict[str, Tree] = {"profileMapping": {}, "primaryFields": [], "mandatoryFields": []}
+_EMPTY: dict[str, Wire] = {"profileMapping": {}, "primaryFields": [], "mandatoryFields": []}
 _ENDS = {
     "enabling": "enabled", "enabled-finalizing": "enabled", "initializing": "enabled", "disabling": "disabled",
 }  # fmt: skip
@@ -102,17 +102,17 @@ class Flow(FlowServiceKind, DataflowKind, Relying, Suspendable, Constrained, Rev
             ),
         )
 
-    def needs_readback(self, body: Tree) -> bool:
+    def needs_readback(self, body: Wire) -> bool:
         """The platform enables a new flow itself, and its etag moves (api-facts 2.2)."""
         del body
         return True
 
-    def rules(self, body: Tree) -> Rules:
+    def rules(self, body: Wire) -> Rules:
         schedule = body.get("scheduleParams") if isinstance(body, dict) else None
         exporting = isinstance(schedule, dict) and "timeUnit" in schedule  # only dataset exports have one (7.5)
         return self._export_rules if exporting else self._rules
 
-    def canonical(self, body: Tree) -> Tree:
+    def canonical(self, body: Wire) -> Wire:
         """The folder template of a dataset export has two spellings; the schema's is kept (api-facts 7.5)."""
         schedule = body.get("scheduleParams") if isinstance(body, dict) else None
         if not isinstance(schedule, dict) or "foldernameTemplate" not in schedule:
@@ -120,14 +120,14 @@ class Flow(FlowServiceKind, DataflowKind, Relying, Suspendable, Constrained, Rev
         other = {("folderNameTemplate" if key == "foldernameTemplate" else key): schedule[key] for key in schedule}
         return {**body, "scheduleParams": other}
 
-    def seed(self, body: Tree) -> Tree:
+    def seed(self, body: Wire) -> Wire:
         """Selectors start empty and are added by PATCH, as documented (api-facts 7.1; seed-dst)."""
         seed = super().seed(body)
         if isinstance(seed.get("transformations"), list):
             seed = {**seed, "transformations": [self._emptied(item) for item in seed["transformations"]]}
         return seed
 
-    def _emptied(self, transformation: Tree) -> Tree:
+    def _emptied(self, transformation: Wire) -> Wire:
         params = transformation.get("params") if isinstance(transformation, dict) else None
         if not isinstance(params, dict):
             return transformation
@@ -140,22 +140,22 @@ class Flow(FlowServiceKind, DataflowKind, Relying, Suspendable, Constrained, Rev
             emptied |= _EMPTY
         return {**transformation, "params": emptied}
 
-    def predicted(self, call: Call) -> Tree:
+    def predicted(self, call: Call) -> Wire:
         """The platform enables a new flow that is no draft (api-facts 2.2)."""
         return {"state": "enabled", **self.created_fields(call)}
 
-    def update(self, live: Live, patch: Sequence[Tree], body: Tree) -> Sequence[Call]:
+    def update(self, live: Live, patch: Sequence[Wire], body: Wire) -> Sequence[Call]:
         """What a file export sends whole is always an `add`, and emptied rather than removed (api-facts 7.4)."""
         return super().update(live, [_set_whole(step) for step in patch], body)
 
-    def actions(self, live: Live, body: Tree) -> Sequence[str]:
+    def actions(self, live: Live, body: Wire) -> Sequence[str]:
         """A draft is published, which enables it; the rest is enable and disable."""
         wanted, now = body.get("state", "enabled"), live.body.get("state")
         first = ["publish"] if now == "draft" and wanted != "draft" else []
         then = {"disabled": ["disable"], "enabled": [] if first else ["enable"]}.get(wanted, [])
         return [*first, *then]
 
-    def incompatible_changes(self, live: Tree, fields: Sequence[FieldChange], now: int) -> Mapping[Path, str]:
+    def incompatible_changes(self, live: Wire, fields: Sequence[FieldChange], now: int) -> Mapping[Path, str]:
         """A startTime that has passed cannot move, whether the flow is enabled or not (api-facts 2.6)."""
         start = str((live.get("scheduleParams") or {}).get("startTime", "")) if isinstance(live, dict) else ""
         if not start.isdigit() or int(start) > now or live.get("state") == "draft":
@@ -177,7 +177,7 @@ class Flow(FlowServiceKind, DataflowKind, Relying, Suspendable, Constrained, Rev
         rows = [row for row in self.selectors if row.check is not None]
         return {key: row.check(key) for row in rows if row.check is not None for key in _keys(row, live.body)}
 
-    def pins(self, body: Tree) -> Sequence[Pin]:
+    def pins(self, body: Wire) -> Sequence[Pin]:
         return [Pin("MappingSet", ident, version) for ident, version in mapping_pins(body)]
 
     def endpoint(self, live: Live) -> str | None:
@@ -209,7 +209,7 @@ class Flow(FlowServiceKind, DataflowKind, Relying, Suspendable, Constrained, Rev
     def resume(self, live: Live) -> Call | None:
         return _action(live.id, "enable")
 
-    def arriving(self, live: Tree, declared: Tree) -> Tree:
+    def arriving(self, live: Wire, declared: Wire) -> Wire:
         """The state that a flow is on its way to; of an update, the one it had before, which no answer shows."""
         now, wanted = live.get("state"), declared.get("state")
         if now not in TRANSITIONAL or now == LEAVING or not isinstance(wanted, str):
@@ -235,7 +235,7 @@ class Flow(FlowServiceKind, DataflowKind, Relying, Suspendable, Constrained, Rev
         ]
         return "the platform reports about its last operation: " + "; ".join(texts)
 
-    def review_replace(self, live: Live, body: Tree, now: int) -> Sequence[Problem]:
+    def review_replace(self, live: Live, body: Wire, now: int) -> Sequence[Problem]:
         """A new flow has a new endpoint, and a batch flow reads from its startTime on unless backfill is off."""
         found = []
         if (live.body.get("options") or {}).get("inletUrl"):
@@ -247,7 +247,7 @@ class Flow(FlowServiceKind, DataflowKind, Relying, Suspendable, Constrained, Rev
                 found.append("its startTime has passed and backfill is not false: the new flow reads history again")
         return [Problem("replaced-flow", what, severity="warning") for what in found]
 
-    def review_update(self, live: Live, body: Tree, patch: Sequence[Tree]) -> Sequence[Problem]:
+    def review_update(self, live: Live, body: Wire, patch: Sequence[Wire]) -> Sequence[Problem]:
         del patch
         if body.get("state") == "draft" and live.body.get("state") in ("enabled", "disabled"):
             return [
@@ -260,7 +260,7 @@ class Flow(FlowServiceKind, DataflowKind, Relying, Suspendable, Constrained, Rev
         return []
 
 
-def _keys(row: Selector, body: Tree) -> list[str]:
+def _keys(row: Selector, body: Wire) -> list[str]:
     return [str(value[row.key_field]) for value in row.members(body) if row.key_field in value]
 
 
@@ -268,7 +268,7 @@ def _added(row: Selector, fields: Sequence[FieldChange]) -> set[str]:
     return {item.path[-1] for item in fields if item.old is MISSING and item.path[:-1] == row.steps}
 
 
-def _set_whole(step: Tree) -> Tree:
+def _set_whole(step: Wire) -> Wire:
     name = step["path"].rpartition("/")[2]
     if name not in _EMPTY or not step["path"].startswith("/transformations/"):
         return step

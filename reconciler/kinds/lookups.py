@@ -8,7 +8,7 @@ from reconciler.core.abilities import whole_number
 from reconciler.core.answers import LIST, Answer, ListOf, Object, rows
 from reconciler.core.kind import Finder, Finders, Row
 from reconciler.core.resource import Call
-from reconciler.core.values import Tree
+from reconciler.core.values import Wire
 from reconciler.kinds._flow_service import BASE
 from reconciler.kinds._registry import BASE as REGISTRY
 from reconciler.kinds.dataset import SHAPE as DATASETS
@@ -37,7 +37,7 @@ def _connections(name: str, start: int) -> Call:
     return Call("GET", f"{BASE}/connections", query=query, answer=_ITEMS)
 
 
-def _connection_rows(body: Tree) -> Sequence[Row]:
+def _connection_rows(body: Wire) -> Sequence[Row]:
     return [Row(item["id"], item.get("name", ""), item.get("description", "")) for item in body["items"]]
 
 
@@ -47,11 +47,11 @@ def _audiences(name: str, start: int) -> Call:
     return Call("GET", "/data/core/ups/audiences", query=query, answer=_AUDIENCES)
 
 
-def _audience_rows(body: Tree) -> Sequence[Row]:
+def _audience_rows(body: Wire) -> Sequence[Row]:
     return [Row(item["id"], item.get("name", ""), item.get("originName", "")) for item in body["children"]]
 
 
-def _audience_total(body: Tree) -> int | None:
+def _audience_total(body: Wire) -> int | None:
     return whole_number((body.get("_page") or {}).get("totalCount"))
 
 
@@ -71,7 +71,7 @@ def _field_groups(name: str, start: int) -> Call:
     return _titled("fieldgroups", name)
 
 
-def _schema_rows(body: Tree) -> Sequence[Row]:
+def _schema_rows(body: Wire) -> Sequence[Row]:
     """Everybody who refers to a schema wants its `$id`."""
     return [Row(item["$id"], item.get("title", ""), item.get("version", "")) for item in body["results"]]
 
@@ -81,7 +81,7 @@ def _datasets(name: str, start: int) -> Call:
     return Call("GET", "/data/foundation/catalog/dataSets", query=query, answer=Answer(DATASETS))
 
 
-def _dataset_rows(body: Tree) -> Sequence[Row]:
+def _dataset_rows(body: Wire) -> Sequence[Row]:
     """Catalog answers with a map by id; the objects in it have none."""
     return [
         Row(ident, item.get("name", ""), (item.get("schemaRef") or {}).get("id", "")) for ident, item in body.items()
@@ -94,7 +94,7 @@ def _flow_specs(name: str, start: int) -> Call:
     return Call("GET", f"{BASE}/flowSpecs", query=(("property", f'name=="{text}"'),), answer=_ITEMS)
 
 
-def _flow_spec_rows(body: Tree) -> Sequence[Row]:
+def _flow_spec_rows(body: Wire) -> Sequence[Row]:
     return [Row(item["id"], item.get("name", ""), item.get("version", "")) for item in body["items"]]
 
 

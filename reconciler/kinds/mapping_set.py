@@ -12,7 +12,7 @@ from reconciler.core.plan.model import Change
 from reconciler.core.resource import Call, Live, Reply
 from reconciler.core.rules import FieldRule, Reason, Rules
 from reconciler.core.trees import refs, without_nulls
-from reconciler.core.values import Tree
+from reconciler.core.values import Wire
 from reconciler.kinds.checks import PREP as BASE
 from reconciler.kinds.checks import destinations, valid_mapping
 from reconciler.kinds.selectors import MAPPED_ATTRIBUTES
@@ -81,17 +81,17 @@ class MappingSet(Searchable, Versioned, Checked, Persistent):
         associative_lists=(MAPPED_ATTRIBUTES,),
     )
 
-    def rules(self, body: Tree) -> Rules:
+    def rules(self, body: Wire) -> Rules:
         del body
         return self._RULES
 
-    def canonical(self, body: Tree) -> Tree:
+    def canonical(self, body: Wire) -> Wire:
         """Rows in the current vocabulary: they come back in both, with media types for kinds."""
         if not isinstance(body, dict) or not isinstance(body.get("mappings"), list):
             return body
         return {**body, "mappings": [_row(row) for row in body["mappings"]]}
 
-    def declarable(self, body: Tree) -> Tree:
+    def declarable(self, body: Wire) -> Wire:
         """A row's `version` is the server's, too, which writes false for flags not sent (api-facts 4.2)."""
         kept = self.canonical({key: body[key] for key in body if key == "id" or key not in _SERVER_OWNED})
         rows = [
@@ -102,7 +102,7 @@ class MappingSet(Searchable, Versioned, Checked, Persistent):
         ]
         return {**kept, "mappings": rows}
 
-    def read(self, known: Live, version: Tree = None) -> Call:
+    def read(self, known: Live, version: Wire = None) -> Call:
         query = () if version is None else (("version", str(version)),)
         return Call("GET", f"{BASE}/mappingSets/{known.id}", query=query, answer=Answer(_SHAPE, known.id))
 
@@ -110,7 +110,7 @@ class MappingSet(Searchable, Versioned, Checked, Persistent):
         del known
         return None if reply.status == 404 else _live(reply.body)
 
-    def search(self, body: Tree) -> Call:
+    def search(self, body: Wire) -> Call:
         del body  # most have no name: the newest are looked through
         query = (("limit", "100"), ("start", "0"), ("orderBy", "-createdDate"))
         return Call("GET", f"{BASE}/mappingSets", query=query, answer=Answer(_ROWS))
@@ -122,7 +122,7 @@ class MappingSet(Searchable, Versioned, Checked, Persistent):
     def created_at(self, live: Live) -> int:
         return whole_number(live.body.get("createdDate")) or 0
 
-    def pinned(self, live: Live, users: Sequence[Tree]) -> Tree | None:
+    def pinned(self, live: Live, users: Sequence[Wire]) -> Wire | None:
         """A flow pins the version it uses in its Mapping transformation, a destination in `profileMapping`."""
         for user in users:
             for used, version in mapping_pins(user):
@@ -130,13 +130,13 @@ class MappingSet(Searchable, Versioned, Checked, Persistent):
                     return version
         return None
 
-    def create(self, body: Tree) -> Call:
+    def create(self, body: Wire) -> Call:
         return Call("POST", f"{BASE}/mappingSets", without_nulls(body), answer=Answer(_MADE))
 
-    def created(self, reply: Reply, body: Tree) -> Live:
+    def created(self, reply: Reply, body: Wire) -> Live:
         return Live(reply.body["id"], body, None, {"version": _number(reply.body.get("version", 0))})
 
-    def update(self, live: Live, patch: Sequence[Tree], body: Tree) -> Sequence[Call]:
+    def update(self, live: Live, patch: Sequence[Wire], body: Wire) -> Sequence[Call]:
         del patch
         return [Call("PUT", f"{BASE}/mappingSets/{live.id}", without_nulls(body))]
 
@@ -153,7 +153,7 @@ class MappingSet(Searchable, Versioned, Checked, Persistent):
 
     def checks(self, change: Change) -> Sequence[Check]:
         """Of a schema that is yet to be made nothing can be asked."""
-        body = without_nulls(change.desired)
+        body: Wire = without_nulls(change.desired)
         if refs(body):
             return ()
         found = [valid_mapping(body)]
@@ -163,7 +163,7 @@ class MappingSet(Searchable, Versioned, Checked, Persistent):
             found.append(destinations(schema["id"], str(schema.get("contentType", "")), paths))
         return found
 
-    def undeletable_reason(self, body: Tree) -> str | None:
+    def undeletable_reason(self, body: Wire) -> str | None:
         del body
         return "the platform cannot delete it, it stays there unmanaged"
 
@@ -172,7 +172,7 @@ class MappingSet(Searchable, Versioned, Checked, Persistent):
         return None  # data-prep.yaml has no DELETE
 
 
-def mapping_pins(flow: Tree) -> Iterator[tuple[str, Tree]]:
+def mapping_pins(flow: Wire) -> Iterator[tuple[str, Wire]]:
     """Yield the id and version of each mapping set that a live flow is pinned to (update-dataflows.md)."""
     for item in flow.get("transformations") or ():
         params = item.get("params") or {}
@@ -185,11 +185,11 @@ def _live(body: dict[str, Any]) -> Live:
     return Live(body["id"], body, None, {"version": _number(body.get("version", 0))})
 
 
-def _number(version: Tree) -> Tree:
+def _number(version: Wire) -> Wire:
     return int(version) if isinstance(version, str) and version.isdigit() else version
 
 
-def _row(row: Tree) -> Tree:
+def _row(row: Wire) -> Wire:
     if not isinstance(row, dict):
         return row
     renamed = {_RENAMED[key]: value for key, value in row.items() if key in _RENAMED}

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from reconciler.core.rules import MemberLine
 from reconciler.core.selector import Selector, Selectors
-from reconciler.core.values import Tree
+from reconciler.core.values import Wire
 from reconciler.kinds.checks import audience
 
 FLOW = "Flow"
@@ -18,7 +18,7 @@ PARAMS = "/transformations/GeneralTransform/params"
 """The parameters of the one transformation of a destination's flow (destinations.yaml)."""
 
 
-def _line(member: Mapping[str, Tree]) -> MemberLine | None:
+def _line(member: Mapping[str, Wire]) -> MemberLine | None:
     """An attribute is its path; an audience its name and id, then what else is said of it."""
     value = member.get("value")
     if not isinstance(value, dict) or member.keys() != {"type", "value"}:
@@ -29,7 +29,7 @@ def _line(member: Mapping[str, Tree]) -> MemberLine | None:
     return MemberLine((value.get("id"),), value.get("name") or None, rest=rest)
 
 
-def selector(name: str, key: str, **row: Tree) -> Selector:
+def selector(name: str, key: str, **row: Wire) -> Selector:
     """Return the row of the list `name` among the parameters of a flow, its members told apart by `key`."""
     pattern = f"{PARAMS}/{name}/selectors"
     return Selector(
@@ -38,7 +38,7 @@ def selector(name: str, key: str, **row: Tree) -> Selector:
     )  # fmt: skip
 
 
-def mapped_line(member: Mapping[str, Tree]) -> MemberLine | None:
+def mapped_line(member: Mapping[str, Wire]) -> MemberLine | None:
     """A row of a mapping set, in the current or the older vocabulary: `source → destination`, and what it is."""
     source = member.get("source", member.get("sourceAttribute"))
     destination = member.get("destination", member.get("destinationXdmPath"))

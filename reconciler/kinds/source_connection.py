@@ -8,7 +8,7 @@ from reconciler.core.kind import Check, Reference
 from reconciler.core.observations import Relying
 from reconciler.core.resource import Live
 from reconciler.core.rules import FieldRule, Reason, Rules
-from reconciler.core.values import Tree
+from reconciler.core.values import Wire
 from reconciler.kinds._flow_service import FlowServiceKind
 from reconciler.kinds.checks import dataset
 from reconciler.kinds.selectors import DATASETS
@@ -37,7 +37,7 @@ class SourceConnection(FlowServiceKind, Relying):
         associative_lists=(DATASETS,),
     )
 
-    def rules(self, body: Tree) -> Rules:
+    def rules(self, body: Wire) -> Rules:
         del body
         return self._RULES
 
@@ -46,7 +46,7 @@ class SourceConnection(FlowServiceKind, Relying):
         members = (member.get(DATASETS.key_field) for member in DATASETS.members(live.body))
         return {ident: dataset(ident) for ident in members if isinstance(ident, str) and ident}
 
-    def canonical(self, body: Tree) -> Tree:
+    def canonical(self, body: Wire) -> Wire:
         """A Profile Store one comes back with its base connection under inheritedAttributes only (api-facts 2.3)."""
         body = super().canonical(body)
         inherited = body.get("inheritedAttributes") if isinstance(body, dict) else None

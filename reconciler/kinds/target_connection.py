@@ -8,7 +8,7 @@ from reconciler.core.kind import Check, Reference
 from reconciler.core.observations import Relying
 from reconciler.core.resource import Live
 from reconciler.core.rules import FieldRule, Reason, Rules
-from reconciler.core.values import Tree
+from reconciler.core.values import Wire
 from reconciler.kinds._flow_service import DATA_LAKE, FlowServiceKind, is_data_lake
 from reconciler.kinds.checks import dataset
 
@@ -50,7 +50,7 @@ class TargetConnection(FlowServiceKind, Relying):
         ident = params.get("dataSetId") if isinstance(params, dict) else None
         return {ident: dataset(ident)} if isinstance(ident, str) and ident else {}
 
-    def rules(self, body: Tree) -> Rules:
+    def rules(self, body: Wire) -> Rules:
         return self._LAKE if is_data_lake(body) else self._DESTINATION
 
 

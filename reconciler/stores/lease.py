@@ -13,11 +13,12 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from reconciler.core.characters import legible
 from reconciler.core.problems import Problem, StateError
 
+T = TypeVar("T")
 _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
@@ -179,7 +180,7 @@ class Keeper:
             self._thread.join()
 
 
-def wait_for(take: Callable[[], Any], timeout: float, every: float = 1.0) -> Any:
+def wait_for(take: Callable[[], T], timeout: float, every: float = 1.0) -> T:
     """Return what `take` returns as soon as it does not raise "locked"; give up after `timeout` seconds."""
     give_up = time.monotonic() + timeout
     while True:

@@ -12,7 +12,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO
 
 from reconciler.core.problems import Problem, StateError
 from reconciler.core.state.model import State
@@ -42,7 +42,7 @@ class Folder:
         self._folder = self.path.parent
         self._journal = self.path.with_suffix(".journal")
         self._lock = FileLock(self.path.with_suffix(".lock"))
-        self._handle: Any = None
+        self._handle: IO[bytes] | None = None
         self._header = b""
         self._read: tuple[int, int, int] | None = None
 

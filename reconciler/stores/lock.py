@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 from pathlib import Path
-from typing import Any
+from typing import IO
 
 from reconciler.core.problems import Problem, StateError
 from reconciler.stores.files import make_folder, open_lock
@@ -17,7 +17,7 @@ class FileLock:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._file: Any = None
+        self._file: IO[str] | None = None
 
     @property
     def held(self) -> bool:
@@ -42,7 +42,7 @@ class FileLock:
         handle.write(f"{Holder.here(command)}\n")
         handle.flush()
 
-    def _try(self, handle: Any) -> None:
+    def _try(self, handle: IO[str]) -> None:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import reprlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -57,11 +57,13 @@ def compiled(expression: str) -> ParsedResult:
     return found
 
 
-def _never(node: Tree) -> bool:
+def _never(node: object) -> bool:
     """Tell whether an expression asks for a field of a negation."""
-    waiting: list[Tree] = [node]
+    waiting: list[object] = [node]
     while waiting:
         node = waiting.pop()
+        if not isinstance(node, dict):
+            continue
         inner = [child for child in node.get("children", ()) if isinstance(child, dict)]
         if node.get("type") in ("subexpression", "index_expression") and inner and inner[0]["type"] == "not_expression":
             return True
@@ -69,7 +71,7 @@ def _never(node: Tree) -> bool:
     return False
 
 
-def judge(rules: Iterable[Rule], facts: Tree) -> list[Problem]:
+def judge(rules: Iterable[Rule], facts: Mapping[str, Tree]) -> list[Problem]:
     """Return what `facts` break: an error for each finding of a rule that denies, a warning of one that warns.
 
     A rule that cannot be evaluated, or that takes more than `MAX_STEPS`, denies: it may have had something to find.
@@ -77,7 +79,7 @@ def judge(rules: Iterable[Rule], facts: Tree) -> list[Problem]:
     return [problem for rule in rules for problem in _judged(rule, facts)]
 
 
-def _judged(rule: Rule, facts: Tree) -> Iterator[Problem]:
+def _judged(rule: Rule, facts: Mapping[str, Tree]) -> Iterator[Problem]:
     from jmespath.exceptions import JMESPathError
 
     if rule.environments and facts["environment"] not in rule.environments:
@@ -99,7 +101,7 @@ class TooLongError(Exception):
     """An expression took more steps than it may."""
 
 
-def _search(expression: str, facts: Tree) -> Tree:
+def _search(expression: str, facts: Mapping[str, Tree]) -> Tree:
     """Return the result of an expression. Raises `TooLongError` after `MAX_STEPS`."""
     from jmespath.visitor import TreeInterpreter
 
@@ -108,14 +110,15 @@ def _search(expression: str, facts: Tree) -> Tree:
 
         steps = 0
 
-        def visit(self, node: Tree, *values: Tree, **more: Tree) -> Tree:
+        def visit(self, node: Any, *values: Any, **more: Any) -> Any:  # as jmespath types it
             result = super().visit(node, *values, **more)
             self.steps += 1 + (len(result) if isinstance(result, list | dict | str) else 0)
             if self.steps > MAX_STEPS:
                 raise TooLongError(f"it takes more than {MAX_STEPS:,} steps")
             return result
 
-    return Bounded().visit(compiled(expression).parsed, facts)
+    found: Tree = Bounded().visit(compiled(expression).parsed, facts)
+    return found
 
 
 def _items(found: Tree) -> Sequence[Tree]:
@@ -134,7 +137,7 @@ def _short(value: Tree) -> str:
 
 
 def _finding(rule: Rule, item: Tree) -> Problem:
-    members: dict[str, Any] = item if isinstance(item, dict) else {}
+    members: dict[str, Tree] = item if isinstance(item, dict) else {}
     address = members.get("address") if members else (item if isinstance(item, str) else None)
     text = _PLACE.sub(lambda match: _short(members.get(match[1], match[0])), rule.message)
     denies = rule.verdict == "deny"

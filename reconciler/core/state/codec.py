@@ -135,9 +135,10 @@ def _text(value: Tree) -> str:
 
 
 def _texts(values: Tree) -> list[str]:
-    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+    texts = [value for value in values if isinstance(value, str)] if isinstance(values, list) else []
+    if texts != values:
         raise ValueError(f"invalid reference or secret {values!r}")
-    return values
+    return texts
 
 
 # -- state -------------------------------------------------------------------------------------------------------
