@@ -14,7 +14,7 @@ from reconciler.app.session import Session
 from reconciler.core.compare.diff import never
 from reconciler.core.observations import last_edit
 from reconciler.core.plan.drift import Acknowledged, acknowledge
-from reconciler.core.plan.drift_report import Report, Unmanaged
+from reconciler.core.plan.drift_report import PendingChange, Report, Unmanaged
 from reconciler.core.plan.input import PlanInput
 from reconciler.core.plan.model import Drift, Plan
 from reconciler.core.plan.repinned import repinned, rows_that_differ
@@ -81,7 +81,9 @@ def _report(session: Session, plan: Plan, others: tuple[Unmanaged, ...] | None, 
     entries = [Acknowledged(item.address, item.path, item.reason, item.until) for item in known]
     drift, notes = acknowledge(plan.drift, entries, today)
     drifted = {item.address for item in plan.drift if item.status in ("changed", "missing")}
-    pending = tuple(change.address for change in plan.effective if change.address not in drifted)
+    pending = tuple(
+        PendingChange(change.address, str(change.action)) for change in plan.effective if change.address not in drifted
+    )
     return Report(plan.environment, plan.sandbox, len(plan.scope), drift, pending, (*notes, *used), others)
 
 

@@ -29,6 +29,7 @@ from reconciler.dataprep.paths import Step
 from reconciler.documents.document import Document, nearest
 from reconciler.documents.load import Project
 from reconciler.documents.mapping_test import TESTED
+from reconciler.kinds.mapping_set import ROWS
 
 SAMPLED = 1000
 """Records of a sample file that are read."""
@@ -89,7 +90,7 @@ class _Places:
     def _rows(self) -> tuple[str, ...]:
         spec = self._document.written()
         key = "attributes" if self._document.kind == "DestinationDataflow" else "mapping"
-        return ("spec", key, "mappings") if isinstance(spec.get(key), dict) else ("spec", key)
+        return ("spec", key, ROWS) if isinstance(spec.get(key), dict) else ("spec", key)
 
     def row(self, index: int) -> tuple[str, ...]:
         """Return the place of a row by its number from 0."""

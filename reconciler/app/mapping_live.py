@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 from reconciler.app.mapping_tests import Exercised, MappingTests
 from reconciler.core.mapping_report import differences
 from reconciler.core.problems import ApiError, Problem
-from reconciler.core.resource import Call
-from reconciler.core.values import MISSING, Ref, Tree
+from reconciler.core.values import MISSING, Tree
 from reconciler.dataprep import Outcome, Record, compile_mapping, to_json
 from reconciler.dataprep.syntax import Call as FunctionCall
 from reconciler.dataprep.syntax import Node, children
+from reconciler.kinds.mapping_preview import output_schema_of, preview
 
 if TYPE_CHECKING:
     from reconciler.api.client import Client
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 RECORDS = 20
 """Records of a case that are sent."""
 
-_PREVIEW = "/data/foundation/conversion/mappingSets/preview"
 _UNREPEATABLE = frozenset(("now", "timestamp", "uuid", "guid"))
 
 
@@ -35,7 +34,7 @@ async def compare_live(tests: MappingTests, client: Client) -> list[str]:
     ids = _schema_ids(tests)
     for one in tests.cases:
         exercised = tests.exercised(one.test)
-        schema = _output_schema(exercised, ids)
+        schema = output_schema_of(exercised.mapping.body, ids)
         # where the platform does not know the schema yet, neither side converts values to the types of its fields
         compiled = exercised.compiled if schema else compile_mapping(exercised.mapping.rows)
         records = list(islice(tests.records(one), RECORDS))
@@ -55,25 +54,14 @@ def _schema_ids(tests: MappingTests) -> Mapping[str, str]:
     return {} if state is None else {name: entry.id for name, entry in state.resources.items()}
 
 
-def _output_schema(exercised: Exercised, ids: Mapping[str, str]) -> dict[str, Tree] | None:
-    reference = (exercised.mapping.body.get("outputSchema") or {}).get("schemaRef") or {}
-    ident = reference.get("id")
-    if isinstance(ident, Ref):
-        ident = ids.get(ident.address)
-    return {"schemaRef": {**reference, "id": ident}} if isinstance(ident, str) else None
-
-
 async def _previews(
     client: Client, exercised: Exercised, schema: dict[str, Tree] | None, records: list[Record]
 ) -> list[dict[str, Tree]]:
-    mapping: dict[str, Tree] = {"mappings": list(exercised.mapping.body["mappings"])}
-    if schema is not None:
-        mapping["outputSchema"] = schema
-    body = {"data": [to_json(dict(record)) for record in records], "mappingSet": mapping}
-    reply = await client.send(Call("POST", _PREVIEW, body, read_only=True))
+    call = preview(exercised.mapping.body, schema, [to_json(dict(record)) for record in records])
+    reply = await client.send(call)
     answers = reply.body if isinstance(reply.body, list) else [reply.body]
     if len(answers) != len(records) or not all(isinstance(answer, dict) for answer in answers):
-        what = f"the preview has {len(answers)} of {len(records)} results (POST {_PREVIEW})"
+        what = f"the preview has {len(answers)} of {len(records)} results ({call})"
         raise ApiError(Problem("bad-preview", what, "try fewer records, or report this to Adobe"))
     return answers
 

@@ -20,6 +20,7 @@ from reconciler.documents.document import Document
 from reconciler.documents.expand import ParsedTest
 from reconciler.documents.load import Project
 from reconciler.documents.mapping_test import Case
+from reconciler.kinds.mapping_set import ROWS
 
 DEFAULT_NOW = datetime(2026, 1, 1, tzinfo=UTC)
 """The time that now() gives where a test names none."""
@@ -75,7 +76,7 @@ class MappingTests:
                 mapping = mapping_of(self.project, test.dataflow)
             else:
                 rows = [row.given() for row in test.rows or ()]
-                mapping = ProjectMapping(key, tuple(map(row_of, rows)), {"mappings": rows})
+                mapping = ProjectMapping(key, tuple(map(row_of, rows)), {ROWS: rows})
             self._mappings[key] = Exercised(mapping, mapping.compiled())
         return self._mappings[key]
 

@@ -12,6 +12,7 @@ from reconciler.documents.document import nearest
 from reconciler.documents.load import Project
 from reconciler.documents.mapping_test import TESTED
 from reconciler.documents.xdm_fields import output_schema
+from reconciler.kinds.mapping_set import ROWS
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ def mapping_of(project: Project, name: str) -> ProjectMapping:
                 ("spec",), "no-mapping", f"{name} has no mapping", "sources and file destinations have one"
             )
         )
-    rows = tuple(row_of(row) for row in resource.body["mappings"])
+    rows = tuple(row_of(row) for row in resource.body[ROWS])
     schema = output_schema(project.resources, resource.body)
     return ProjectMapping(name, rows, resource.body, schema, _delimiter(project, name))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
@@ -109,19 +110,19 @@ def _pipeline(name: str) -> str:
 def _write(target: Path, shown: str, text: str, *, renew: bool = False) -> None:
     """Write a file unless it is there, or anew. Raises ManifestError where it cannot be written."""
     from reconciler.core.problems import ManifestError, Problem
+    from reconciler.yamltext.files import save
 
     try:
+        if os.path.lexists(target) and not renew:
+            click.echo(f"kept   {shown}")
+            return
         target.parent.mkdir(parents=True, exist_ok=True)
-        with target.open("w" if renew else "x", encoding="utf-8") as file:
-            file.write(text)
-    except FileExistsError:
-        click.echo(f"kept   {shown}")
     except OSError as error:
         raise ManifestError(
             Problem("cannot-write", f"{target} cannot be written: {error.strerror}", "choose another folder")
         ) from None
-    else:
-        click.echo(f"wrote  {shown}")
+    save(target, text)
+    click.echo(f"wrote  {shown}")
 
 
 _PROJECT = """\

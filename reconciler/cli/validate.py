@@ -75,8 +75,10 @@ def _check(session: Session, form: str) -> int:
 
 def _show(found: Project, problems: list[Problem], form: str) -> None:
     if form == "text":
-        for problem in problems:
-            click.echo(str(problem))
+        from reconciler.core.problems import brief
+
+        for line in brief(problems):
+            click.echo(line)
         return
     from reconciler.render import findings
 

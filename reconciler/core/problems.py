@@ -40,12 +40,26 @@ class Problem:
         return f"{where}{self.severity}: {self.what}{advice}{below}"
 
 
+SHOWN = 100
+"""Findings that a text shows one by one."""
+
+
+def brief(problems: Sequence[Problem]) -> list[str]:
+    """Return the findings as lines, the first `SHOWN` and the number of the others: a text is read by a person."""
+    lines = [str(problem) for problem in problems[:SHOWN]]
+    left = len(problems) - SHOWN
+    if left > 0:
+        more = "finding" if left == 1 else "findings"
+        lines.append(f"… and {left:,} more {more} (reconciler validate --format json lists all of a project)")
+    return lines
+
+
 class ReconcilerError(Exception):
     """Base of every error with a message for people; `problems` holds one or more findings."""
 
     def __init__(self, problems: Problem | Iterable[Problem]) -> None:
         self.problems: Sequence[Problem] = (problems,) if isinstance(problems, Problem) else tuple(problems)
-        super().__init__("\n".join(str(problem) for problem in self.problems))
+        super().__init__("\n".join(brief(self.problems)))
 
 
 class ManifestError(ReconcilerError):

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from reconciler.core.characters import is_unicode
 from reconciler.core.values import Path, Secret, Tree
 from reconciler.documents.document import nearest
 
@@ -99,7 +100,8 @@ class _Text:
         ours = _OURS.fullmatch(whole.group(1) or "") if whole else None
         if ours and ours.group(1) == "var":
             return self._variable(ours.group(2).strip())
-        filled = _TOKEN.sub(self._token, text)
+        end = text.rfind("}") + 1  # behind it no token ends, and looking for one costs the square of the length
+        filled = _TOKEN.sub(self._token, text[:end]) + text[end:].replace("$${", "${")
         return Secret(filled) if self.secret else filled
 
     def _token(self, found: re.Match[str]) -> str:
@@ -157,5 +159,8 @@ class _Text:
                 f"the environment variable {name!r} is not set",
                 f"export {name}=VALUE",
             )
+            return ""
+        if not is_unicode(value):
+            self.say(self.path, "not-unicode", f"the environment variable {name!r} is not valid UTF-8", "")
             return ""
         return value

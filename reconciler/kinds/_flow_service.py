@@ -117,7 +117,7 @@ class FlowServiceKind(Listable, Asynchronous, Observed):
         return text_or_none(live.body.get("createdClient"))
 
     def is_leaving(self, live: Live) -> bool:
-        return bool(live.body.get("state") == LEAVING)
+        return isinstance(live.body, dict) and live.body.get("state") == LEAVING  # an id alone has no body
 
     leaving_codes = frozenset({"1457-400", "1458-400"})  # the catalogue of errors in flow-service.yaml
     in_use_codes = frozenset({"1418-400", "1447-400"})

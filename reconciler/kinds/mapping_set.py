@@ -38,6 +38,10 @@ _CHANGED = Object(may=(("id", SAME_IDENT), _VERSION))
 _NOT_READ = ("name", "description", "version")
 
 
+ROWS = "mappings"
+"""The member of a mapping set, and of a `mapping` block, that holds its rows."""
+
+
 class MappingSet(Searchable, Versioned, Checked, Persistent):
     """Versions never change and are never deleted; a change is a PUT of the whole, which makes a new version."""
 

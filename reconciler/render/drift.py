@@ -47,7 +47,8 @@ def text(report: Report, paint: Paint = plain, *, verbose: bool = False) -> str:
         count = len({item.address for item in hidden})
         out.append(f"Not checked: secrets of {count} objects, which the platform never shows{names}.")
     if report.pending:
-        out.append(f"Changed in the manifests and not applied yet: {', '.join(report.pending)}.")
+        names = ", ".join(item.address for item in report.pending)
+        out.append(f"Changed in the manifests and not applied yet: {names}.")
     if report.unmanaged is not None:
         out += list(_unmanaged_lines(report.unmanaged, paint))
     return "\n".join(out) + "\n"
@@ -108,7 +109,7 @@ def markdown(report: Report) -> str:
         ("Acknowledged", [f"{code(item.address)}: {inline(item.reason)}" for item in report.of("acknowledged")]),
         ("Notes", [inline(note) for note in report.notes]),
         ("Not checked, for the platform never shows it", [code(item.address) for item in _hidden(report)]),
-        ("Changed in the manifests, not applied yet", [code(address) for address in report.pending]),
+        ("Changed in the manifests, not applied yet", [code(item.address) for item in report.pending]),
         ("Unmanaged", [f"{item.kind} {code(item.id)} {inline(item.name)}" for item in report.unmanaged or ()]),
     ):
         if lines:

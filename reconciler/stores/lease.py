@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from reconciler.core.characters import legible
 from reconciler.core.problems import Problem, StateError
 
 _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
@@ -49,7 +50,8 @@ class Holder:
         """Return this process as the holder of a new lock."""
         since = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
         ident = str(uuid.uuid4())
-        return cls(command, _who(), socket.gethostname(), os.getpid(), since, _pipeline(), ident)
+        who, host, pipeline = (legible(item) for item in (_who(), socket.gethostname(), _pipeline()))
+        return cls(command, who, host, os.getpid(), since, pipeline, ident)
 
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> Holder:

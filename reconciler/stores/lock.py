@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from reconciler.core.problems import Problem, StateError
+from reconciler.stores.files import make_folder, open_lock
 from reconciler.stores.lease import Holder, locked, wait_for
 
 
@@ -28,8 +29,8 @@ class FileLock:
 
         Raises `StateError` naming the holder when somebody else has it, `OSError` when there can be no such file.
         """
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        handle = self._path.open("a+", encoding="utf-8")
+        make_folder(self._path.parent)
+        handle = open_lock(self._path)
         try:
             wait_for(lambda: self._try(handle), timeout, every=0.1)
         except BaseException:

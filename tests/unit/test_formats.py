@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.core.plan.drift_report import Report
+from reconciler.core.plan.drift_report import PendingChange, Report
 from reconciler.core.plan.model import Action
 from reconciler.core.plan.saved_plan import plan_json, plan_of
 from reconciler.core.problems import Problem
@@ -41,7 +41,7 @@ FINDINGS = [
 
 
 def report() -> Report:
-    return Report("prod", "prod-1", 9, everything().drift, ("kinesis/flow",), ("a note",))
+    return Report("prod", "prod-1", 9, everything().drift, (PendingChange("kinesis/flow", "update"),), ("a note",))
 
 
 def _bare(page: str) -> str:

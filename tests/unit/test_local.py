@@ -428,7 +428,7 @@ def test_a_state_that_cannot_be_read_is_told(folder: Folder) -> None:
     folder.path.mkdir()
     found = problem(folder.text)
     assert found.code == "state-unreadable"
-    assert found.what == f"{folder.path} cannot be read: [Errno 21] Is a directory: '{folder.path}'"
+    assert found.what == f"{folder.path} cannot be read: {folder.path.name} is not a regular file"
 
 
 def test_a_state_that_is_gone_while_it_is_read_is_told(folder: Folder) -> None:

@@ -12,15 +12,21 @@ from reconciler.core.problems import StateError
 from reconciler.core.state import migrations
 from reconciler.core.state.migrations import migrate, migrate_record
 from reconciler.stores.local import local_store
+from reconciler.stores.text import _sum_of
 from tests.unit.test_state import EMPTY, store
 
 
 def test_a_newer_journal_is_not_touched(tmp_path: Path) -> None:
     store(tmp_path, 1).unlock()
     journal = tmp_path / "default.journal"
-    journal.write_text(journal.read_text().replace('{"version":1', '{"version":99', 1))
+    journal.write_text(journal.read_text().replace('{"version":2', '{"version":99', 1))
     with pytest.raises(StateError, match=r"newer reconciler \(state version 99"):
         local_store(tmp_path, "default").read()
+
+
+def with_checksum(data: dict[str, Any]) -> bytes:
+    """Return a state as its own version would have written it."""
+    return json.dumps({**data, "checksum": _sum_of(data)}).encode()
 
 
 # -- migrations ---------------------------------------------------------------------------------------------------
@@ -61,12 +67,14 @@ def test_an_old_state_and_its_journal_are_read_and_written_anew(
     for name in ("default.json", "default.journal"):
         path = tmp_path / name
         path.write_text(path.read_text().replace('"kind"', '"type"'))
-    monkeypatch.setattr(migrations, "STEPS", {1: renamed})
+    path = tmp_path / "default.json"
+    path.write_bytes(with_checksum(json.loads(path.read_bytes())))
+    monkeypatch.setattr(migrations, "STEPS", {2: renamed})
     for module in ("reconciler.core.state.codec", "reconciler.stores.text"):
-        monkeypatch.setattr(f"{module}.VERSION", 2)
-    monkeypatch.setattr("reconciler.core.state.codec.migrate", lambda data, version: migrate(data, version, to=2))
+        monkeypatch.setattr(f"{module}.VERSION", 3)
+    monkeypatch.setattr("reconciler.core.state.codec.migrate", lambda data, version: migrate(data, version, to=3))
     monkeypatch.setattr(
-        "reconciler.stores.text.migrate_record", lambda data, version: migrate_record(data, version, to=2)
+        "reconciler.stores.text.migrate_record", lambda data, version: migrate_record(data, version, to=3)
     )
     writer = local_store(tmp_path, "default")
     writer.lock("test")
@@ -74,5 +82,5 @@ def test_an_old_state_and_its_journal_are_read_and_written_anew(
     writer.unlock()
     assert {name: entry.kind for name, entry in state.resources.items()} == {"a0": "Flow", "a1": "Flow"}
     written = json.loads((tmp_path / "default.json").read_text())
-    assert written["version"] == 2
-    assert json.loads((tmp_path / "default.json.backup").read_text())["version"] == 1
+    assert written["version"] == 3
+    assert json.loads((tmp_path / "default.json.backup").read_text())["version"] == 2

@@ -127,7 +127,7 @@ class _Walk:
             for key, index in places.items()
             if key not in wanted and (ours_alone or key in before)
         ] + [(index, key, MISSING) for index, key in doubles if ours_alone]  # a second one was never applied
-        for index, key, was in sorted(removed, key=lambda item: item[0], reverse=True):
+        for index, key, was in sorted(removed, reverse=True):
             self._edit((*path, key), (*at, str(index)), live[index], MISSING, was)
         for key, member in added:
             self._edit((*path, key), (*at, "-"), MISSING, member, before.get(key, MISSING))

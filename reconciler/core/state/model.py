@@ -9,7 +9,7 @@ from typing import Literal
 from reconciler.core.provenance import UNKNOWN, HasProvenance, Provenance
 from reconciler.core.values import Tree
 
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +74,9 @@ class State:
     pending: Mapping[str, Pending] = field(default_factory=dict)
 
 
+Event = Literal["intent", "bound", "settled", "gone", "forgot", "moved"]
+
+
 @dataclass(frozen=True, slots=True)
 class Record:
     """One line of the journal: what happened to `address`.
@@ -83,7 +86,7 @@ class Record:
     forgot  the entry is dropped, its object stays           moved   the entry now is at the address `to`
     """
 
-    event: Literal["intent", "bound", "settled", "gone", "forgot", "moved"]
+    event: Event
     address: str
     entry: Entry | None = None
     pending: Pending | None = None
