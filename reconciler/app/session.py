@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reconciler.app.dialogue import Dialogue
-from reconciler.app.environment import EVERY, choose_environment, collect_variables, unused_variables
+from reconciler.app.environment import EVERY, choose_environment, collect_variables, project_scope, unused_variables
 from reconciler.app.options import ProjectOptions
 from reconciler.app.platform import EMULATOR, Platform, Target, chosen_url
 from reconciler.app.runtime import keep_until_exit, no_garbage_collection
@@ -57,6 +57,8 @@ class Session:
     state_dir: Path
     emulated: bool
     variables: dict[str, Tree] = field(default_factory=dict)
+    project_variables: frozenset[str] = frozenset()
+    """The variables that the project file itself uses."""
 
     # -- manifests -------------------------------------------------------------------------------------------
     def manifests(self) -> Project:
@@ -76,7 +78,6 @@ class Session:
                 self.shown,
                 shipped(),
                 self.variables,
-                os.environ,
                 selectors=SELECTORS,
                 literal_secrets=self.options.allow_literal_secrets or self.emulated,
                 environment=self.environment,
@@ -86,7 +87,7 @@ class Session:
         keep_until_exit(found)
         found.problems += unused_variables(
             self.project, self.project_document, self.environment, self.settings,
-            self.options.variables, self.options.var_files, found.used_variables,
+            self.options.variables, self.options.var_files, found.used_variables | self.project_variables,
             lambda: speak_of(self.root, found.documents.values()),
         )  # fmt: skip
         return found
@@ -221,13 +222,25 @@ def open_session(options: ProjectOptions, dialogue: Dialogue) -> Session:
     Raises `ManifestError`; nothing is sent or written.
     """
     absolute, root, shown = _located(options.path)
-    project, document = load_project(root, shown, os.environ)
+    project, document = load_project(root, shown, scope := project_scope(options))
     name, settings = choose_environment(project, document, options.environment)
     folder = Path(os.path.abspath(options.state_dir)) if options.state_dir else root / project.state.path  # noqa: PTH100
     emulated = options.emulator or chosen_url(project, settings) == EMULATOR
     variables = collect_variables(project, document, name, settings, options)
     return Session(
-        options, dialogue, absolute, root, shown, name, project, document, settings, folder, emulated, variables
+        options,
+        dialogue,
+        absolute,
+        root,
+        shown,
+        name,
+        project,
+        document,
+        settings,
+        folder,
+        emulated,
+        variables,
+        frozenset(scope.used),
     )
 
 
@@ -252,7 +265,7 @@ def several(options: ProjectOptions, *, by_name: bool = False) -> list[str]:
     if name != EVERY or by_name:
         return list(dict.fromkeys(filter(None, map(str.strip, name.split(","))))) if "," in name else []
     _, root, shown = _located(options.path)
-    project, _ = load_project(root, shown, os.environ)
+    project, _ = load_project(root, shown, project_scope(options))
     if not project.environments:
         advice = "declare them under environments: in reconciler.yaml"
         raise ManifestError(Problem("no-env", "this project declares no environments", advice))

@@ -112,7 +112,6 @@ def load(
     shown: str,
     catalog: Catalog,
     variables: Mapping[str, Tree],
-    environ: Mapping[str, str],
     *,
     literal_secrets: bool,
     selectors: Selectors,
@@ -153,7 +152,7 @@ def load(
     project.documents, found = overlays.lay(project.documents)
     project.problems += found
     setting = ProjectContext(catalog, project.documents, literal_secrets, selectors)
-    scope = Scope(variables, environ)
+    scope = Scope(variables)
     for document in project.documents.values():
         _expand(project, document, setting, scope)
         # what became resources need not be kept as it was written, too; who wants it reads it again: `Document.written`
