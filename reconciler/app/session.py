@@ -14,6 +14,7 @@ from reconciler.app.environment import EVERY, choose_environment, collect_variab
 from reconciler.app.options import ProjectOptions
 from reconciler.app.platform import EMULATOR, Platform, Target, chosen_url
 from reconciler.app.runtime import keep_until_exit, no_garbage_collection
+from reconciler.app.trust import bad_prefix, confine, is_restricted, need_from_environment
 from reconciler.catalog import shipped
 from reconciler.config.project import Environment, ProjectSpec, find_root, load_project
 from reconciler.config.state_settings import StateSettings
@@ -28,6 +29,7 @@ from reconciler.documents.load import Project, load
 from reconciler.documents.overlay import speak_of
 from reconciler.kinds.selectors import SELECTORS
 from reconciler.secrets.providers import command, dotenv, environment, files, keyring
+from reconciler.secrets.redaction import redact
 from reconciler.secrets.store import SecretStore
 
 if TYPE_CHECKING:
@@ -82,6 +84,7 @@ class Session:
                 literal_secrets=self.options.allow_literal_secrets or self.emulated,
                 environment=self.environment,
                 environments=self.project.environments,
+                confined=is_restricted(os.environ),
                 skip=[self.state_dir],
             )
         keep_until_exit(found)
@@ -142,6 +145,10 @@ class Session:
             self.options.state_dir is not None or self.options.emulator
         ):  # trying something out leaves no trace in what teams share
             return store_of(StateSettings(), self.environment, self.state_dir, self._revealed)
+        if is_restricted(os.environ):
+            if settings.backend != "local":
+                raise ManifestError(need_from_environment(f"state.backend: {settings.backend}", "RECONCILER_STATE_DIR"))
+            confine(self.root, self.root / settings.path, "state.path in reconciler.yaml")
         return store_of(settings, self.environment, self.root / settings.path, self._revealed)
 
     def _revealed(self, text: str) -> str:
@@ -187,7 +194,9 @@ class Session:
         return SecretStore(self._providers(), Fingerprinter(key.encode() if key else None, state.lineage))
 
     def _providers(self) -> list[Any]:
-        found = []
+        found: list[Any] = []
+        if is_restricted(os.environ):
+            return found
         for item in self.project.secrets:
             if item.env is not None:
                 found.append(environment(os.environ, item.env.prefix))
@@ -222,7 +231,11 @@ def open_session(options: ProjectOptions, dialogue: Dialogue) -> Session:
     Raises `ManifestError`; nothing is sent or written.
     """
     absolute, root, shown = _located(options.path)
+    if is_restricted(os.environ):
+        confine(root, absolute, str(options.path))
+        confine(root, root / PROJECT_FILE, PROJECT_FILE)
     project, document = load_project(root, shown, scope := project_scope(options))
+    _check_secret_prefixes(project, document)
     name, settings = choose_environment(project, document, options.environment)
     folder = Path(os.path.abspath(options.state_dir)) if options.state_dir else root / project.state.path  # noqa: PTH100
     emulated = options.emulator or chosen_url(project, settings) == EMULATOR
@@ -242,6 +255,24 @@ def open_session(options: ProjectOptions, dialogue: Dialogue) -> Session:
         variables,
         frozenset(scope.used),
     )
+
+
+def _check_secret_prefixes(project: ProjectSpec, document: Document | None) -> None:
+    """Raise `ManifestError` for `env` providers that may not read what they want; hide what the others may read."""
+    problems = []
+    for index, item in enumerate(project.secrets):
+        if item.env is None:
+            continue
+        problem = bad_prefix(item.env.prefix, os.environ)
+        if problem is not None:
+            place = ("spec", "secrets", index, "env", "prefix")
+            problems.append(document.problem(place, problem.code, problem.what, problem.next) if document else problem)
+            continue
+        for name, value in os.environ.items():
+            if name.startswith(item.env.prefix):
+                redact.hide(value)
+    if problems:
+        raise ManifestError(problems)
 
 
 def _located(path: Path) -> tuple[Path, Path, str]:

@@ -25,7 +25,7 @@ from reconciler.documents._kind_document import KindDocument
 from reconciler.documents.document import API_VERSION, PROJECT_FILE, Document, envelope
 from reconciler.documents.expand import Expansion, ProjectContext
 from reconciler.documents.interpolate import Scope, interpolate
-from reconciler.documents.overlay import FOLDER, read_overlays
+from reconciler.documents.overlay import FOLDER, outside, read_overlays
 from reconciler.kinds import kinds
 from reconciler.kinds.shape import Documented
 from reconciler.yamltext.reader import Text, digest_of, read
@@ -117,11 +117,13 @@ def load(
     selectors: Selectors,
     environment: str = "default",
     environments: Collection[str] = (),
+    confined: bool = False,
     skip: Iterable[Path] = (),
 ) -> Project:
     """Return the project under `root`; `path` limits `inside`; `shown` is how `root` is called in messages.
 
-    `selectors` are the lists that dataflows hand out.
+    `selectors` are the lists that dataflows hand out. Where the run is `confined`, files that are links to places
+    outside `root` are findings and are not read.
     The overlays of `environment`, one of the declared `environments` where there are any, are merged in.
 
     Nothing is raised for what is wrong in a manifest: all findings are in `problems`.
@@ -129,6 +131,9 @@ def load(
     project = Project()
     documents: list[Document] = []
     for file in _files(root, path, {item.resolve() for item in skip}):
+        if confined and (problem := outside(root, file)) is not None:
+            project.problems.append(problem)
+            continue
         documents += _read(project, root, file, shown, named=file == path)
     for document in documents:
         twin = project.documents.setdefault(document.name, document)
@@ -148,7 +153,7 @@ def load(
                 "no-manifests", f"there is no manifest under {where}", "is it the right folder?", severity="warning"
             )
         )
-    overlays = read_overlays(root, shown, environment, environments, document_kinds())
+    overlays = read_overlays(root, shown, environment, environments, document_kinds(), confined=confined)
     project.documents, found = overlays.lay(project.documents)
     project.problems += found
     setting = ProjectContext(catalog, project.documents, literal_secrets, selectors)

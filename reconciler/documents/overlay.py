@@ -67,7 +67,13 @@ def merge(target: Tree, patch: Tree) -> Tree:
 
 
 def read_overlays(
-    root: Path, shown: str, environment: str, declared: Collection[str], kinds: Collection[str]
+    root: Path,
+    shown: str,
+    environment: str,
+    declared: Collection[str],
+    kinds: Collection[str],
+    *,
+    confined: bool = False,
 ) -> Overlays:
     """Return the overlays of `environment`; folders named after no `declared` environment are findings."""
     problems: list[Problem] = []
@@ -79,6 +85,9 @@ def read_overlays(
             problems.append(Problem("no-env", what, nearest(name, declared), severity="warning"))
     documents: list[Document] = []
     for file in _files(folder / environment):
+        if confined and (problem := outside(root, file)) is not None:
+            problems.append(problem)
+            continue
         relative = Path(os.path.relpath(file, root)).as_posix()
         label = relative if shown in ("", ".") else f"{shown}/{relative}"
         try:
@@ -100,6 +109,15 @@ def read_overlays(
             else:
                 problems += found
     return Overlays(tuple(documents), tuple(problems))
+
+
+def outside(root: Path, file: Path) -> Problem | None:
+    """Return the finding about a file that is really outside `root`, or is not a regular file; None for others."""
+    inside, real = root.resolve(), file.resolve()
+    if real.is_file() and inside in real.parents:
+        return None
+    what = f"{os.path.relpath(file, root)} is not a regular file in the project: restricted mode does not read it"
+    return Problem("restricted", what, "replace the link by the file")
 
 
 def _files(folder: Path) -> Iterator[Path]:

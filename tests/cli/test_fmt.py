@@ -227,4 +227,5 @@ def test_fmt_migrates_credentials_of_the_project_file(cli: Cli) -> None:
     head = "apiVersion: reconciler/v1\nkind: Project\nmetadata: {name: p}\nspec:\n"
     cli.write("reconciler.yaml", head + "  platform: {sandbox: '${env.BOX}', auth: {clientSecret: '${env.AEP}'}}\n")
     cli.ok("fmt")
+    laid_out = (cli.folder / "reconciler.yaml").read_text()
     assert "{sandbox: '${var.BOX}', auth: {clientSecret: '${secret.AEP}'}}" in laid_out

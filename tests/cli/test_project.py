@@ -136,7 +136,7 @@ def test_secrets_from_files_and_commands(live: Cli, server: Server, monkeypatch:
     script = "import sys; print('canary-' + sys.argv[1]) if sys.argv[1] == 'kinesis-key' else sys.exit(1)"
     project(
         live,
-        f"variables: {{region: r, stream: s}}\nsecrets:\n  - env: {{prefix: NOTHING_}}\n"
+        f"variables: {{region: r, stream: s}}\nsecrets:\n  - env: {{prefix: RECONCILER_SECRET_NOTHING_}}\n"
         f"  - file: {{directory: {vault}}}\n"
         f'  - command: {{run: ["{sys.executable}", "-c", "{script}", "{{name}}"]}}',
     )
