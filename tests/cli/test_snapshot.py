@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import stat
 from typing import Any
 
 import pytest
+from httpx import HTTPStatusError
 
 from tests.cli.test_drift import edit
 from tests.cli.test_project import project
@@ -16,12 +18,6 @@ from tests.conftest import ROOT, SECRETS, Cli, Server
 EXAMPLES = sorted(path.parent.name for path in (ROOT / "examples").glob("*/*.yaml") if path.stem == path.parent.name)
 HEAD = "planned from the snapshot"
 PLANS = ("plan", "--format", "json")
-
-
-@pytest.fixture
-def offline(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """Nothing yet; `without` takes the platform and the secrets away."""
-    return monkeypatch
 
 
 def without(monkeypatch: pytest.MonkeyPatch, *prefixes: str) -> pytest.MonkeyPatch:
@@ -68,8 +64,8 @@ def edited(server: Server, live: Cli) -> int:
         try:
             edit(server, entry["kind"], entry["id"])
             count += 1
-        except AssertionError:
-            continue
+        except (AssertionError, HTTPStatusError):
+            continue  # nothing to edit in this kind, or refused
     return count
 
 
@@ -88,9 +84,7 @@ def test_the_plan_equals_a_live_plan_without_secrets(live: Cli, server: Server, 
     if flows:
         assert same(live)["summary"]["create"] > 0
     file = live.folder / f"{example}.yaml"
-    file.write_text(
-        file.read_text().replace("name: ", "name: New ").replace("metadata: {name: New ", "metadata: {name: ")
-    )
+    file.write_text(re.sub("(description|title): ([A-Za-z])", r"\1: New \2", file.read_text()))
     same(live)
     assert_confidential(live)
 
@@ -228,8 +222,8 @@ def test_a_restricted_run_reads_nothing_outside(live: Cli, monkeypatch: pytest.M
         path.symlink_to(outside / "secret.yaml")
         found = live("validate")
         assert found.code == 1
-        assert "not a regular file in the project" in found.err
-        assert "canary" not in found.err
+        assert "not a regular file in the project" in found.out
+        assert "canary" not in found.out + found.err
         path.unlink()
     project(live, "policies: {files: [../outside/secret.yaml]}")
     found = live("plan")
