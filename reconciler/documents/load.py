@@ -26,7 +26,7 @@ from reconciler.documents.document import API_VERSION, PROJECT_FILE, Document, e
 from reconciler.documents.expand import Expansion, ParsedTest, ProjectContext
 from reconciler.documents.files import find_files
 from reconciler.documents.interpolate import Scope, interpolate
-from reconciler.documents.overlay import FOLDER, read_overlays
+from reconciler.documents.overlay import FOLDER, outside, read_overlays
 from reconciler.kinds import kinds
 from reconciler.kinds.shape import Documented
 from reconciler.yamltext.files import read_file
@@ -125,17 +125,18 @@ def load(
     shown: str,
     catalog: Catalog,
     variables: Mapping[str, Tree],
-    environ: Mapping[str, str],
     *,
     literal_secrets: bool,
     selectors: Selectors,
     environment: str = "default",
     environments: Collection[str] = (),
+    confined: bool = False,
     skip: Iterable[Path] = (),
 ) -> Project:
     """Return the project under `root`; `path` limits `inside`; `shown` is how `root` is called in messages.
 
-    `selectors` are the lists that dataflows hand out.
+    `selectors` are the lists that dataflows hand out. Where the run is `confined`, files that are links to places
+    outside `root` are findings and are not read.
     The overlays of `environment`, one of the declared `environments` where there are any, are merged in.
 
     Nothing is raised for what is wrong in a manifest: all findings are in `problems`.
@@ -143,6 +144,9 @@ def load(
     project = Project()
     documents: list[Document] = []
     for file in _files(project, root, path, shown, skip):
+        if confined and (problem := outside(root, file)) is not None:
+            project.problems.append(problem)
+            continue
         documents += _read(project, root, file, shown, named=file == path)
     for document in documents:
         twin = project.documents.setdefault(document.name, document)
@@ -162,11 +166,11 @@ def load(
                 "no-manifests", f"there is no manifest under {where}", "is it the right folder?", severity="warning"
             )
         )
-    overlays = read_overlays(root, shown, environment, environments, document_kinds())
+    overlays = read_overlays(root, shown, environment, environments, document_kinds(), confined=confined)
     project.documents, found = overlays.lay(project.documents)
     project.problems += found
     setting = ProjectContext(catalog, project.documents, literal_secrets, selectors)
-    scope = Scope(variables, environ)
+    scope = Scope(variables)
     for document in project.documents.values():
         _expand(project, document, setting, scope)
         # what became resources need not be kept as it was written, too; who wants it reads it again: `Document.written`
