@@ -88,6 +88,7 @@ class Session:
                 skip=[self.state_dir],
             )
         keep_until_exit(found)
+        redact.spare(lambda text: found.declares(text))
         found.problems += unused_variables(
             self.project, self.project_document, self.environment, self.settings,
             self.options.variables, self.options.var_files, found.used_variables | self.project_variables,

@@ -18,7 +18,9 @@ from reconciler.core.values import Fingerprint, Path, Tree
 FORMAT, FORMAT_VERSION = "reconciler-snapshot", 1
 WITHHELD_TEXT = "(withheld)"
 """Stands in a live object for a value that a snapshot must not hold: the plan still sees that there is one."""
-_USER = re.compile(r"(created|updated|modified|changed)_?(by|user|userid|useremail|byuser)$", re.IGNORECASE)
+_USER = re.compile(
+    r"(created|updated|modified|changed)_?(by|user|userid|useremail|byuser|client|clientid)$", re.IGNORECASE
+)
 _AUTH = ("auth", "params")
 
 Public = Callable[[str, str], Collection[str]]

@@ -19,8 +19,9 @@ from reconciler.core.pointers import parse_pointer
 from reconciler.core.problems import ManifestError, Problem
 from reconciler.core.resource import Resource
 from reconciler.core.selector import Selectors
+from reconciler.core.trees import leaves, of_kind
 from reconciler.core.values import Path as Steps
-from reconciler.core.values import Tree
+from reconciler.core.values import Secret, Tree
 from reconciler.documents._kind_document import KindDocument
 from reconciler.documents.document import API_VERSION, PROJECT_FILE, Document, envelope
 from reconciler.documents.expand import Expansion, ProjectContext
@@ -78,6 +79,25 @@ class Project:
                 if part.file not in found:
                     found[part.file] = part.text.digest
         return found
+
+    def declares(self, text: str) -> bool:
+        """Tell whether `text` is the whole of a value that a manifest writes out, other than as a secret."""
+        if any(
+            leaf.literal and leaf.template == text
+            for item in self.resources.values()
+            if item.sensitive
+            for leaf in of_kind(item.body, Secret)
+        ):
+            return False
+        parts = (part for document in self.documents.values() for part in (document, *document.overlays))
+        texts = {part.text.file: part.text for part in parts}
+        return any(
+            text == leaf
+            for source in texts.values()
+            if text in source.content
+            for tree in read(source)
+            for _, leaf in leaves(tree)
+        )
 
     def let_go(self) -> None:
         """Keep no texts: where one is asked for, to tell a place in it, it is read again."""
