@@ -17,7 +17,7 @@ from reconciler.core.values import Fingerprint, Path, Tree
 
 FORMAT, FORMAT_VERSION = "reconciler-snapshot", 1
 WITHHELD_TEXT = "(withheld)"
-"""Stands in a live object for a value that a snapshot must not hold: the plan still sees that there is one."""
+"""Replaces, in a live object, a value that a snapshot must not hold: the plan still sees that there is one."""
 _USER = re.compile(
     r"(created|updated|modified|changed)_?(by|user|userid|useremail|byuser|client|clientid)$", re.IGNORECASE
 )
@@ -42,7 +42,7 @@ class Observed:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What was known of an environment at `taken_at` (s since the epoch) by a run of `tool`.
+    """Everything known of an environment at `taken_at` (s since the epoch) by a run of `tool`.
 
     `state` has no pending intents, and `WITHHELD` for every fingerprint. `objects` are the live objects of its
     entries. `names` are the rows that look-ups may ask for, by the kind that is looked up.
@@ -55,7 +55,7 @@ class Snapshot:
     names: Mapping[str, Sequence[Row]] = field(default_factory=dict)
 
 
-# -- what is left out ------------------------------------------------------------------------------------------------
+# -- omissions ------------------------------------------------------------------------------------------------
 def public_entry(entry: Entry, public: Public, hide: Callable[[str], str]) -> Entry:
     """Return an entry of the state without fingerprints and without credentials that are not known to be harmless."""
 

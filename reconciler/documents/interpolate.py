@@ -42,13 +42,13 @@ class Scope:
 def is_platform_syntax(path: Path) -> bool:
     """Tell whether `${full.name}` at `path` below a spec is Data Prep's own syntax.
 
-    It is in the source of a mapping row, both of a source dataflow and of a file export (api-facts 4.1, 7.3).
+    It is in the source of a mapping row, both of a source dataflow and of a file export (data-prep.yaml).
     """
     return len(path) > 1 and path[0] in _ROWS and path[-1] in _SOURCES
 
 
 def interpolate(tree: Tree, scope: Scope, say: Say, path: Path = ()) -> Tree:
-    """Return `tree`, which stands at `path` below a spec, with every text filled in.
+    """Return `tree`, the value at `path` below a spec, with every text filled in.
 
     A text with a secret in it becomes a `Secret`; a whole-value `${var.x}` keeps the variable's type. Where
     `is_platform_syntax` holds, `${…}` without one of our prefixes stays; elsewhere it is a finding.

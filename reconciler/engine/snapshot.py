@@ -35,7 +35,7 @@ async def take_snapshot(
 ) -> Snapshot:
     """Return the snapshot of the objects in `state` and of all names that can be looked up.
 
-    `listings` tell how all objects of a kind are listed, and how their rows are read. `now` is in s since the epoch.
+    `listings` name the calls that list all objects of a kind, and the finder that reads the answers. `now` is in s since the epoch.
     `public` names harmless credentials, `hide` takes known secrets out of a text.
     """
     entries = [entry for _, entry in sorted(state.resources.items()) if entry.id and not kinds[entry.kind].write_once]
@@ -95,7 +95,7 @@ async def _rows(api: Api, listing: Listing, finder: Finder, hide: Callable[[str]
 
 
 class SnapshotApi:
-    """Answers reads of the objects in a snapshot, and look-ups of names; any other call is an error that says so."""
+    """Answers reads of the objects in a snapshot, and look-ups of names; any other call is an error."""
 
     offset: int | None = None
     client = ""
@@ -129,7 +129,7 @@ class SnapshotApi:
 
 
 def _key(call: Call) -> tuple[object, ...]:
-    """Return the part of a call that says what it reads."""
+    """Return the part of a call that identifies the object it reads."""
     return call.method, call.path, call.query
 
 

@@ -122,7 +122,7 @@ def assert_confidential(live: Cli, server: Server) -> None:
     if "scrypt:" in state:
         assert "withheld::" in text
     for name in users(server):
-        assert name not in text
+        assert f'"{name}"' not in text
     assert "createdBy" not in text
     assert "updatedBy" not in text
     assert "createdUser" not in text
