@@ -9,6 +9,7 @@ import platform
 from pathlib import Path
 from typing import Any
 
+import mappings
 import peers
 from floors import PARALLELISM
 
@@ -56,6 +57,7 @@ def page(results: dict[int, dict[str, Any]], cpu: str) -> str:
                                       for count, rows in results.items()) + ".", ""]  # fmt: skip
     out += peers_page(results)
     out += linear_page(results)
+    out += mappings.page()
     out += ["Run it with `./run bench-scale` (about fifteen minutes), or with counts: `./run bench-scale 100 1000`."]
     return "\n".join(out) + "\n"
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import dataprep
 from kinds import kinds
 
 HERE = Path(__file__).parent
@@ -294,6 +295,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "connectors.md": connectors,
     "emulator.md": emulator,
     "kinds.md": kinds,
+    "dataprep.md": dataprep.page,
     "plan.svg": picture,
 }
 

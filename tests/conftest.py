@@ -132,7 +132,10 @@ class Server:
 
 
 class Recorder:
-    """ASGI middleware: records requests, makes faults. A fault returns a status to answer with, `drop` or `hang`."""
+    """ASGI middleware: records requests, makes faults.
+
+    A fault returns `drop`, `hang`, or status, headers and body of another answer; a body in bytes is sent as it is.
+    """
 
     def __init__(self, app: Any, server: Server) -> None:
         self.app = app
@@ -193,14 +196,11 @@ class Recorder:
             await send({"type": "http.response.body", "body": b"{", "more_body": False})
             return True
         status, headers, body = verdict
-        await send(
-            {
-                "type": "http.response.start",
-                "status": status,
-                "headers": [(b"content-type", b"application/json"), *headers],
-            }
-        )
-        await send({"type": "http.response.body", "body": json.dumps(body).encode()})
+        named = any(name.lower() == b"content-type" for name, _ in headers)
+        kind = [] if named else [(b"content-type", b"application/json")]
+        await send({"type": "http.response.start", "status": status, "headers": [*kind, *headers]})
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
+        await send({"type": "http.response.body", "body": content})
         return True
 
 

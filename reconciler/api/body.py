@@ -12,6 +12,9 @@ LIMIT = 64 * 1024 * 1024
 ENCODINGS = "gzip, deflate"
 """The content codings that are asked for and read, one at a time: each one more multiplies what a byte can grow to."""
 _SHOWN = 200
+"""Characters of a body that a message shows."""
+_ENDS = ' ",;:(){}[]<>'
+"""Characters that end a word."""
 _READ = httpx2.ByteStream(b"")
 
 
@@ -53,5 +56,17 @@ def decode(status: int, content: bytes, headers: httpx2.Headers) -> tuple[Reply,
 
 def excerpt(content: bytes) -> str:
     """Return the beginning of a body for a message, on one line."""
-    text = content[: 4 * _SHOWN].decode("utf-8", errors="replace")
-    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())[:_SHOWN]
+    return cut(content[: 4 * _SHOWN].decode("utf-8", errors="replace"))
+
+
+def cut(text: str, length: int = _SHOWN) -> str:
+    """Return the beginning of `text` for a message, on one line.
+
+    A word that does not fit is left out as a whole: a part of a secret could not be told from other text.
+    """
+    head = text[: 4 * length]
+    line = " ".join("".join(letter if letter.isprintable() else " " for letter in head).split())
+    if len(line) <= length and len(head) == len(text):
+        return line
+    whole = line[:length].rstrip("".join(chr(code) for code in range(33, 127) if chr(code) not in _ENDS))
+    return f"{whole or line[:length]}…"

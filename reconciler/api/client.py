@@ -7,13 +7,14 @@ import email.utils
 import time
 import uuid
 from collections.abc import Callable, Collection, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import httpx2
 
 from reconciler.api import retry
 from reconciler.api.auth import Credentials
 from reconciler.api.body import ENCODINGS, UnexpectedAnswer, decode, read
+from reconciler.api.error_bodies import body_text, error_code, error_text, policy_violations, says_absent
 from reconciler.api.pace import Pace
 from reconciler.core.problems import AmbiguousError, ApiError, ConflictError, Problem
 from reconciler.core.resource import Call, Reply
@@ -103,8 +104,10 @@ class Client:
     async def send(self, call: Call, *, etag: str | None = None, accept: Collection[int] = ()) -> Reply:
         """Send `call` and return the answer when it is 2xx or in `accept`.
 
-        `etag` goes into If-Match of a guarded call. Raises `ConflictError` on 412, `AmbiguousError` when a call
-        that is not safe to repeat may have been carried out, `ApiError` for everything else.
+        A 2xx has the documented shape of the call. `accept` with 404 takes only the documented "not found", a 400 with
+        that error code included, and returns it as a 404. `etag` goes into If-Match of a guarded call. Raises
+        `ConflictError` on 412, `AmbiguousError` when a call that is not safe to repeat may have been carried out,
+        `ApiError` for everything else.
         """
         renewed: str | None = None
         began = time.monotonic()
@@ -127,20 +130,23 @@ class Client:
             if self._wants_token(reply) and renewed is None and attempt < retry.ATTEMPTS - 1:
                 renewed = token
                 continue
+            unusable = unusable or self._fault(call, reply, accept)
+            unexpected = bool(unusable) and (status < 400 or status in accept)
             again = retry.of_status(call, status)
-            if unusable and again is None and status < 400:
+            if unexpected and again is None:
                 again = retry.Verdict.AGAIN if call.safe else retry.Verdict.UNKNOWN
             if again is retry.Verdict.AGAIN:
                 after = reply.headers.get("retry-after")
                 why = f"{call.method} {call.path}: {status}"
                 if await self._again(attempt, began, why, after, shared=status == 429):
                     continue
-            if (200 <= status < 300 and not unusable) or status in accept:
+            if unexpected:
+                raise self._unexpected(call, reply, unusable, request, again)
+            absent = 404 in accept and says_absent(reply)
+            if absent or 200 <= status < 300 or (status in accept and status != 404):
                 self._budget.earn()
                 self.reached = True
-                return reply
-            if unusable and status < 400:
-                raise self._unexpected(call, reply, unusable, request, again)
+                return Reply(404, reply.body, reply.headers) if absent else reply
             raise self._refused(call, reply, request, again)
         raise AssertionError("the last attempt returns or raises")
 
@@ -231,6 +237,14 @@ class Client:
             self._notice("the platform fails so often that this run tries nothing again from here on")
         return there
 
+    def _fault(self, call: Call, reply: Reply, accept: Collection[int]) -> str:
+        """Return why an answer is none of those that are documented for `call`, or an empty text."""
+        if 200 <= reply.status < 300:
+            return call.answer.fault(reply.body, self._http.base_url.host) if call.answer is not None else ""
+        if reply.status == 404 and 404 in accept and not isinstance(reply.body, dict | None):
+            return "its body does not say that the object is absent"
+        return ""
+
     @staticmethod
     def _wants_token(reply: Reply) -> bool:
         """401, or the Flow Service's own 400 with 2114 or 2115 (api-facts no. 13)."""
@@ -247,7 +261,7 @@ class Client:
     def _unexpected(
         self, call: Call, reply: Reply, unusable: str, request: str, verdict: retry.Verdict | None
     ) -> ApiError:
-        shown = f": {reply.body}" if reply.body else ""
+        shown = "" if reply.body is None else f": {body_text(reply.body)}"
         what = (
             f"{call}: the platform answered something unexpected: {reply.status}, but {unusable}{shown} "
             f"(x-request-id {request})"
@@ -260,7 +274,6 @@ class Client:
     def _refused(self, call: Call, reply: Reply, request: str, verdict: retry.Verdict | None) -> ApiError:
         status, code = reply.status, error_code(reply.body)
         said = error_text(reply.body) or "no message"
-        said = "".join(letter if letter.isprintable() else " " for letter in said)
         what = f"{call}: {status} {said} (x-request-id {request})"
         if verdict is retry.Verdict.UNKNOWN:
             return AmbiguousError(Problem("ambiguous", what, _MAYBE), status, code)
@@ -285,34 +298,3 @@ def _content(call: Call) -> bytes | None:
 def _unreachable(failure: Failure) -> ApiError:
     """Return the error for a call that never left: the same text for each, since the reason is the same for each."""
     return ApiError(Problem(failure.code, failure.what, failure.advice(_URL)))
-
-
-def error_text(body: Any) -> str:
-    """Return the message of an error body, whichever service it came from (api-facts 1.5)."""
-    if not isinstance(body, dict):
-        return str(body or "")
-    for name in ("detail", "errorMessage", "message", "errorDetails", "title", "error_description"):
-        if body.get(name):
-            return str(body[name])
-    return ""
-
-
-def policy_violations(body: Any) -> list[str]:
-    """Return which data usage policies an error body names, in words (dataset-service.yaml, ConflictError)."""
-    found = body.get("violations") if isinstance(body, dict) else None
-    return [
-        f"policy {policy.get('name') or policy.get('id')!r} against {violation.get('enforcementRef', 'this action')}"
-        for violation in (found if isinstance(found, list) else ())
-        if isinstance(violation, dict)
-        for policy in violation.get("violatedPolicies") or [{"name": "unnamed"}]
-    ]
-
-
-def error_code(body: Any) -> str:
-    """Return the code of an error body: `1403-400`, `401013`, … or an empty text."""
-    if not isinstance(body, dict):
-        return ""
-    code = body.get("error_code") or body.get("code")
-    if code is None and isinstance(body.get("type"), str):
-        code = body["type"].rpartition("/")[2].removeprefix("FLOW-")
-    return str(code or "")

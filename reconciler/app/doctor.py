@@ -11,9 +11,12 @@ from typing import TYPE_CHECKING, Literal
 from reconciler.app.access import SANDBOXES, sandbox_problem, sandboxes
 from reconciler.app.session import Session
 from reconciler.catalog import shipped
+from reconciler.core.plan.repinned import note_of, repinned
 from reconciler.core.problems import ApiError, ReconcilerError
 from reconciler.core.resource import Call
 from reconciler.engine.gather import gather
+from reconciler.engine.observe import observe
+from reconciler.engine.relied_on import relied_on
 from reconciler.kinds import kinds
 from reconciler.network.transport import Network
 
@@ -60,6 +63,7 @@ async def diagnose(session: Session) -> list[Finding]:
                 found.append(Finding("network", "ok", Network(os.environ).describe(target.url)))
             found += await _online(api, target.sandbox)
             found += _state(session, target)
+            found += await _used(session, api, target)
     except ReconcilerError as error:
         found += [Finding("platform", "wrong", item.what, item.next) for item in error.problems]
     return [*found, _catalog()]
@@ -106,6 +110,22 @@ async def _sandbox(api: Client, name: str) -> Finding:
         return Finding(check, "wrong", problem.what, problem.next)
     sort = (sandboxes(reply.body) or {})[name].get("type", "unknown")
     return Finding(check, "ok", f"{name} is active, type {sort}")
+
+
+async def _used(session: Session, api: Client, target: Target) -> list[Finding]:
+    """Ask whether the datasets and audiences exist that the objects of the state use."""
+    check = "used objects"
+    try:
+        state = session.check(session.store().read(), target)
+        lives, _ = await observe(api, kinds(), state, state.resources)
+        problems = await relied_on(api, kinds(), state, lives)
+    except ReconcilerError:  # the checks above name the cause
+        return []
+    found = [Finding(check, "warning", f"{item.address}: {item.what}", item.next) for item in problems]
+    for item in repinned(kinds(), state, lives):
+        what = f"{item.user}: {note_of(item, state.resources[item.address].id)}"
+        found.append(Finding(check, "warning", what, "reconciler drift shows the rows that differ"))
+    return found or [Finding(check, "ok", "the datasets and audiences that the dataflows use exist")]
 
 
 def _clock(offset: int | None) -> Finding:

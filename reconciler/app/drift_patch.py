@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
 
 from reconciler.core.plan.drift_report import Report
@@ -11,6 +10,7 @@ from reconciler.documents.load import Project
 from reconciler.export.acceptance import NoPlaceError, accepting
 from reconciler.kinds.selectors import SELECTORS
 from reconciler.yamltext.edit import CannotEditError, Edit, rewritten
+from reconciler.yamltext.files import unified_diff
 from reconciler.yamltext.reader import Text
 
 _OURS_TO_ACCEPT = ("outside", "conflict")
@@ -48,9 +48,7 @@ def drift_patch(report: Report, project: Project) -> DriftPatch:
             name = f"{item.address}{pointer(field.path)}"
             wanted.setdefault(text.file, (text, []))[1].append((place.edit, name))
     for file, (text, edits) in wanted.items():
-        before, after = (part.splitlines(keepends=True) for part in (text.content, _after(text, edits, notes)))
-        diff = "".join(difflib.unified_diff(before, after, f"a/{file}", f"b/{file}"))
-        diffs.append(diff if diff.endswith("\n") or not diff else diff + "\n")
+        diffs.append(unified_diff(text.content, _after(text, edits, notes), file))
     return DriftPatch(tuple(diffs), tuple(notes))
 
 

@@ -14,6 +14,7 @@ from reconciler.core.problems import ManifestError, Problem
 from reconciler.core.values import Tree
 from reconciler.documents.document import NAME, Document, nearest
 from reconciler.documents.interpolate import Scope
+from reconciler.yamltext.files import read_file
 from reconciler.yamltext.reader import Text, read
 
 _PREFIX = "RECONCILER_VAR_"
@@ -154,7 +155,8 @@ def unused_variables(
                 document.problem(places[name], "unused-variable", what, "take it out", key=True, severity="warning")
             )
         elif name in listed:
-            span = Text(str(listed[name]), listed[name].read_text(encoding="utf-8")).span(0, (name,), key=True)
+            file = str(listed[name])
+            span = Text(file, read_file(listed[name], file)).span(0, (name,), key=True)
             what = f"nothing uses a variable named {name!r}"
             found.append(Problem("unused-variable", what, known, span, severity="warning"))
         else:
@@ -164,10 +166,7 @@ def unused_variables(
 
 
 def _var_file(file: Path) -> Mapping[str, Tree]:
-    try:
-        documents = read(Text(str(file), file.read_text(encoding="utf-8")))
-    except (OSError, UnicodeDecodeError) as error:
-        raise ManifestError(Problem("bad-var-file", f"--var-file {file} cannot be read: {error}")) from None
+    documents = read(Text(str(file), read_file(file, f"--var-file {file}")))
     if len(documents) != 1 or not isinstance(documents[0], dict):
         raise ManifestError(Problem("bad-var-file", f"--var-file {file} must hold one mapping of names to values"))
     return documents[0]

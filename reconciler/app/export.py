@@ -26,6 +26,7 @@ from reconciler.export.dataflows import export, sandbox_of
 from reconciler.export.export_result import ExportResult
 from reconciler.kinds import dataflow_kind, kinds
 from reconciler.kinds.selectors import SELECTORS
+from reconciler.yamltext.files import save
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +124,7 @@ def _write(out: Path, made: ExportResult) -> None:
     try:
         out.mkdir(parents=True, exist_ok=True)
         for name, document in made.documents.items():
-            (out / f"{name}.yaml").write_text(document.text, encoding="utf-8")
+            save(out / f"{name}.yaml", document.text)
     except OSError as error:
         raise ManifestError(Problem("unwritable", f"{out} cannot be written: {error.strerror}")) from None
 

@@ -45,7 +45,7 @@ async def outputs(session: Session) -> dict[str, Outputs]:
     result = {}
     for address, entry in flows.items():
         live = lives.get(address)
-        # an endpoint stands on the flow (webhooks) or on the account of its source (HTTP API): api-facts 2.9
+        # the endpoint is in the flow (webhooks) or in the account of its source (HTTP API)
         urls = (_endpoint(entries, lives, holder) for holder in (address, _account(address)))
         inlet = next(filter(None, urls), None)
         name = address.partition("/")[0]

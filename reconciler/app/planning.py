@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,7 +21,7 @@ from reconciler.core.plan import guards, saved_plan
 from reconciler.core.plan.assemble import Findings, assemble, no_policies
 from reconciler.core.plan.model import Action, Plan
 from reconciler.core.plan.selection import narrowed
-from reconciler.core.problems import ApiError, GuardError, SecretError
+from reconciler.core.problems import ApiError, GuardError, ManifestError, SecretError
 from reconciler.core.resource import Call, Resource
 from reconciler.core.state.model import Record, State
 from reconciler.core.trees import leaves, of_kind
@@ -35,6 +35,7 @@ from reconciler.engine.settle import settle_pending
 from reconciler.kinds import dataflow_kind, kinds
 from reconciler.kinds.lookups import FINDERS
 from reconciler.secrets.store import SecretStore
+from reconciler.yamltext.files import read_file
 
 if TYPE_CHECKING:
     from reconciler.api.client import Client
@@ -55,8 +56,8 @@ def parse_plan(path: Path) -> Plan | None:
     if not path.is_file():
         return None
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        data = json.loads(read_file(path, str(path)))
+    except (ManifestError, ValueError, RecursionError):
         return None
     if not isinstance(data, dict) or data.get("format") != saved_plan.PLAN_FORMAT:
         return None
@@ -164,20 +165,23 @@ async def make_plan(
     options: PlanOptions,
     project: Project | None = None,
     *,
-    more: Callable[[Client, State], Awaitable[None]] | None = None,
+    more: Callable[[Client, State, Lives], Awaitable[None]] | None = None,
 ) -> Prepared:
     """Return a plan without writing anything: a left-over journal and unsettled intents are followed in memory.
 
-    `more` is called with the platform and the state while the connection is open.
+    `more` is called with the platform, the state and the live objects while the connection is open.
     """
     project = project or session.manifests()
     async with session.platform() as (api, target, _):
         with no_garbage_collection():  # in a thread: several environments are read at the same time
-            state = session.check(await asyncio.to_thread(session.store().read, project.resources), target)
+            store = session.store()
+            state = session.check(await asyncio.to_thread(store.read, project.resources), target)
+        if store.doubt is not None:
+            session.dialogue.notice(str(replace(store.doubt, severity="warning")))
         secrets = session.secret_store(state)
         _, state = await prepare(session, api, options, state)
         plan, lives = await compute_plan(session, api, project, state, secrets, options)
         await prove_access(api, target.sandbox)
         if more is not None:
-            await more(api, state)
+            await more(api, state, lives)
     return Prepared(plan, lives, state, secrets)

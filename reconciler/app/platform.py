@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from reconciler.app.dialogue import Dialogue
 from reconciler.app.platform_settings import PlatformSettings, read_settings
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from reconciler.api.auth import Credentials
     from reconciler.api.client import Client
+    from reconciler.secrets.providers import Provider
 
 EMULATOR = "emulator"
 CONNECT, READ = 10.0, 60.0
@@ -69,7 +70,7 @@ class Platform:
     settings: Environment
     state_dir: Path
     emulated: bool
-    providers: Sequence[Any]
+    providers: Sequence[Provider]
 
     @contextlib.asynccontextmanager
     async def open(self, parallelism: int, dialogue: Dialogue) -> AsyncIterator[tuple[Client, Target, SecretStore]]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import uuid
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from reconciler.app.dialogue import Dialogue
 from reconciler.app.environment import EVERY, choose_environment, collect_variables, project_scope, unused_variables
@@ -18,17 +19,20 @@ from reconciler.app.trust import bad_prefix, confine, is_restricted, need_from_e
 from reconciler.catalog import shipped
 from reconciler.config.project import Environment, ProjectSpec, find_root, load_project
 from reconciler.config.state_settings import StateSettings
+from reconciler.core.characters import counted, require_unicode
 from reconciler.core.fingerprint import Fingerprinter
 from reconciler.core.pointers import parse_pointer
 from reconciler.core.problems import ManifestError, Problem, StateError
 from reconciler.core.resource import Resource
 from reconciler.core.state.model import Entry, Record, State, fold
+from reconciler.core.state.validation import contradictions
 from reconciler.core.values import Secret, Tree
 from reconciler.documents.document import PROJECT_FILE, Document
 from reconciler.documents.load import Project, load
 from reconciler.documents.overlay import speak_of
+from reconciler.kinds import kinds
 from reconciler.kinds.selectors import SELECTORS
-from reconciler.secrets.providers import command, dotenv, environment, files, keyring
+from reconciler.secrets.providers import Provider, command, dotenv, environment, files, keyring
 from reconciler.secrets.redaction import redact
 from reconciler.secrets.store import SecretStore
 
@@ -84,7 +88,6 @@ class Session:
                 literal_secrets=self.options.allow_literal_secrets or self.emulated,
                 environment=self.environment,
                 environments=self.project.environments,
-                confined=is_restricted(os.environ),
                 skip=[self.state_dir],
             )
         keep_until_exit(found)
@@ -110,6 +113,8 @@ class Session:
             for name, entry in state.resources.items()
             if name in resources or (name not in project.resources and (whole or self.came_from_path(entry.file)))
         ]
+        if left := _in_nested(project, state, entries):
+            raise ManifestError(left)
         problems = [
             project.documents[item.document].problem(
                 parse_pointer(item.where),
@@ -160,13 +165,18 @@ class Session:
         return own.reveal(Secret(text)).plain()
 
     def check(self, state: State | None, target: Target) -> State:
-        """Return `state`, or an empty one; refuse one of another platform, organization or sandbox."""
+        """Return `state`, or an empty one.
+
+        Raises `StateError` for one of another platform, organization, sandbox or environment, and for one that
+        contradicts itself.
+        """
         if state is None:
             return State(str(uuid.uuid4()), self.environment, target.identity, target.organization, target.sandbox)
         for word, theirs, ours in (
             ("platform", state.platform, target.identity),
             ("organization", state.organization, target.organization),
             ("sandbox", state.sandbox, target.sandbox),
+            ("environment", state.environment, self.environment),
         ):
             if theirs != ours:
                 raise StateError(
@@ -176,6 +186,11 @@ class Session:
                         "use another --env or --state-dir for this one; a state is never used against another",
                     )
                 )
+        if found := contradictions(state.resources, kinds()):
+            what = f"the state {self.store().where} contradicts itself: {found[0]}"
+            more = f"; and {counted(len(found) - 1, 'more finding')}" if found[1:] else ""
+            advice = "take the wrong entry out with reconciler state rm, or restore an earlier state"
+            raise StateError(Problem("state-broken", what + more, advice))
         return state
 
     def moves(self, state: State) -> list[Record]:
@@ -194,8 +209,8 @@ class Session:
         key = os.environ.get("RECONCILER_FINGERPRINT_KEY")
         return SecretStore(self._providers(), Fingerprinter(key.encode() if key else None, state.lineage))
 
-    def _providers(self) -> list[Any]:
-        found: list[Any] = []
+    def _providers(self) -> list[Provider]:
+        found: list[Provider] = []
         if is_restricted(os.environ):
             return found
         for item in self.project.secrets:
@@ -231,6 +246,7 @@ def open_session(options: ProjectOptions, dialogue: Dialogue) -> Session:
 
     Raises `ManifestError`; nothing is sent or written.
     """
+    _require_unicode(os.environ)
     absolute, root, shown = _located(options.path)
     if is_restricted(os.environ):
         confine(root, absolute, str(options.path))
@@ -276,11 +292,21 @@ def _check_secret_prefixes(project: ProjectSpec, document: Document | None) -> N
         raise ManifestError(problems)
 
 
+def _require_unicode(environ: Mapping[str, str]) -> None:
+    """Raise `ManifestError` for a variable of ours that is not valid Unicode, by its name alone: it may be a secret."""
+    for name, value in environ.items():
+        if name.startswith(("AEP_", "RECONCILER_")):
+            require_unicode(name, "the name of an environment variable")
+            require_unicode(value, f"the environment variable {name}", secret=True)
+
+
 def _located(path: Path) -> tuple[Path, Path, str]:
     """Return PATH whole, the project root, and how the root is called in messages."""
     if not path.exists():
         raise ManifestError(Problem("no-path", f"{path} does not exist", "name a manifest or a folder of manifests"))
+    require_unicode(str(path), "PATH")
     absolute = Path(os.path.abspath(path))  # noqa: PTH100 - symbolic links stay as the user wrote them
+    require_unicode(str(absolute), "the folder")
     if absolute.name == PROJECT_FILE:
         absolute = absolute.parent
     root = find_root(absolute)
@@ -309,6 +335,26 @@ def _lies_in(file: Path, folder: Path) -> bool:
     """Tell whether a file is `folder`, or in it; thousands of objects come from one file."""
     here, inside = file.resolve(), folder.resolve()
     return here == inside or inside in here.parents
+
+
+def _in_nested(project: Project, state: State, entries: Iterable[str]) -> list[Problem]:
+    """Return an error for each folder that became a project of its own while this state holds entries from it."""
+    lost: dict[str, list[str]] = {}
+    for address in entries if project.nested else ():
+        file = state.resources[address].file
+        folder = next((name for name in project.nested if file.startswith(f"{name}/")), None)
+        if folder is not None and address not in project.resources:
+            lost.setdefault(folder, []).append(address)
+    return [
+        Problem(
+            "nested-project",
+            f"{folder} is a project of its own now, and the state holds {counted(len(names), 'entry')} from it: "
+            f"{', '.join(names[:5])}{', …' * (len(names) > 5)}",
+            f"take them out with reconciler state rm, and bind them there with reconciler adopt {folder}; "
+            f"or remove {folder}/{PROJECT_FILE}",
+        )
+        for folder, names in lost.items()
+    ]
 
 
 def in_memory(state: State, records: list[Record]) -> State:

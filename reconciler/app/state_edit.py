@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 
 from reconciler.app.session import Session
 from reconciler.app.transaction import locked, offline
-from reconciler.core.problems import Problem, StateError
-from reconciler.core.state.codec import state_of
+from reconciler.core.interning import Interner
+from reconciler.core.problems import Problem, ReconcilerError, StateError
 from reconciler.core.state.model import Entry, Record, State
 from reconciler.stores.store import Store
+from reconciler.stores.text import checked_state, parts_of, state_text
+from reconciler.yamltext.files import read_file
 
 
 def read_state(session: Session) -> State:
@@ -23,6 +25,11 @@ def read_state(session: Session) -> State:
         what = f"there is no state at {store.where}"
         raise StateError(Problem("no-state", what, "it is made by the first apply; see --env and --state-dir"))
     return state
+
+
+def pull(session: Session) -> str:
+    """Return the text of the state, a left-over journal folded in, as `push` takes it. Raises `StateError` for none."""
+    return b"".join(state_text(read_state(session))).decode()
 
 
 def read_entry(session: Session, address: str) -> Entry:
@@ -63,16 +70,33 @@ def push(session: Session, file: Path, lock_timeout: float, *, force: bool) -> S
     Raises `StateError` when the file does not follow the state, or is not one. A whole state cannot be said in records,
     so this and `migrate` are the only writes that replace it.
     """
-    try:
-        wanted = state_of(json.loads(file.read_text(encoding="utf-8")), str(file))
-    except (OSError, ValueError) as error:
-        raise StateError(Problem("state-broken", f"{file} cannot be read as a state: {error}")) from None
+    wanted, doubt = _file_state(file)
+    if wanted.environment != session.environment:
+        if not force:
+            what = f"{file} is of environment {wanted.environment!r}, not {session.environment!r}"
+            raise StateError(Problem("foreign-state", what, "pass --env, or --force to make it a state of this one"))
+        wanted = replace(wanted, environment=session.environment)
     store = session.store()
     with locked(store, "reconciler state push", lock_timeout, session.dialogue):
         present = _replaceable(store, force=force)
         if present is not None and not force:
             _check_successor(present, wanted, file)
+        if doubt is not None and not force:
+            raise StateError(replace(doubt, next="pass --force to accept it as it is; the state there is kept"))
         return store.replace(wanted, after=present)
+
+
+def _file_state(file: Path) -> tuple[State, Problem | None]:
+    """Return the state in a file, and a finding where it was edited. Raises `StateError` where it is not one."""
+    try:
+        return checked_state(parts_of(read_file(file, str(file)).encode()), str(file), Interner())
+    except ReconcilerError as error:
+        first = error.problems[0]
+        if first.code not in ("state-broken", "unreadable"):
+            raise
+        why = first.what.removeprefix(f"{file} cannot be read: ")
+        what = f"{file} cannot be read as a state: {why}"
+        raise StateError(Problem("state-broken", what, "state pull prints one")) from None
 
 
 def _below(state: State, address: str) -> list[str]:
@@ -92,11 +116,14 @@ def _no_entry(state: State, address: str) -> StateError:
 def _replaceable(store: Store, *, force: bool) -> State | None:
     """Return the state there; a broken one may be replaced by force, for a good copy is the way out."""
     try:
-        return store.read()
+        state = store.read()
+        if not force:
+            store.require_sound()
     except StateError:
         if not force:
             raise
         return None
+    return state
 
 
 def _check_successor(present: State, wanted: State, file: Path) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from reconciler.app.platform_settings import unusable
 from reconciler.app.trust import host_of, in_clear
 from reconciler.config.state_settings import StateSettings
+from reconciler.core.distribution import install_command
 from reconciler.core.problems import ManifestError, Problem
 from reconciler.secrets.redaction import redact
 
@@ -39,7 +40,7 @@ def store_of(settings: StateSettings, environment: str, folder: Path, reveal: Re
         return Store(_MAKERS[settings.backend](settings, environment, reveal))
     except ModuleNotFoundError as error:
         what = f"the backend {settings.backend} needs the Python package {error.name}"
-        advice = f"pip install 'reconciler[{settings.backend}]'"
+        advice = install_command(settings.backend)
         raise ManifestError(Problem("no-library", what, advice)) from None
     except (ValueError, TypeError) as error:
         what = f"the settings of the backend {settings.backend} cannot be used: {str(error).splitlines()[0]}"

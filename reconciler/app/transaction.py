@@ -96,7 +96,9 @@ def under_lock(
     with locked(store, f"reconciler {command}", lock_timeout, session.dialogue):
         with no_garbage_collection():
             state = store.read(like)
-        yield Transaction(store, session.check(state, target), state is None)
+        checked = session.check(state, target)
+        store.require_sound()
+        yield Transaction(store, checked, state is None)
 
 
 @contextmanager
@@ -108,6 +110,7 @@ def offline(session: Session, command: str, lock_timeout: float = 0.0) -> Iterat
     with locked(store, f"reconciler {command}", lock_timeout, session.dialogue):
         state = store.read()
         assert state is not None
+        store.require_sound()
         yield Transaction(store, state, fresh=False)
 
 

@@ -38,8 +38,8 @@ def command(files: Files, form: str, unmanaged: bool, metrics: Path | None, patc
     from reconciler.app.drift import DriftOptions, drift, places
     from reconciler.app.platform import SystemClock
     from reconciler.app.running import run
-    from reconciler.cli.plan import save
     from reconciler.render import drift as rendered
+    from reconciler.yamltext.files import save
 
     options = DriftOptions(unmanaged, shard_of(shard))
     if names := files.everywhere():

@@ -12,6 +12,7 @@ import click
 from reconciler.cli.options import common
 
 if TYPE_CHECKING:
+    from reconciler.emulator.seeds import Seeds
     from reconciler.emulator.storage import Storage
 
 _CONTROL = "/_emulator"
@@ -24,6 +25,7 @@ _URL = click.option("--url", metavar="URL", help="An emulator that is being serv
 @click.group("emulator", invoke_without_command=True)
 @click.option("--port", default=8080, type=click.IntRange(0, 65535), show_default=True, help="0 takes a free one.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--allow-host", "hosts", multiple=True, metavar="NAME", help="Answer also for this host name.")
 @click.option("--data", type=click.Path(path_type=Path), metavar="FILE", help="Keep the objects here; else in memory.")
 @click.option("--log", type=click.Path(path_type=Path), metavar="FILE", help="Append a JSON line for each request.")
 @click.option("--fault", "faults", multiple=True, metavar="RULE", help="Arm a fault: do=drop,path=/flows,nth=2 …")
@@ -47,6 +49,7 @@ _URL = click.option("--url", metavar="URL", help="An emulator that is being serv
 def command(
     port: int,
     host: str,
+    hosts: tuple[str, ...],
     data: Path | None,
     log: Path | None,
     faults: tuple[str, ...],
@@ -80,7 +83,7 @@ def command(
     except OSError as error:
         advice = "pass another --port, 0 for a free one"
         raise _unusable(f"cannot listen on {host}:{port}: {error.strerror}", advice) from None
-    app = create_app(storage, Options(**switches), faults=armed, seed=seed, log=file)
+    app = create_app(storage, Options(**switches), faults=armed, seed=seed, log=file, hosts=(host, *hosts))
     click.echo(f"The emulator listens on http://{host}:{listener.getsockname()[1]}; Ctrl-C stops it.", err=True)
     try:
         server.run(app, listener, date_header=switches["date_header"])
@@ -139,7 +142,7 @@ def _seeded(data: Path | None, document: Any) -> dict[str, int]:
     return loaded
 
 
-def _open(data: Path | None) -> tuple[Storage, Any]:
+def _open(data: Path | None) -> tuple[Storage, Seeds]:
     from reconciler.emulator.app import specs_folder
     from reconciler.emulator.seeds import Seeds
     from reconciler.emulator.specs import Specs

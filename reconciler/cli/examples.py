@@ -3,11 +3,30 @@
 from __future__ import annotations
 
 EXAMPLES: dict[str, tuple[str, ...]] = {
-    "init": ("reconciler init --connector customer-io", "reconciler init dataflows --pipeline gitlab"),
+    "init": (
+        "reconciler init --connector customer-io",
+        "reconciler init dataflows --pipeline gitlab",
+        "reconciler init --from-sample orders.jsonl --tenant _acme",
+    ),
     "validate": (
         "reconciler validate",
         "reconciler validate --env all",
         "reconciler validate --format sarif > it.sarif",
+        "reconciler validate --format gitlab > code-quality.json",
+    ),
+    "test": (
+        "reconciler test",
+        "reconciler test --coverage --format junit > tests.xml",
+        "reconciler test crm/ --update",
+        "reconciler test --live --env dev",
+    ),
+    "preview": (
+        "reconciler preview customer-io --input events.jsonl",
+        "reconciler preview orders --input orders.csv > records.jsonl",
+    ),
+    "eval": (
+        "reconciler eval 'lower(\"ABC\")'",
+        "reconciler eval 'date(day, \"dd.MM.yyyy\")' --input orders.csv",
     ),
     "fmt": ("reconciler fmt", "reconciler fmt --check --diff", "reconciler fmt - < draft.yaml"),
     "plan": (

@@ -9,6 +9,7 @@ import click
 
 from reconciler.cli.options import common
 from reconciler.cli.terminal import message
+from reconciler.core.characters import counted
 
 if TYPE_CHECKING:
     from reconciler.app.export import Exported
@@ -49,9 +50,9 @@ def command(
 def _tell(exported: Exported, out: Path | None) -> None:
     """Say on stderr what was written, what was left out and why, and which secrets to provide."""
     where = f" in {out}" if out is not None else ""
-    message(f"{exported.documents} documents{where}.")
+    message(f"{counted(exported.documents, 'document')}{where}.")
     if exported.managed:
-        message(f"Left out: {exported.managed} flows that are managed already.")
+        message(f"Left out: {counted(exported.managed, 'flow')} managed already.")
     for line in exported.skipped:
         message(f"Not exported: {line}")
     if exported.secrets:
@@ -61,4 +62,4 @@ def _tell(exported: Exported, out: Path | None) -> None:
     for address, fields in exported.differing.items():
         message(f"{address} would still change: {', '.join(fields)}")
     if exported.bound is not None:
-        message(f"{exported.bound} objects are bound in {exported.state}.")
+        message(f"{counted(exported.bound, 'object')} bound in {exported.state}.")

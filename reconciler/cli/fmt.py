@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -22,14 +22,12 @@ def command(paths: tuple[Path, ...], check: bool, diff: bool) -> int:
     Files that hold nothing of ours are passed over. `${env.NAME}`, which is no longer supported, becomes
     `${secret.NAME}` or `${var.NAME}`.
     """
-    import difflib
-    import sys
-
     from reconciler.cli.terminal import message
     from reconciler.core.problems import ManifestError
+    from reconciler.yamltext.files import save, unified_diff
 
     if paths == (Path("-"),):
-        click.echo(laid_out("<stdin>", _text("<stdin>", sys.stdin.buffer.read)), nl=False)
+        click.echo(laid_out("<stdin>", _stdin()), nl=False)
         return 0
     changed, broken, seen = 0, 0, 0
     for path in _files(paths or (Path(),)):
@@ -46,12 +44,11 @@ def command(paths: tuple[Path, ...], check: bool, diff: bool) -> int:
             continue
         changed += 1
         if diff:
-            pair = (before.splitlines(keepends=True), after.splitlines(keepends=True))
-            click.echo("".join(difflib.unified_diff(*pair, f"a/{path}", f"b/{path}")), nl=False)
+            click.echo(unified_diff(before, after, str(path)), nl=False)
         if check or diff:
             message(f"{path} would change")
         else:
-            _write(path, after)
+            save(path, after)
             message(f"{path} changed")
     message(f"{seen} file{'s' * (seen != 1)} looked at, {changed} {'would change' if check or diff else 'changed'}.")
     return 1 if broken or (changed and check) else 0
@@ -69,15 +66,18 @@ def laid_out(name: str, content: str) -> str:
 
 def _files(paths: tuple[Path, ...]) -> Iterator[Path]:
     """Yield the files that hold a document of ours; one that is named must be readable."""
+    from reconciler.cli.terminal import message
     from reconciler.core.problems import ManifestError, Problem
+    from reconciler.documents.files import find_files
 
     for path in paths:
         if path.is_dir():
-            for file in sorted(path.rglob("*.y*ml")):
-                inner = file.relative_to(path).parts
-                if file.suffix in (".yaml", ".yml") and not any(part.startswith((".", "_")) for part in inner):
-                    yield from _ours(file)
-        elif path.is_file():
+            found = find_files(path, str)
+            for problem in found.problems:
+                message(str(problem))
+            for file in found.files:
+                yield from _ours(file)
+        elif path.exists():
             yield from _ours(path)
         else:
             raise ManifestError(Problem("no-path", f"{path} does not exist", "name manifests, or folders of them"))
@@ -89,20 +89,18 @@ def _ours(file: Path) -> Iterator[Path]:
 
 
 def _read(file: Path) -> str:
-    return _text(str(file), file.read_bytes)
+    from reconciler.yamltext.files import read_file
+
+    return read_file(file, str(file))
 
 
-def _text(name: str, read: Callable[[], bytes]) -> str:
+def _stdin() -> str:
+    import sys
+
     from reconciler.core.problems import ManifestError, Problem
+    from reconciler.yamltext.files import decoded
 
     try:
-        return read().decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        what = f"{name} cannot be read: {error}"
-        raise ManifestError(Problem("unreadable", what, "save it as UTF-8 text")) from None
-
-
-def _write(file: Path, text: str) -> None:
-    from reconciler.cli.plan import save
-
-    save(file.resolve(), text)  # a link stays one
+        return decoded(sys.stdin.buffer.read(), "<stdin>")
+    except OSError as error:
+        raise ManifestError(Problem("unreadable", f"<stdin> cannot be read: {error.strerror}")) from None

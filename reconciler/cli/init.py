@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
@@ -22,9 +23,26 @@ _MODELINE = f"# yaml-language-server: $schema={SCHEMA}\n"
 @click.option("--connector", metavar="KEY", help="Write a first manifest for this connector.")
 @click.option("--pipeline", type=click.Choice([*_PIPELINES, "none"]), default="github", show_default=True,
               help="Write a pipeline for this.")  # fmt: skip
+@click.option(
+    "--from-sample",
+    "sample",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write a schema, a mapping and a first test for this sample data: .json, .jsonl, .csv or .parquet.",
+)
+@click.option(
+    "--tenant",
+    default="_tenant",
+    show_default=True,
+    metavar="FIELD",
+    help="With --from-sample: the tenant's field in XDM, with its underscore.",
+)
 @common
-def command(path: Path, connector: str | None, pipeline: str) -> None:
+def command(path: Path, connector: str | None, pipeline: str, sample: Path | None, tenant: str) -> None:
     """Write a project file, a .gitignore, a pipeline, a schema for editors and, for a connector, a first manifest.
+
+    With --from-sample the first manifests are a field group, a schema, a dataflow and a test for the data in FILE, with
+    inferred types.
 
     Files that are there already are left alone, and named.
     """
@@ -43,16 +61,43 @@ def command(path: Path, connector: str | None, pipeline: str) -> None:
         files[_PIPELINES[pipeline]] = _pipeline(pipeline)
     if found is not None:
         files[f"{found.key}.yaml"] = _MODELINE + starter(found, next_midnight())
+    if sample is not None:
+        proposed = _proposal(sample, tenant)
+        files[f"{proposed[0]}.yaml"] = _MODELINE + proposed[1]
     schema = path / SCHEMA
     _write(schema, SCHEMA, schema_text("manifest"), renew=True)
     for file, text in files.items():
         _write(path / file, file, text)
-    if found is None:
+    if sample is not None:
+        click.echo(f"Next: review {proposed[0]}.yaml, then reconciler validate, and reconciler test.")
+    elif found is None:
         click.echo(
             "Next: reconciler init --connector KEY writes a manifest; reconciler connectors list shows the keys."
         )
     else:
         click.echo(f"Next: fill in {found.key}.yaml, then reconciler validate, and reconciler plan --emulator.")
+    if pipeline != "none":
+        click.echo(
+            f"Before you push {_PIPELINES[pipeline]}: replace its zeros by the commit or digest of reconciler to run."
+        )
+
+
+def _proposal(sample: Path, tenant: str) -> tuple[str, str]:
+    """Return the name of the documents for sample data, and their text."""
+    import re
+    from itertools import islice
+
+    from reconciler.app.samples import records_in
+    from reconciler.core.problems import ManifestError, Problem
+    from reconciler.export.from_sample import SAMPLED, proposal
+
+    if not re.fullmatch(r"_[A-Za-z0-9]+", tenant):
+        raise click.UsageError(f"--tenant is a name that begins with an underscore, not {tenant!r}.")
+    name = re.sub(r"[^a-z0-9]+", "-", sample.stem.lower()).strip("-") or "sample"
+    try:
+        return name, proposal(islice(records_in(sample), SAMPLED), name, tenant)
+    except ValueError:
+        raise ManifestError(Problem("empty-sample", f"{sample} has no record", "use a file with records")) from None
 
 
 def _pipeline(name: str) -> str:
@@ -65,19 +110,19 @@ def _pipeline(name: str) -> str:
 def _write(target: Path, shown: str, text: str, *, renew: bool = False) -> None:
     """Write a file unless it is there, or anew. Raises ManifestError where it cannot be written."""
     from reconciler.core.problems import ManifestError, Problem
+    from reconciler.yamltext.files import save
 
     try:
+        if os.path.lexists(target) and not renew:
+            click.echo(f"kept   {shown}")
+            return
         target.parent.mkdir(parents=True, exist_ok=True)
-        with target.open("w" if renew else "x", encoding="utf-8") as file:
-            file.write(text)
-    except FileExistsError:
-        click.echo(f"kept   {shown}")
     except OSError as error:
         raise ManifestError(
             Problem("cannot-write", f"{target} cannot be written: {error.strerror}", "choose another folder")
         ) from None
-    else:
-        click.echo(f"wrote  {shown}")
+    save(target, text)
+    click.echo(f"wrote  {shown}")
 
 
 _PROJECT = """\

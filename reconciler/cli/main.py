@@ -15,6 +15,9 @@ from reconciler.cli.options import common
 COMMANDS = {
     "init": "Write the first files of a project.",
     "validate": "Check the manifests offline.",
+    "test": "Run the mapping tests locally.",
+    "preview": "Print what a mapping makes of sample data.",
+    "eval": "Print the value of a Data Prep expression.",
     "fmt": "Lay out the manifests in one way.",
     "plan": "Show what apply would do.",
     "snapshot": "Write what a plan needs to know, for plans without credentials.",

@@ -9,8 +9,9 @@ import click
 
 from reconciler.app.apply import INTERRUPTED, Applied
 from reconciler.cli.terminal import message
+from reconciler.core.characters import counted
 from reconciler.core.plan.steps import Step
-from reconciler.core.problems import Problem
+from reconciler.core.problems import Problem, brief
 
 _SHOWN = 25
 """Addresses that are named one by one at the end of a run."""
@@ -30,15 +31,17 @@ def tell(applied: Applied, verb: str) -> int:
         if result == "done":
             done[step.verb] = done.get(step.verb, 0) + 1
     words = {"create": "created", "finish": "finished", "update": "updated", "delete": "deleted", "forget": "forgotten"}
-    parts = [f"{count} {words[name]}" for name, count in done.items() if name in words] or ["nothing to do"]
+    parts = [f"{count} {words[name]}" for name, count in done.items() if name in words]
+    if not parts:
+        parts = ["no step succeeded" if outcome.results and not done else "nothing to do"]
     click.echo(f"{verb.capitalize()}: {', '.join(parts)}.")
     if outcome.problems:
         click.echo("")
-        for problem in _told_once(outcome.problems):
-            message(str(problem))
+        for line in brief(_told_once(outcome.problems)):
+            message(line)
         failed = sum(1 for _, result in outcome.results.values() if result == "failed")
         skipped = f" Not done because of it: {_names(left)}." if left else ""
-        message(f"{failed} of {len(outcome.results)} steps failed.{skipped}")
+        message(f"{failed} of {counted(len(outcome.results), 'step')} failed.{skipped}")
         message(
             f"Everything that was done is in the state. Correct the cause and run {verb} again: it goes on from here."
         )

@@ -52,6 +52,7 @@ def command(
     from reconciler.cli.environments import show_plans
     from reconciler.core.plan.saved_plan import plan_json
     from reconciler.core.problems import GuardError
+    from reconciler.yamltext.files import save
 
     options = PlanOptions(
         destroy, choice.selection(), planning.policy, refresh, staged=planning.staged, checks=planning.checks
@@ -76,18 +77,6 @@ def command(
     if plan.objections:
         raise GuardError(plan.objections)
     if out is not None:
-        save(out, json.dumps(plan_json(plan), indent=1) + "\n")
+        save(out, json.dumps(plan_json(plan), indent=1, ensure_ascii=False) + "\n", private=True)
         click.echo(f"Saved. Apply exactly this with: reconciler apply {out}", err=True)
     return 2 if detailed_exitcode and plan.effective else 0
-
-
-def save(out: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    from reconciler.core.problems import Problem, ReconcilerError
-
-    temporary = out.with_name(out.name + ".tmp")
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(out)
-    except OSError as error:
-        raise ReconcilerError(Problem("unwritable", f"{out} cannot be written: {error.strerror}")) from None

@@ -23,10 +23,11 @@ def command(file: Path | None, form: str) -> int:
     from reconciler.app.state_edit import read_state
     from reconciler.cli.arguments import open_project
     from reconciler.cli.terminal import painter
-    from reconciler.core.problems import Problem, StateError
+    from reconciler.core.problems import ManifestError, Problem, StateError
     from reconciler.core.state.codec import state_json, state_of
     from reconciler.render import json as as_json
     from reconciler.render.text import state_text
+    from reconciler.yamltext.files import read_file
 
     paint = painter(sys.stdout)
     plan = parse_plan(file) if file else None
@@ -37,8 +38,8 @@ def command(file: Path | None, form: str) -> int:
         raise click.UsageError(f"A state is shown as text or json; {form} is for saved plans.")
     if file is not None:
         try:
-            data = json.loads(file.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+            data = json.loads(read_file(file, str(file)))
+        except (ManifestError, ValueError, RecursionError) as error:
             what = f"{file} is neither a saved plan nor a state: {error}"
             raise StateError(Problem("not-ours", what, "make one with: reconciler plan --out FILE")) from None
         state = state_of(data, str(file))

@@ -101,31 +101,31 @@ def rm(addresses: tuple[str, ...], path: Path, lock_timeout: float) -> None:
 @common
 def pull(path: Path) -> None:
     """Print the state as JSON, a left-over journal folded in."""
-    from reconciler.app.state_edit import read_state
+    from reconciler.app.state_edit import pull
     from reconciler.cli.arguments import open_project
-    from reconciler.core.state.codec import state_json
-    from reconciler.render import json as as_json
 
-    click.echo(as_json.text(state_json(read_state(open_project(path)))), nl=False)
+    click.echo(pull(open_project(path)), nl=False)
 
 
 @command.command("push")
 @click.argument("file", type=click.Path(path_type=Path))
 @_PATH
-@click.option("--force", is_flag=True, help="Even when it is another or an older state.")
+@click.option("--force", is_flag=True, help="Even when it is another, an older or an edited state.")
 @_LOCK
 @common
 def push(file: Path, path: Path, force: bool, lock_timeout: float) -> None:
     """Put FILE in the place of the state; the one there is kept.
 
-    Refused when FILE is of another lineage, environment, platform, organization or sandbox, or older.
+    Refused when FILE is of another lineage, environment, platform, organization or sandbox, is older, or was edited:
+    its checksum tells. --force accepts it, as a state of this environment.
     """
     from reconciler.app.state_edit import push
     from reconciler.cli.arguments import open_project
+    from reconciler.core.characters import counted
 
     session = open_project(path)
     state = push(session, file, lock_timeout, force=force)
-    click.echo(f"{session.store().where} holds {len(state.resources)} resources now, serial {state.serial}.")
+    click.echo(f"{session.store().where} holds {counted(len(state.resources), 'resource')} now, serial {state.serial}.")
 
 
 @command.command("unlock")
@@ -161,6 +161,7 @@ def migrate(path: Path, source: str, keep: bool, lock_timeout: float) -> int:
     from reconciler.cli.arguments import open_project, project_options
     from reconciler.cli.environments import in_turn
     from reconciler.config.state_settings import settings_in
+    from reconciler.core.characters import counted
 
     settings = settings_in(source)
     names = several(project_options(path))
@@ -170,12 +171,12 @@ def migrate(path: Path, source: str, keep: bool, lock_timeout: float) -> int:
         if moved.state is None:
             click.echo(f"There is no state, neither at {moved.source} nor at {moved.target}.")
         elif not moved.moved:
-            count = len(moved.state.resources)
-            click.echo(f"There is no state at {moved.source}; {moved.target} holds {count} resources.")
+            held = counted(len(moved.state.resources), "resource")
+            click.echo(f"There is no state at {moved.source}; {moved.target} holds {held}.")
         else:
             left = f" The old one is {moved.kept_at}." if moved.kept_at else ""
-            count, serial = len(moved.state.resources), moved.state.serial
-            click.echo(f"{moved.target} holds {count} resources now, serial {serial}.{left}")
+            held, serial = counted(len(moved.state.resources), "resource"), moved.state.serial
+            click.echo(f"{moved.target} holds {held} now, serial {serial}.{left}")
         return 0
 
     return in_turn(names, one) if names else one(None)

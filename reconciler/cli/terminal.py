@@ -37,6 +37,8 @@ def coloured(stream: object) -> bool:
     """Tell whether colours are wanted on `stream`: a terminal, and nobody said no."""
     if option("no_color") or os.environ.get("NO_COLOR"):
         return False
+    if os.name == "posix" and os.environ.get("TERM", "") in ("", "dumb"):
+        return False
     return bool(getattr(stream, "isatty", lambda: False)())
 
 
@@ -196,7 +198,10 @@ class Terminal:
         if self._approved:
             return True
         message("")
-        answer = click.prompt(f"{question}\nOnly 'yes' goes on", default="", show_default=False, err=True)
+        try:
+            answer = click.prompt(f"{question}\nOnly 'yes' goes on", default="", show_default=False, err=True)
+        except (OSError, UnicodeError):  # the terminal is gone, or the answer is not valid text
+            return False
         return str(answer).strip() == "yes"
 
     @contextmanager

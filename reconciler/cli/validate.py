@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from reconciler.core.problems import Problem
     from reconciler.documents.load import Project
 
-_FORMATS = ("text", "json", "sarif", "junit")
+_FORMATS = ("text", "json", "sarif", "junit", "github", "gitlab")
 
 
 @click.command("validate")
@@ -25,7 +25,8 @@ def command(files: Files, form: str) -> int:
     """Check the manifests in PATH without asking the platform: shape, references, parameters, cycles.
 
     Every finding is one line, file:line:column: error: … (how to fix). Exit code 1 when there is an error.
-    With --env all every environment is checked. SARIF and JUnit are for code hosts and CI servers.
+    With --env all every environment is checked. SARIF and JUnit are for code hosts and CI servers; github
+    prints workflow commands, gitlab a code quality report.
     """
     names = files.everywhere()
     if not names:
@@ -56,6 +57,10 @@ def _one(files: Files, form: str) -> int:
 
 def _check(session: Session, form: str) -> int:
     found = session.examine()
+    if not found.errors and found.checks_mappings:
+        from reconciler.app.mapping_checks import mapping_findings  # loads the language of mappings
+
+        found.problems += mapping_findings(session, found)
     problems = sorted(found.problems, key=lambda item: (item.span.file, item.span.line) if item.span else ("", 0))
     _show(found, problems, form)
     errors, warnings = len(found.errors), len(found.warnings)
@@ -70,8 +75,10 @@ def _check(session: Session, form: str) -> int:
 
 def _show(found: Project, problems: list[Problem], form: str) -> None:
     if form == "text":
-        for problem in problems:
-            click.echo(str(problem))
+        from reconciler.core.problems import brief
+
+        for line in brief(problems):
+            click.echo(line)
         return
     from reconciler.render import findings
 
@@ -79,4 +86,10 @@ def _show(found: Project, problems: list[Problem], form: str) -> None:
         names = dict.fromkeys(document.text.file for document in found.documents.values())
         click.echo(findings.junit(problems, names), nl=False)
     else:
-        click.echo({"json": findings.json_text, "sarif": findings.sarif}[form](problems), nl=False)
+        writers = {
+            "json": findings.json_text,
+            "sarif": findings.sarif,
+            "github": findings.github,
+            "gitlab": findings.gitlab,
+        }
+        click.echo(writers[form](problems), nl=False)

@@ -15,6 +15,7 @@ from reconciler.core.problems import ManifestError, Problem
 from reconciler.documents.blocks import Block
 from reconciler.documents.document import Document
 from reconciler.documents.shapes import problems_of
+from reconciler.yamltext.files import read_file
 from reconciler.yamltext.reader import Text, read
 
 
@@ -95,11 +96,7 @@ def rules_of(policies: PolicySet, document: Document | None, base: tuple[str, ..
 
 def read_policies(path: Path, shown: str) -> tuple[PolicySet, Document]:
     """Return the rules in a file and the document that tells their places. Raises `ManifestError` with all findings."""
-    try:
-        text = Text(shown, path.read_text(encoding="utf-8-sig"))
-    except (OSError, UnicodeDecodeError) as error:
-        what = f"the policy file {shown} cannot be read: {error}"
-        raise ManifestError(Problem("unreadable", what, "name a YAML file with rules: […]")) from None
+    text = Text(shown, read_file(path, shown))
     trees = read(text)
     tree = trees[0] if len(trees) == 1 else None
     if not isinstance(tree, dict):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,6 +20,7 @@ from reconciler.documents.blocks import Block
 from reconciler.documents.document import PROJECT_FILE, Document, envelope
 from reconciler.documents.interpolate import Scope, interpolate
 from reconciler.documents.shapes import problems_of
+from reconciler.yamltext.files import read_file
 from reconciler.yamltext.reader import Text, read
 
 
@@ -197,12 +199,32 @@ class ProjectSpec(Block):
 
 
 def find_root(path: Path) -> Path:
-    """Return the project root: the nearest folder at or above `path` with a project file, else `path`'s folder."""
+    """Return the project root: the nearest folder at or above `path` with a project file, else `path`'s folder.
+
+    A project file that cannot be read counts: its folder must not be taken for a part of another project. Raises
+    `ManifestError` where there is none and a folder above holds a state, which that of `path` would shadow.
+    """
     start = path if path.is_dir() else path.parent
     for folder in (start, *start.parents):
-        if (folder / PROJECT_FILE).is_file():
+        if os.path.lexists(folder / PROJECT_FILE):
             return folder
+    for folder in start.parents:
+        if any(map(_is_state, (folder / "state").glob("*.json"))):
+            what = f"{start} has no project file, but {folder / 'state'} holds a state"
+            advice = f"run it in {folder}, or write a {PROJECT_FILE} in one of the two folders"
+            raise ManifestError(Problem("parent-state", what, advice))
     return start
+
+
+def _is_state(file: Path) -> bool:
+    """Tell whether a file begins like a state."""
+    try:
+        if not file.is_file():
+            return False
+        with file.open("rb") as handle:
+            return b'"lineage"' in handle.read(4096)
+    except OSError:
+        return False
 
 
 def load_project(root: Path, shown: str, scope: Scope) -> tuple[ProjectSpec, Document | None]:
@@ -211,13 +233,10 @@ def load_project(root: Path, shown: str, scope: Scope) -> tuple[ProjectSpec, Doc
     `shown` is the root as people see it; `scope` fills in `${var.NAME}`. Raises `ManifestError` with every finding.
     """
     path = root / PROJECT_FILE
-    if not path.is_file():
+    if not os.path.lexists(path):
         return ProjectSpec(), None
     file = f"{shown}/{PROJECT_FILE}" if shown not in ("", ".") else PROJECT_FILE
-    try:
-        text = Text(file, path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise ManifestError(Problem("unreadable", f"{file} cannot be read: {error}")) from None
+    text = Text(file, read_file(path, file))
     documents = [
         found
         for index, data in enumerate(read(text))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeGuard
 
 from pydantic import Field
 
@@ -38,7 +38,7 @@ class Variable(Block):
 _KEYS = frozenset(Variable.model_fields)
 
 
-def is_declared(value: Tree) -> bool:
+def is_declared(value: Tree) -> TypeGuard[dict[str, Tree]]:
     """Tell whether a value under `variables:` is a declaration: a mapping with `type`, and maybe its other keys."""
     return isinstance(value, dict) and "type" in value and value.keys() <= _KEYS
 
@@ -86,14 +86,14 @@ def resolve(
         place = ("spec", "variables", name)
         if not is_declared(value):
             found[name] = value
-        elif value["type"] not in _TYPES:
-            say((*place, "type"), f"{value['type']!r} is no type of a variable", nearest(str(value["type"]), _TYPES))
+        elif not isinstance(sort := value["type"], str) or sort not in _TYPES:
+            say((*place, "type"), f"{sort!r} is no type of a variable", nearest(str(sort), _TYPES))
         else:
-            types[name] = value["type"]
+            types[name] = sort
             if "default" in value:
                 found[name] = value["default"]
-                if not _fits(value["default"], value["type"]):
-                    say((*place, "default"), *_wrong(name, value["default"], value["type"]))
+                if not _fits(value["default"], sort):
+                    say((*place, "default"), *_wrong(name, value["default"], sort))
     for name, value in settings.items():
         found[name] = value
         if name in types and not _fits(value, types[name]):

@@ -133,6 +133,11 @@ class Asynchronous(Kind):
         del live
         return False
 
+    def arriving(self, live: Tree, declared: Tree) -> Tree:
+        """Return the `live` body as it will be after the transition it is in, where that is as `declared`."""
+        del declared
+        return live
+
 
 class Probed(Kind):
     """The platform can be asked whether a new object works."""
@@ -233,6 +238,16 @@ def is_settled(kind: Kind, live: Live) -> bool:
 def is_leaving(kind: Kind, live: Live) -> bool:
     """Tell whether the platform is deleting the object."""
     return isinstance(kind, Asynchronous) and kind.is_leaving(live)
+
+
+def whole_number(value: Tree) -> int | None:
+    """Return a member of an answer that counts something, as a number or a numeral; None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        return int(value)
+    except (ValueError, OverflowError):  # not a numeral; not finite
+        return None
 
 
 def text_or_none(value: Tree) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import fields
 from sys import intern
+from typing import Any, TypeVar
 
 from reconciler.core.compare.same import exactly
 from reconciler.core.provenance import Provenance
@@ -12,6 +13,7 @@ from reconciler.core.resource import Resource
 from reconciler.core.state.model import Entry
 from reconciler.core.values import Tree
 
+V = TypeVar("V")
 _MEMBERS = tuple(item.name for item in fields(Provenance))
 _NO_OUTPUTS: Mapping[str, Tree] = {}
 
@@ -35,29 +37,29 @@ class Interner:
 
     def __init__(self, resources: Mapping[str, Resource] | None = None) -> None:
         self.resources: Mapping[str, Resource] = resources or {}
-        self._texts: dict[tuple[tuple[str, Tree], ...], dict[str, Tree]] = {}
+        self._texts: dict[tuple[tuple[str, object], ...], dict[str, Any]] = {}
         self._versions: dict[int, Mapping[str, Tree]] = {}
         self._provenances: dict[tuple[object, ...], Provenance] = {}
 
     def tree(self, tree: Tree) -> Tree:
         """Return a fresh JSON value, or one like it; its texts and mappings of texts are replaced in place."""
-        sort = type(tree)
-        if sort is str:
+        if type(tree) is str:
             return intern(tree)
-        if sort is list:
+        if type(tree) is list:
             tree[:] = map(self.tree, tree)
-        elif sort is dict:
+        elif type(tree) is dict:
             for key, value in tree.items():
                 tree[key] = self.tree(value)
             return self.texts(tree)
         return tree
 
-    def texts(self, value: dict[str, Tree]) -> dict[str, Tree]:
+    def texts(self, value: dict[str, V]) -> dict[str, V]:
         """Return the one object for all equal mappings of texts; any other mapping as it is."""
         for item in value.values():
             if type(item) is not str:
                 return value
-        return self._texts.setdefault(tuple(value.items()), value)
+        shared: dict[str, V] = self._texts.setdefault(tuple(value.items()), value)
+        return shared
 
     def outputs(self, outputs: Mapping[str, Tree]) -> Mapping[str, Tree]:
         """Return the outputs of an object: none at all, or a version and no more, are one object for all."""

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from reconciler.core.answers import Answer
 from reconciler.core.problems import Problem
 from reconciler.core.resource import Call, Live, Reply
 from reconciler.core.rules import Rules
@@ -90,7 +91,8 @@ class Kind(ABC):
 
     def created_fields(self, call: Call) -> Tree:
         """Return what of the object is so once the create `call` is carried out."""
-        return call.body
+        fields: Tree = call.body
+        return fields
 
     def predicted(self, call: Call) -> Tree:
         """Return what an object looks like once its create `call` is carried out and settled, as far as is known."""
@@ -109,6 +111,11 @@ class Kind(ABC):
         if call.method == "PATCH" and isinstance(call.body, list):
             return call.body
         return [{"call": call.brief()}]
+
+    def update_answer(self, live: Live) -> Answer | None:
+        """Return the documented answer of the calls that update `live`; None where nothing of it is used."""
+        del live
+        return None
 
     @abstractmethod
     def updated(self, reply: Reply, before: Live) -> Live | None:
@@ -134,17 +141,25 @@ class Row:
     detail: str
 
 
+def _untold(body: Tree) -> int | None:
+    """Return None: the page does not hold the number of objects."""
+    del body
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Finder:
     """How one sort of object that is not ours is found by name.
 
     `page` names the call for the objects from a start on, `rows` reads its answer. `limit` is the size of a page,
-    None where one page holds all of one name.
+    None where one page holds all of one name. `total` reads how many objects there are, None where the page does not
+    tell.
     """
 
     page: Callable[[str, int], Call]
     rows: Callable[[Tree], Sequence[Row]]
     limit: int | None = None
+    total: Callable[[Tree], int | None] = _untold
 
 
 Finders = Mapping[str, Finder]

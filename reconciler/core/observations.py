@@ -1,14 +1,14 @@
-"""Optional abilities of kinds: what the platform tells of an object besides the fields that manifests declare."""
+"""Optional abilities of kinds: readings of an object besides the fields that manifests declare."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 from reconciler.core.abilities import Listable
-from reconciler.core.kind import Kind
+from reconciler.core.kind import Check, Kind
 from reconciler.core.resource import Call, Live, Reply
 from reconciler.core.runs import Dataflow
 from reconciler.core.values import Tree
@@ -49,6 +49,14 @@ class Observed(ABC):
 
         None where `body` itself is not live.
         """
+
+
+class Relying(ABC):
+    """A kind whose objects use objects that other people may own: their deletion is not visible in the users."""
+
+    @abstractmethod
+    def relies_on(self, live: Live) -> Mapping[str, Check]:
+        """Return, by id, the questions whether the objects that `live` uses still exist."""
 
 
 class Reachable(ABC):

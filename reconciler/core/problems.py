@@ -30,11 +30,28 @@ class Problem:
     span: Span | None = None
     address: str | None = None
     severity: str = "error"
+    detail: str = ""
+    """Lines to show below the finding, such as an expression with a caret under the place."""
 
     def __str__(self) -> str:
         where = f"{self.span}: " if self.span else f"{self.address}: " if self.address else ""
         advice = f" ({self.next})" if self.next else ""
-        return f"{where}{self.severity}: {self.what}{advice}"
+        below = "".join(f"\n    {line}" for line in self.detail.splitlines())
+        return f"{where}{self.severity}: {self.what}{advice}{below}"
+
+
+SHOWN = 100
+"""Findings that a text shows one by one."""
+
+
+def brief(problems: Sequence[Problem]) -> list[str]:
+    """Return the findings as lines, the first `SHOWN` and the number of the others: a text is read by a person."""
+    lines = [str(problem) for problem in problems[:SHOWN]]
+    left = len(problems) - SHOWN
+    if left > 0:
+        more = "finding" if left == 1 else "findings"
+        lines.append(f"… and {left:,} more {more} (reconciler validate --format json lists all of a project)")
+    return lines
 
 
 class ReconcilerError(Exception):
@@ -42,7 +59,7 @@ class ReconcilerError(Exception):
 
     def __init__(self, problems: Problem | Iterable[Problem]) -> None:
         self.problems: Sequence[Problem] = (problems,) if isinstance(problems, Problem) else tuple(problems)
-        super().__init__("\n".join(str(problem) for problem in self.problems))
+        super().__init__("\n".join(brief(self.problems)))
 
 
 class ManifestError(ReconcilerError):

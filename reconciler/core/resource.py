@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from reconciler.core.answers import Answer
 from reconciler.core.provenance import UNKNOWN, HasProvenance, Provenance
 from reconciler.core.trees import of_kind
-from reconciler.core.values import Lookup, Ref, Tree
+from reconciler.core.values import Lookup, Ref, Tree, Wire
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,22 +57,26 @@ class Live:
     """
 
     id: str
-    body: Tree = None
+    body: Wire = None
     etag: str | None = None
     outputs: Mapping[str, Tree] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request: `path` below the platform URL. `guarded` wants If-Match; a `read_only` POST changes nothing."""
+    """One request: `path` below the platform URL. `guarded` wants If-Match; a `read_only` POST changes nothing.
+
+    `answer` is its documented answer, None where nothing of the answer is used.
+    """
 
     method: str
     path: str
-    body: Tree = None
+    body: Wire = None
     query: tuple[tuple[str, str], ...] = ()
     guarded: bool = False
     headers: tuple[tuple[str, str], ...] = ()
     read_only: bool = False
+    answer: Answer | None = field(default=None, compare=False, repr=False)
 
     @property
     def safe(self) -> bool:
@@ -92,5 +97,5 @@ class Reply:
     """One answer: `body` is decoded JSON, or None when there was none."""
 
     status: int
-    body: Tree = None
+    body: Wire = None
     headers: Mapping[str, str] = field(default_factory=dict)

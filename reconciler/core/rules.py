@@ -62,7 +62,7 @@ class FieldRule:
 
 @dataclass(frozen=True, slots=True)
 class MemberLine:
-    """One member of a list as people read it: a `name`, the `words` that tell it apart, and the `rest` of it."""
+    """One member of a list as people read it: a `name`, the `words` that distinguish it, and the `rest` of it."""
 
     words: tuple[Tree, ...]
     name: Tree = None
@@ -76,7 +76,7 @@ class AssociativeList:
 
     `deep` members are patched inside, others are replaced whole at their live index. An `exclusive` set is
     ours alone: what others added is removed, unless the manifest says `shared`. Of a `listed` one plans show each
-    member on a line below the list; `line` says how, and returns None for a value that is no member of it.
+    member on a line below the list; `line` says how, and returns None for any other value.
     """
 
     pattern: str
@@ -159,7 +159,7 @@ class Rules:
         return tuple(step for depth, step in enumerate(path, 1) if not self._is_unlabelled(path[:depth]))
 
     def line(self, value: Mapping[str, Tree]) -> MemberLine | None:
-        """Return how `value` reads as a member of one of the lists, None where it is no member of any."""
+        """Return how `value` reads as a member of one of the lists, or None."""
         found = (rule.line(value) for rule in self.associative_lists if rule.line is not None)
         return next((item for item in found if item is not None), None)
 

@@ -32,7 +32,10 @@ class DataflowRun:
 
 @dataclass(frozen=True, slots=True)
 class Dataflow:
-    """A dataflow as it stands: `state` is `missing` when it is gone; `runs` are the newest first."""
+    """A dataflow as it stands: `state` is `missing` when it is gone; `runs` are the newest first.
+
+    `leaving` tells that the platform is deleting it.
+    """
 
     name: str
     id: str
@@ -41,6 +44,7 @@ class Dataflow:
     failure: str | None
     created: int | None
     runs: tuple[DataflowRun, ...] = ()
+    leaving: bool = False
 
     def last_data(self) -> int | None:
         """Return when records last came out of it, in ms since the epoch, as far as `runs` go back."""
@@ -51,9 +55,10 @@ class Dataflow:
         return self.last_data() or self.created
 
     def failing(self) -> bool:
-        """Tell whether the dataflow is gone, its last operation failed or its last finished run did."""
+        """Tell whether the dataflow is gone or going, its last operation failed or its last finished run did."""
         finished = next((run for run in self.runs if run.outcome != "running"), None)
-        return self.state == "missing" or self.failure is not None or bool(finished and finished.outcome == "failed")
+        gone = self.state == "missing" or self.leaving
+        return gone or self.failure is not None or bool(finished and finished.outcome == "failed")
 
     def stale(self, now: int, limit: int) -> bool:
         """Tell whether it is enabled and silent for more than `limit` ms at `now`, in ms since the epoch."""

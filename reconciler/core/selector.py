@@ -22,12 +22,12 @@ class Selector(AssociativeList):
     kind: str
     """The kind whose bodies have the list."""
     noun: str
-    """What messages call a member."""
+    """The noun for a member in messages."""
     document_field: str = ""
     """The field of a manifest's spec that declares the list, and its name below `ownership`; empty where rows of
     another field are expanded to it."""
     doc: str = ""
-    """What the field is for; editors show it."""
+    """The purpose of the field; editors show it."""
     value: str = ""
     """Pointer to the part of a member that a manifest declares; empty for the whole member."""
     member_type: str = ""
@@ -35,7 +35,7 @@ class Selector(AssociativeList):
     member_fields: tuple[str, ...] = ()
     """The fields of a member that a manifest may declare."""
     defaults: tuple[tuple[str, str], ...] = ()
-    """What a member has besides, unless the manifest says otherwise."""
+    """Default members of an item."""
     short: bool = False
     """Whether a text in a manifest stands for a member with that key, and an export writes it so."""
     optional: bool = False
@@ -58,7 +58,7 @@ class Selector(AssociativeList):
 
     @property
     def key_field(self) -> str:
-        """The field of the declared part of a member that tells it apart."""
+        """The field of the declared part of a member that holds its key."""
         return parse_pointer(self.key)[-1]
 
     def holds(self, path: Path) -> bool:
@@ -91,7 +91,7 @@ class Selector(AssociativeList):
         if depth == len(self.steps):
             if isinstance(body, list):
                 yield body
-        elif isinstance(body, list):  # its members stand at the next step, told apart by name
+        elif isinstance(body, list):  # the next step selects a member by name
             for item in body:
                 yield from self._lists(item, depth + 1)
         elif isinstance(body, dict):

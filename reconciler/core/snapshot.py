@@ -13,7 +13,7 @@ from reconciler.core.problems import Problem, StateError
 from reconciler.core.state.codec import Json, state_json, state_of
 from reconciler.core.state.model import Entry, State
 from reconciler.core.trees import leaves, transform
-from reconciler.core.values import Fingerprint, Path, Tree
+from reconciler.core.values import Fingerprint, Path, Wire
 
 FORMAT, FORMAT_VERSION = "reconciler-snapshot", 1
 WITHHELD_TEXT = "(withheld)"
@@ -34,10 +34,10 @@ class Observed:
     kind: str
     id: str
     status: int
-    body: Tree = None
+    body: Wire = None
     etag: str | None = None
     """The header of that name, of objects that carry their etag nowhere else."""
-    version: Tree = None
+    version: Wire = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class Snapshot:
 def public_entry(entry: Entry, public: Public, hide: Callable[[str], str]) -> Entry:
     """Return an entry of the state without fingerprints and without credentials that are not known to be harmless."""
 
-    def leaf(value: Tree) -> Tree:
+    def leaf(value: Wire) -> Wire:
         if isinstance(value, Fingerprint):
             return WITHHELD
         return WITHHELD if isinstance(value, str) and hide(value) != value else value
@@ -67,7 +67,7 @@ def public_entry(entry: Entry, public: Public, hide: Callable[[str], str]) -> En
     return replace(entry, applied=without_credentials(transform(entry.applied, leaf), public, lambda _: WITHHELD))
 
 
-def public_body(body: Tree, applied: Sequence[Tree], public: Public, hide: Callable[[str], str]) -> Tree:
+def public_body(body: Wire, applied: Sequence[Wire], public: Public, hide: Callable[[str], str]) -> Wire:
     """Return the live `body` of an object with the secrets, credentials and user names taken out.
 
     `body` may have an envelope around it. `applied` are the forms of the body that the state holds: a place where one
@@ -82,7 +82,7 @@ def _pattern(path: Path) -> Path:
     return tuple(step for step in path if not step.isdigit())
 
 
-def _cleaned(tree: Tree, path: Path, secret: Collection[Path], hide: Callable[[str], str]) -> Tree:
+def _cleaned(tree: Wire, path: Path, secret: Collection[Path], hide: Callable[[str], str]) -> Wire:
     if isinstance(tree, dict):
         return {
             key: _cleaned(value, (*path, key), secret, hide)
@@ -99,7 +99,7 @@ def _cleaned(tree: Tree, path: Path, secret: Collection[Path], hide: Callable[[s
     return tree
 
 
-def without_credentials(tree: Tree, public: Public, instead: Callable[[Tree], Tree], spec: str = "") -> Tree:
+def without_credentials(tree: Wire, public: Public, instead: Callable[[Wire], Wire], spec: str = "") -> Wire:
     """Return `tree` with `instead` of each parameter of a login, at any depth, that is not `public`."""
     if isinstance(tree, list):
         return [without_credentials(item, public, instead, spec) for item in tree]

@@ -5,8 +5,21 @@ from __future__ import annotations
 import json
 import operator
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TypeVar
 
 from reconciler.core.values import Path, Ref, Secret, Tree
+
+T = TypeVar("T")
+
+
+def members(tree: Tree) -> dict[str, Tree]:
+    """Return the members of a mapping; any other value has none."""
+    return tree if isinstance(tree, dict) else {}
+
+
+def elements(tree: Tree) -> list[Tree]:
+    """Return the elements of a list; any other value has none."""
+    return tree if isinstance(tree, list) else []
 
 
 def leaves(tree: Tree, path: Path = ()) -> Iterator[tuple[Path, Tree]]:
@@ -30,20 +43,19 @@ def transform(tree: Tree, change: Callable[[Tree], Tree]) -> Tree:
     return change(tree)
 
 
-def of_kind(tree: Tree, *kinds: type) -> list[Tree]:
+def of_kind(tree: Tree, *kinds: type[T]) -> list[T]:
     """Return every leaf of just these kinds, in no order: of many bodies, where `leaves` with its paths costs more."""
-    found: list[Tree] = []
+    found: list[T] = []
     waiting: list[Iterable[Tree]] = [(tree,)]
     while waiting:
         for item in waiting.pop():
-            here = type(item)
-            if here is str:
+            if type(item) is str:
                 continue  # most leaves of most bodies
-            if here is dict:
+            if type(item) is dict:
                 waiting.append(item.values())
-            elif here is list:
+            elif type(item) is list:
                 waiting.append(item)
-            elif here in kinds:
+            elif isinstance(item, kinds):
                 found.append(item)
     return found
 

@@ -5,10 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
-Tree = Any
-"""A JSON value (dict, list, str, int, float, bool, None) whose leaves may also be `Ref` or `Secret`."""
+Tree: TypeAlias = (
+    "dict[str, Tree] | list[Tree] | str | int | float | bool | Ref | Secret | Fingerprint | Lookup | _Missing | None"
+)
+"""A JSON value whose leaves may also be values of ours: references, secrets, and a field that is not there."""
+
+Wire: TypeAlias = Any
+"""An answer of the platform, or a body for it, before it is checked: only kinds read its members."""
 
 Path = tuple[str, ...]
 """Steps from the root of a tree to a value in it; keyed sets are stepped into by key, never by index."""

@@ -8,7 +8,7 @@ from reconciler.core.values import Lookup, Ref, Tree
 from reconciler.documents import _schedules
 from reconciler.documents._destination import DestinationDataflowSpec, destination_target
 from reconciler.documents.blocks import Endpoint, ExportedDataset, ExternalRef
-from reconciler.documents.expand import Expansion, default_name, spec_of
+from reconciler.documents.expand import Expansion, catalog_spec, default_name, spec_of
 
 EXPORT = "datasets"
 
@@ -53,7 +53,7 @@ def _source(ctx: Expansion, block: Endpoint) -> Ref:
     body: dict[str, Tree] = {
         "name": block.name or default_name(document, ("source",)),
         **block.given("description"),
-        "connectionSpec": spec_of(block.connection_spec, lake) or lake,
+        "connectionSpec": spec_of(block.connection_spec, lake) or catalog_spec(lake),
         **block.given("data"),
         "params": {**params, EXPORT: _datasets(ctx, params[EXPORT])},
     }
@@ -67,7 +67,8 @@ def _datasets(ctx: Expansion, items: Tree) -> list[Tree]:
         ctx.report(place, "bad-type", "datasets must be a list of datasets", "write - {dataSetId: …} for each")
         return []
     row = list_at(ctx.setting.selectors, f"/params/{EXPORT}")
-    made, seen = [], set[str]()
+    made: list[Tree] = []
+    seen = set[str]()
     for index, item in enumerate(items):
         here = (*place, str(index))
         parsed = ctx.parse(ExportedDataset, item, here)

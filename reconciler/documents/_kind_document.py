@@ -31,7 +31,12 @@ class KindDocument:
 
 
 def add_of_kind(
-    ctx: Expansion, kind: Documented[Any], address: str, body: Tree, block: Sequence[str], overrides: Tree = None
+    ctx: Expansion,
+    kind: Documented[Any],
+    address: str,
+    body: dict[str, Tree],
+    block: Sequence[str],
+    overrides: Tree = None,
 ) -> Ref:
     """Add the resource of `kind` made from the block at `block`; a singleton is a part of the resource it names."""
     belongs = kind.owner(body) if isinstance(kind, Singleton) else None

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationError
 
+from reconciler.core.trees import elements
 from reconciler.core.values import Ref, Tree
 from reconciler.documents.blocks import PrimaryField, Row
 from reconciler.documents.expand import Expansion
+from reconciler.documents.mapping_checks import MappedRow, check_rows
 from reconciler.documents.shapes import problems_of
 
 
-def mapped(ctx: Expansion, attributes: Tree, primary: Tree, mandatory: Tree) -> dict[str, Tree]:
+def mapped(ctx: Expansion, attributes: Tree, primary: Tree, mandatory: Sequence[str] | None) -> dict[str, Tree]:
     """Add NAME/mapping/input, NAME/mapping/output and NAME/mapping; return what the flow's transformation says of them.
 
     A list that the author left out is not declared.
@@ -34,20 +37,21 @@ def mapped(ctx: Expansion, attributes: Tree, primary: Tree, mandatory: Tree) -> 
         body: dict[str, Tree] = {
             f"{side}Schema": {"id": made, "version": Ref(made.address, "version")} for side, made in schemas.items()
         }
-        made = ctx.add(f"{name}/mapping", "MappingSet", {**body, "mappings": rows}, ("attributes",))
+        made = ctx.add(f"{name}/mapping", "MappingSet", {**body, "mappings": [*rows]}, ("attributes",))
         params["profileMapping"] = {"mappingId": made, "mappingVersion": Ref(made.address, "version")}
     if primary is not None:
         params["primaryFields"] = _primary(ctx, primary)
     if mandatory is not None:
-        params["mandatoryFields"] = list(mandatory)
+        params["mandatoryFields"] = [*mandatory]
     return params
 
 
-def _rows(ctx: Expansion, items: Tree) -> list[Tree]:
+def _rows(ctx: Expansion, items: Tree) -> list[dict[str, Tree]]:
     """The rows as a mapping set has them; a bare path goes out under its own name, dots as underscores."""
-    rows: list[Tree] = []
+    rows: list[dict[str, Tree]] = []
+    checked: list[MappedRow] = []
     seen = dict[str, int]()
-    for index, item in enumerate(items if isinstance(items, list) else ()):
+    for index, item in enumerate(elements(items)):
         place = ("attributes", str(index))
         try:
             row = Row.model_validate(_written_out(item)).given()
@@ -62,8 +66,11 @@ def _rows(ctx: Expansion, items: Tree) -> list[Tree]:
             what = f"{target} is already written by row {seen[target] + 1}"
             ctx.report(place, "duplicate-destination", what, "keep one row for each destination")
         seen[target] = index
+        if isinstance(item, dict) and "path" not in item:
+            checked.append(MappedRow.of(row, place))
         legacy = "source" not in row and "destination" not in row
-        rows.append(({} if legacy or "sourceType" in row else {"sourceType": "ATTRIBUTE"}) | row)
+        rows.append(row if legacy or "sourceType" in row else {"sourceType": "ATTRIBUTE", **row})
+    check_rows(ctx, checked)
     return rows
 
 
@@ -78,7 +85,7 @@ def flat_name(path: str) -> str:
     return path.replace(".", "_")
 
 
-def _nested(rows: list[Tree]) -> dict[str, Any]:
+def _nested(rows: Sequence[Mapping[str, Tree]]) -> dict[str, Any]:
     """The schema of the profile as far as the rows read it; expressions name what they read themselves."""
     root: dict[str, Any] = {"type": "object", "properties": {}}
     for row in rows:
@@ -94,16 +101,16 @@ def _nested(rows: list[Tree]) -> dict[str, Any]:
     return root
 
 
-def _flat(rows: list[Tree]) -> dict[str, Any]:
+def _flat(rows: Sequence[Mapping[str, Tree]]) -> dict[str, Any]:
     names = [str(row.get("destination", row.get("destinationXdmPath"))) for row in rows]
     return {"type": "object", "properties": {name: {"type": "string"} for name in names}}
 
 
 def _primary(ctx: Expansion, items: Tree) -> list[Tree]:
     """Deduplication keys; a bare path is short for `{fieldType: ATTRIBUTE, attributePath: …}`."""
-    made = []
-    for index, item in enumerate(items):
-        full = {"fieldType": "ATTRIBUTE", "attributePath": item} if isinstance(item, str) else item
+    made: list[Tree] = []
+    for index, item in enumerate(elements(items)):
+        full: Tree = {"fieldType": "ATTRIBUTE", "attributePath": item} if isinstance(item, str) else item
         parsed = ctx.parse(PrimaryField, full, ("primaryFields", str(index)))
         if parsed is not None:
             made.append({"fieldType": parsed.field_type, **parsed.given()})

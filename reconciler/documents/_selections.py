@@ -77,7 +77,7 @@ def selections(ctx: Expansion, connector: Connector | None, *, mapped: bool) -> 
 
 
 def shared(ctx: Expansion, ownership: Ownership) -> list[str]:
-    """Return the pointers to the lists that others may fill: those said so, and those left out altogether."""
+    """Return the pointers to the lists that others may fill: the declared ones, and those left out altogether."""
     owners = ownership.model_dump(by_alias=True)
     return [
         row.pattern
@@ -93,7 +93,8 @@ def ignored(ctx: Expansion) -> list[str]:
 
 def _members(ctx: Expansion, row: Selector, items: Tree, connector: Connector | None) -> list[Tree]:
     """Return the members in the platform's words; one without its key is looked up by its name."""
-    members, seen = [], set[str]()
+    members: list[Tree] = []
+    seen = set[str]()
     for index, item in enumerate(items if isinstance(items, list) else ()):
         place = (row.document_field, str(index))
         parsed = ctx.parse(
@@ -110,7 +111,7 @@ def _members(ctx: Expansion, row: Selector, items: Tree, connector: Connector | 
             ctx.report(place, "missing-key", what, f"add {row.key_field}: …")
             continue
         if (key or f"name {name}") in seen:
-            what = f"the {row.noun} {key or name!r} stands here twice"
+            what = f"the {row.noun} {key or name!r} is declared twice"
             ctx.report(place, f"duplicate-{row.noun}", what, "remove one")
         seen.add(key or f"name {name}")
         ident: Tree = key or Lookup(row.looked_up_as, str(name))

@@ -80,6 +80,8 @@ class SourceEndpoint(Endpoint):
 
     provider_id: str | None = None
     """The documented `providerId`; left out, the connector's."""
+    samples: list[str] | None = None
+    """Files of sample data, relative to this document; `validate` looks for the mapping's fields in them."""
 
 
 class SchemaRef(ExternalRef):

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from reconciler.core.trees import elements, members
 from reconciler.core.values import Ref, Tree
 from reconciler.documents._kind_document import add_of_kind
 from reconciler.documents.blocks import Block, ExternalRef, SchemaRef
@@ -94,15 +95,17 @@ def add_dataset(ctx: Expansion, address: str, spec: DatasetSpec, block: tuple[st
     }
     _check_profile(ctx, spec, reference, (*block, "tags", "unifiedProfile"))
     made = ctx.add(address, "Dataset", body, block, overrides=spec.overrides)
-    _add_labels(ctx, made, spec.labels, (reference or {}).get("id"), (*block, "labels"))
+    _add_labels(ctx, made, spec.labels, members(reference).get("id"), (*block, "labels"))
     return made
 
 
-def _add_labels(ctx: Expansion, dataset: Ref, value: Tree, schema: Tree, block: tuple[str, ...]) -> None:
+def _add_labels(
+    ctx: Expansion, dataset: Ref, value: list[str] | dict[str, Tree] | None, schema: Tree, block: tuple[str, ...]
+) -> None:
     """Add the labels of a dataset whose schema is `schema`."""
     if value is None:
         return
-    labels = ctx.parse(Labels, {"labels": value} if isinstance(value, list) else value, block)
+    labels = ctx.parse(Labels, {"labels": [*value]} if isinstance(value, list) else value, block)
     if labels is not None:
         body = labels_body(ctx, dataset, labels, block, schema)
         add_of_kind(ctx, LABELS, f"{dataset.address}/labels", body, block, labels.overrides)
@@ -111,13 +114,13 @@ def _add_labels(ctx: Expansion, dataset: Ref, value: Tree, schema: Tree, block: 
 def _check_profile(ctx: Expansion, spec: DatasetSpec, reference: Tree, place: tuple[str, ...]) -> None:
     """A dataset joins Profile after its schema (api-facts 5.4); of a schema that is not ours nothing is known."""
     values = [value.replace(" ", "") for value in (spec.tags or {}).get("unifiedProfile") or ()]
-    schema = (reference or {}).get("id")
+    schema = members(reference).get("id")
     if "enabled:true" not in values or not isinstance(schema, Ref):
         return
     body: Tree = next((item.body for item in ctx.resources if item.address == schema.address), None)
     if body is None:
         body = ctx.setting.documents[schema.address].spec
-    if isinstance(body, dict) and "union" not in (body.get("meta:immutableTags") or ()):
+    if isinstance(body, dict) and "union" not in elements(body.get("meta:immutableTags")):
         advice = f"add meta:immutableTags: [union] to the schema {schema.address}"
         ctx.report(place, "not-in-profile", "a dataset can be in Profile only when its schema is", advice)
 

@@ -11,7 +11,7 @@ from reconciler.documents._destination import DestinationDataflowSpec, destinati
 from reconciler.documents._mapped_attributes import mapped
 from reconciler.documents._selections import ignored, selections, shared, spec_model
 from reconciler.documents.blocks import Endpoint
-from reconciler.documents.expand import Expansion, default_name, spec_of
+from reconciler.documents.expand import Expansion, catalog_spec, default_name, spec_of
 
 
 class DestinationDataflow:
@@ -129,7 +129,7 @@ def _source(ctx: Expansion, block: Endpoint, connector: Connector | None, *, who
             "the source of a destination is the Profile Service",
             "remove connector",
         )
-    spec = spec_of(block.connection_spec, profile) or profile
+    spec = spec_of(block.connection_spec, profile) or catalog_spec(profile)
     form = connector.facts["exports"]["audiences"].get("sourceFormat", "json") if connector else "json"
     body: dict[str, Tree] = {
         "name": block.name or default_name(document, ("source",)),

@@ -61,7 +61,7 @@ class Document:
 
     def says(self, path: Path) -> bool:
         """Tell whether there is something at `path` (from the document's root)."""
-        here: Tree = {"spec": self.spec, "metadata": {"labels": self.labels, "annotations": self.annotations}}
+        here: object = {"spec": self.spec, "metadata": {"labels": self.labels, "annotations": self.annotations}}
         for step in path:
             if isinstance(here, Mapping) and step in here:
                 here = here[step]
@@ -119,7 +119,7 @@ def envelope(
     metadata: Any = data.get("metadata")
     if _is_sound(data, metadata, kinds):
         return Document(
-            data["kind"], metadata["name"], data["spec"], file, text, index,
+            str(data["kind"]), metadata["name"], data["spec"], file, text, index,
             _SHARED.texts(metadata.get("labels") or _NOTHING), metadata.get("annotations") or _NOTHING,
         )  # fmt: skip
     draft = Document(str(data.get("kind")), "", data.get("spec"), file, text, index)

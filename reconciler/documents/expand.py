@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from sys import intern
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, cast
 
 from pydantic import BaseModel, ValidationError
 
@@ -16,10 +17,10 @@ from reconciler.core.problems import Problem
 from reconciler.core.provenance import Provenance
 from reconciler.core.resource import Resource
 from reconciler.core.selector import Selectors
-from reconciler.core.trees import leaves, merge_patch
+from reconciler.core.trees import leaves, members, merge_patch
 from reconciler.core.values import Lookup, Path, Ref, Secret, Tree
 from reconciler.documents import checks
-from reconciler.documents.blocks import Account, Auth, Block, ExternalRef, Versioned
+from reconciler.documents.blocks import Account, Auth, Block, ExternalRef, Row, Versioned
 from reconciler.documents.document import Document, nearest
 from reconciler.documents.shapes import problems_of
 
@@ -39,6 +40,17 @@ class ProjectContext:
     """Many documents name the same schema, or map alike."""
 
 
+@dataclass(frozen=True, slots=True)
+class ParsedTest:
+    """A MappingTest as it was read: of a dataflow's mapping, or of rows of its own."""
+
+    document: str
+    dataflow: str | None
+    rows: Sequence[Row] | None
+    now: datetime | None
+    cases: Sequence[Any]
+
+
 @dataclass(slots=True)
 class Expansion:
     """Expands one document; collects its resources, problems and warnings."""
@@ -48,6 +60,8 @@ class Expansion:
     setting: ProjectContext
     resources: list[Resource] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+    tests: list[ParsedTest] = field(default_factory=list)
+    samples: list[str] = field(default_factory=list)
     ignores: list[Path] = field(default_factory=list)
     filled_in: bool = True
     """Whether something was interpolated: only then a body can hold a secret that no parameter is known to be."""
@@ -117,7 +131,7 @@ class Expansion:
 
     def end_spec(
         self, given: Versioned | None, key: str | None, connector: Connector | None, path: Sequence[str]
-    ) -> dict[str, str]:
+    ) -> dict[str, Tree]:
         """Return the `connectionSpec` of a source, target or account; note when nothing says which it is."""
         spec = spec_of(given, connector.end_spec if connector else None)
         if spec is None and key is None:
@@ -162,7 +176,7 @@ class Expansion:
     ) -> Ref:
         """Add the resource made from the block at `block` (below `spec`) and return a reference to its id."""
         if overrides:
-            body = merge_patch(body, overrides)
+            body = members(merge_patch(body, overrides))
         ignored = [pointer(path[len(block) :]) for path in self.ignores if path[: len(block)] == tuple(block)]
         found = []
         if self.filled_in or sensitive:
@@ -191,7 +205,7 @@ class Expansion:
         value: Tree,
         block: Sequence[str],
         connector: Connector | None,
-        spec: dict[str, str],
+        spec: Mapping[str, Tree],
         staging: Literal["draft"] | None = None,
     ) -> Tree:
         """Return what `baseConnectionId` becomes: an id, a reference, a look-up, or a new inline connection's id."""
@@ -266,9 +280,16 @@ def default_name(document: str, block: Sequence[str]) -> str:
     return " ".join([document, *block])
 
 
-def spec_of(given: Versioned | None, default: dict[str, str] | None) -> dict[str, str] | None:
+def spec_of(given: Versioned | None, default: dict[str, str] | None) -> dict[str, Tree] | None:
     """Return an explicit spec as a body wants it, else the default."""
-    return {"id": given.id, "version": given.version} if given is not None else default
+    if given is not None:
+        return {"id": given.id, "version": given.version}
+    return catalog_spec(default) if default is not None else None
+
+
+def catalog_spec(spec: dict[str, str]) -> dict[str, Tree]:
+    """Return a spec of the catalog as a body wants it: the one object that all bodies share."""
+    return cast("dict[str, Tree]", spec)  # a copy for each body costs memory; bodies are not changed
 
 
 def given(block: Block, *names: str) -> dict[str, Tree]:

@@ -42,7 +42,7 @@ class Scope:
 def is_platform_syntax(path: Path) -> bool:
     """Tell whether `${full.name}` at `path` below a spec is Data Prep's own syntax.
 
-    It is in the source of a mapping row, both of a source dataflow and of a file export (data-prep.yaml).
+    It is in the source of a mapping row, both of a source dataflow and of a file export.
     """
     return len(path) > 1 and path[0] in _ROWS and path[-1] in _SOURCES
 
@@ -106,7 +106,8 @@ class _Text:
         ours = _OURS.fullmatch(whole.group(1) or "") if whole else None
         if ours and ours.group(1) == "var":
             return self._variable(ours.group(2).strip())
-        filled = TOKEN.sub(self._token, text)
+        end = text.rfind("}") + 1  # behind it no token ends, and looking for one costs the square of the length
+        filled = TOKEN.sub(self._token, text[:end]) + text[end:].replace("$${", "${")
         return Secret(filled) if self.secret else filled
 
     def _token(self, found: re.Match[str]) -> str:

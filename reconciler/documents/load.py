@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import pkgutil
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -24,12 +24,14 @@ from reconciler.core.values import Path as Steps
 from reconciler.core.values import Secret, Tree
 from reconciler.documents._kind_document import KindDocument
 from reconciler.documents.document import API_VERSION, PROJECT_FILE, Document, envelope
-from reconciler.documents.expand import Expansion, ProjectContext
+from reconciler.documents.expand import Expansion, ParsedTest, ProjectContext
+from reconciler.documents.files import find_files
 from reconciler.documents.interpolate import Scope, interpolate
-from reconciler.documents.overlay import FOLDER, outside, read_overlays
+from reconciler.documents.overlay import FOLDER, read_overlays
 from reconciler.kinds import kinds
 from reconciler.kinds.shape import Documented
-from reconciler.yamltext.reader import Text, digest_of, read
+from reconciler.yamltext.files import read_file
+from reconciler.yamltext.reader import Text, digest_of, forget_places, read
 
 
 class DocumentKind(Protocol):
@@ -68,6 +70,11 @@ class Project:
     inside: set[str] = field(default_factory=set)
     problems: list[Problem] = field(default_factory=list)
     used_variables: set[str] = field(default_factory=set)
+    tests: list[ParsedTest] = field(default_factory=list)
+    samples: dict[str, list[str]] = field(default_factory=dict)
+    """The sample files of each source that names some."""
+    nested: list[str] = field(default_factory=list)
+    """Folders below the root, relative to it, that are projects of their own."""
 
     def digests(self) -> dict[str, str]:
         """Return the digest of each file that the addresses inside were made from, by its path below the root."""
@@ -105,6 +112,12 @@ class Project:
             document.text.let_go()
 
     @property
+    def checks_mappings(self) -> bool:
+        """Whether a mapping can be checked against something: a schema of the project, sample files, files of tests."""
+        schemas = any(resource.kind == "Schema" for resource in self.resources.values())
+        return bool(self.tests or self.samples or schemas)
+
+    @property
     def errors(self) -> list[Problem]:
         """The findings that stop everything."""
         return [problem for problem in self.problems if problem.severity == "error"]
@@ -120,8 +133,8 @@ def changed_since(root: Path, digests: Mapping[str, str]) -> list[str]:
     found = {}
     for file in digests:
         try:
-            found[file] = digest_of((root / file).read_text(encoding="utf-8-sig"))
-        except (OSError, UnicodeDecodeError):
+            found[file] = digest_of(read_file(root / file, file))
+        except ManifestError:
             continue
     return [file for file, digest in digests.items() if found and found.get(file) != digest]
 
@@ -137,23 +150,18 @@ def load(
     selectors: Selectors,
     environment: str = "default",
     environments: Collection[str] = (),
-    confined: bool = False,
     skip: Iterable[Path] = (),
 ) -> Project:
     """Return the project under `root`; `path` limits `inside`; `shown` is how `root` is called in messages.
 
-    `selectors` are the lists that dataflows hand out. Where the run is `confined`, files that are links to places
-    outside `root` are findings and are not read.
+    `selectors` are the lists that dataflows hand out.
     The overlays of `environment`, one of the declared `environments` where there are any, are merged in.
 
     Nothing is raised for what is wrong in a manifest: all findings are in `problems`.
     """
     project = Project()
     documents: list[Document] = []
-    for file in _files(root, path, {item.resolve() for item in skip}):
-        if confined and (problem := outside(root, file)) is not None:
-            project.problems.append(problem)
-            continue
+    for file in _files(project, root, path, shown, skip):
         documents += _read(project, root, file, shown, named=file == path)
     for document in documents:
         twin = project.documents.setdefault(document.name, document)
@@ -173,7 +181,7 @@ def load(
                 "no-manifests", f"there is no manifest under {where}", "is it the right folder?", severity="warning"
             )
         )
-    overlays = read_overlays(root, shown, environment, environments, document_kinds(), confined=confined)
+    overlays = read_overlays(root, shown, environment, environments, document_kinds())
     project.documents, found = overlays.lay(project.documents)
     project.problems += found
     setting = ProjectContext(catalog, project.documents, literal_secrets, selectors)
@@ -188,6 +196,7 @@ def load(
     project.inside = _inside(project, root, path)
     for document in project.documents.values():
         document.drop()
+    forget_places()
     return project
 
 
@@ -205,46 +214,41 @@ def _within(file: Path, folder: Path) -> bool:
     return file == folder or folder in file.parents
 
 
-def _files(root: Path, path: Path, skip: set[Path]) -> Iterator[Path]:
-    """Yield the YAML files of the project in a stable order, and `path` itself wherever it lies."""
-    seen = False
-    for folder, folders, names in os.walk(root):
-        here = Path(folder)
-        folders[:] = sorted(
-            name
-            for name in folders
-            if not name.startswith((".", "_"))
-            and (here / name).resolve() not in skip
-            and not (here == root and name in ("state", FOLDER))
-        )
-        for name in sorted(names):
-            if (
-                name.endswith((".yaml", ".yml"))
-                and not name.startswith((".", "_"))
-                and (here, name) != (root, PROJECT_FILE)
-            ):
-                seen = seen or here / name == path
-                yield here / name
-    if path.is_file() and not seen and path.name != PROJECT_FILE:
+def _files(project: Project, root: Path, path: Path, shown: str, skip: Iterable[Path]) -> list[Path]:
+    """Return the YAML files of the project in a stable order, and `path` itself wherever it lies."""
+    apart = {Path(os.path.realpath(item)) for item in (root / "state", root / FOLDER, *skip)}
+    found = find_files(root, lambda file: _label(root, file, shown), skip=apart)
+    project.problems += found.problems
+    project.nested = [folder.relative_to(root).as_posix() for folder in found.projects]
+    for folder in project.nested:
+        what = f"{_label(root, root / folder, shown)} is a project of its own: its manifests are not part of this one"
+        advice = "plan and apply it with that folder as PATH"
+        project.problems.append(Problem("nested-project", what, advice, severity="warning"))
+    files = found.files
+    is_file = path.exists() and not path.is_dir()
+    if is_file and path not in files and path.name != PROJECT_FILE:
         if root / FOLDER in path.parents:
             what = f"{path} is an overlay: it is merged into the document it changes"
             raise ManifestError(Problem("overlay", what, "name that document, and its environment with --env"))
-        yield path
+        real = os.path.realpath(path)
+        # reached by another name, it was read under that one
+        files = [path if os.path.realpath(file) == real else file for file in files]
+        files += [path] if path not in files else []
+    return files
+
+
+def _label(root: Path, file: Path, shown: str) -> str:
+    """Return the path of a file as messages show it."""
+    relative = file.relative_to(root).as_posix() if file.is_relative_to(root) else os.path.relpath(file, root)
+    return relative if shown in ("", ".") else f"{shown}/{relative}"
 
 
 def _read(project: Project, root: Path, file: Path, shown: str, *, named: bool) -> list[Document]:
-    relative = file.relative_to(root).as_posix() if file.is_relative_to(root) else os.path.relpath(file, root)
-    label = relative if shown in ("", ".") else f"{shown}/{relative}"
+    relative, label = _label(root, file, ""), _label(root, file, shown)
     try:
-        text = Text(label, file.read_text(encoding="utf-8-sig"), file)
-    except (OSError, UnicodeDecodeError) as error:
-        project.problems.append(
-            Problem(
-                "unreadable",
-                f"{label} cannot be read: {error}",
-                "save it as UTF-8 text" if isinstance(error, UnicodeDecodeError) else "",
-            )
-        )
+        text = Text(label, read_file(file, label), file)
+    except ManifestError as error:
+        project.problems += error.problems
         return []
     try:
         trees = read(text)
@@ -287,6 +291,9 @@ def _expand(project: Project, document: Document, setting: ProjectContext, scope
     project.problems += found or ctx.problems
     if not found:
         project.resources.update({resource.address: resource for resource in ctx.resources})
+        project.tests += ctx.tests
+        if ctx.samples:
+            project.samples[document.name] = ctx.samples
 
 
 def _one_owner(project: Project) -> None:

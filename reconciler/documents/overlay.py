@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reconciler.core.problems import ManifestError, Problem
 from reconciler.core.values import Tree
 from reconciler.documents.document import Document, envelope, nearest
+from reconciler.documents.files import Found, find_files
+from reconciler.yamltext.files import read_file
 from reconciler.yamltext.reader import Text, read
 
 FOLDER = "overlays"
-_VARIABLE = re.compile(r"\$\{\s*var\.([^}]*?)\s*\}")
+_VARIABLE = re.compile(r"\$\{\s*var\.([^}]*)\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +48,8 @@ def over(base: Document, overlay: Document) -> Document:
     return replace(
         base,
         spec=merge(base.spec, overlay.spec),
-        labels=merge(base.labels, overlay.labels),
-        annotations=merge(base.annotations, overlay.annotations),
+        labels={**base.labels, **overlay.labels},
+        annotations={**base.annotations, **overlay.annotations},
         overlays=(*base.overlays, overlay),
     )
 
@@ -72,32 +73,29 @@ def read_overlays(
     environment: str,
     declared: Collection[str],
     kinds: Collection[str],
-    *,
-    confined: bool = False,
 ) -> Overlays:
     """Return the overlays of `environment`; folders named after no `declared` environment are findings."""
     problems: list[Problem] = []
     folder = root / FOLDER
-    names = sorted(item.name for item in folder.iterdir() if item.is_dir()) if folder.is_dir() else []
+    try:
+        names = sorted(item.name for item in folder.iterdir() if item.is_dir()) if folder.is_dir() else []
+    except OSError as error:
+        return Overlays((), (Problem("unreadable", f"{FOLDER} cannot be read: {error.strerror}"),))
     for name in names:
         if declared and name not in declared and not name.startswith((".", "_")):
             what = f"{FOLDER}/{name} belongs to no environment"
             problems.append(Problem("no-env", what, nearest(name, declared), severity="warning"))
     documents: list[Document] = []
-    for file in _files(folder / environment):
-        if confined and (problem := outside(root, file)) is not None:
-            problems.append(problem)
-            continue
-        relative = Path(os.path.relpath(file, root)).as_posix()
+    files = _files(root, environment, shown)
+    problems += files.problems
+    for file in files.files:
+        relative = file.relative_to(root).as_posix()
         label = relative if shown in ("", ".") else f"{shown}/{relative}"
         try:
-            text = Text(label, file.read_text(encoding="utf-8-sig"))
+            text = Text(label, read_file(file, label))
             trees = read(text)
         except ManifestError as error:
             problems += error.problems
-            continue
-        except (OSError, UnicodeDecodeError) as error:
-            problems.append(Problem("unreadable", f"{label} cannot be read: {error}"))
             continue
         for index, data in enumerate(trees):
             found = envelope(data, text, relative, index, kinds, partial=True)
@@ -111,29 +109,21 @@ def read_overlays(
     return Overlays(tuple(documents), tuple(problems))
 
 
-def outside(root: Path, file: Path) -> Problem | None:
-    """Return the finding about a file that is really outside `root`, or is not a regular file; None for others."""
-    inside, real = root.resolve(), file.resolve()
-    if real.is_file() and inside in real.parents:
-        return None
-    what = f"{os.path.relpath(file, root)} is not a regular file in the project: restricted mode does not read it"
-    return Problem("restricted", what, "replace the link by the file")
-
-
-def _files(folder: Path) -> Iterator[Path]:
-    for here, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith((".", "_")))
-        for name in sorted(names):
-            if name.endswith((".yaml", ".yml")) and not name.startswith((".", "_")):
-                yield Path(here) / name
+def _files(root: Path, environment: str, shown: str) -> Found:
+    """Return the overlays of an environment, which may be a link within the project; of all of them for `""`."""
+    folder = root / FOLDER / environment
+    if not folder.is_dir():
+        return Found()
+    prefix = "" if shown in ("", ".") else f"{shown}/"
+    return find_files(folder, lambda file: prefix + file.relative_to(root).as_posix(), within=root)
 
 
 def speak_of(root: Path, documents: Iterable[Document]) -> set[str]:
     """Return the variables that the documents as written, or an overlay of any environment, speak of."""
     texts = {document.text.file: document.text.content for document in documents}
-    for file in _files(root / FOLDER):
+    for file in _files(root, "", "").files:
         try:
-            texts[str(file)] = file.read_text(encoding="utf-8-sig")
-        except (OSError, UnicodeDecodeError):
+            texts[str(file)] = read_file(file, str(file))
+        except ManifestError:
             continue  # told where it matters: in its own environment
-    return {name for text in texts.values() for name in _VARIABLE.findall(text)}
+    return {name.strip() for text in texts.values() for name in _VARIABLE.findall(text[: text.rfind("}") + 1])}

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from reconciler.core.trees import members
 from reconciler.core.values import Ref, Tree
 from reconciler.documents.blocks import Block, ExternalRef
 from reconciler.documents.expand import Expansion
@@ -80,7 +82,7 @@ def add_schema(ctx: Expansion, address: str, spec: SchemaSpec, block: tuple[str,
     parts: list[Tree] = [{"$ref": parent}] if parent else []
     for index, item in enumerate(spec.all_of or ()):
         parts.append(_part(ctx, item, (*block, "allOf", str(index))))
-    first = parts[0].get("$ref") if parts else None
+    first = members(parts[0]).get("$ref") if parts else None
     base = first if isinstance(first, str) else None
     for index, group in enumerate(spec.field_groups or ()):
         parts.append({"$ref": _group(ctx, address, group, (*block, "fieldGroups", str(index)), base)})
@@ -121,7 +123,13 @@ def _group(ctx: Expansion, address: str, item: dict[str, Tree] | str, place: tup
     return add_field_group(ctx, inner, spec, place, base)
 
 
-def _descriptors(ctx: Expansion, schema: Ref, items: Tree, place: tuple[str, ...]) -> None:
+def _descriptors(
+    ctx: Expansion,
+    schema: Ref,
+    items: Sequence[dict[str, Tree]] | dict[str, dict[str, Tree]] | None,
+    place: tuple[str, ...],
+) -> None:
+    pairs: Iterable[tuple[str | None, dict[str, Tree]]]
     pairs = items.items() if isinstance(items, dict) else ((None, item) for item in items or ())
     seen: set[str] = set()
     for index, (name, item) in enumerate(pairs):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from sys import intern
 from typing import Any, ClassVar
@@ -23,7 +24,8 @@ from reconciler.documents.blocks import (
     Transformation,
 )
 from reconciler.documents.dataset import DatasetSpec, add_dataset
-from reconciler.documents.expand import Expansion, default_name, given
+from reconciler.documents.expand import Expansion, catalog_spec, default_name, given
+from reconciler.documents.mapping_checks import MappedRow, check_rows
 from reconciler.documents.schema import SchemaSpec, add_schema
 from reconciler.documents.shapes import problems_of
 
@@ -77,6 +79,7 @@ class SourceDataflow:
         if spec is None or (mapping is not None and block is None):
             return
         name = ctx.document.name
+        ctx.samples += spec.source.samples or ()
         connector = ctx.connector(spec.source.connector, spec.source.connection_spec, "source", ("source",))
         source = _source(ctx, spec.source, connector)
         schema = _schema(ctx, spec.target.schema_)
@@ -165,7 +168,7 @@ def _source(ctx: Expansion, block: SourceEndpoint, connector: Connector | None) 
     elif connector is not None and "providerId" in connector.facts:
         body["providerId"] = connector.facts["providerId"]
     if block.connection is not None:
-        base = connector.connection_spec if connector else spec
+        base: Mapping[str, Tree] = connector.connection_spec if connector else spec
         body["baseConnectionId"] = ctx.account(
             f"{document}/source/connection", block.connection, ("source", "connection"), connector, base, "draft"
         )
@@ -195,7 +198,7 @@ def _target(ctx: Expansion, block: DatasetTarget, schema: dict[str, Tree]) -> Re
     body: dict[str, Tree] = {
         "name": block.name or default_name(document, ("target",)),
         **block.given("description"),
-        "connectionSpec": ctx.setting.catalog.fixed_spec("data-lake"),
+        "connectionSpec": catalog_spec(ctx.setting.catalog.fixed_spec("data-lake")),
         "data": {
             "format": "json",
             **(block.data or {}),
@@ -217,7 +220,8 @@ def _target(ctx: Expansion, block: DatasetTarget, schema: dict[str, Tree]) -> Re
 
 def _mapping(ctx: Expansion, block: MappingBlock | _Rows, schema: dict[str, Tree]) -> Ref:
     """Only rows in the current vocabulary get a defaulted sourceType: a documented body is sent as it stands."""
-    rows, seen, one = [], dict[str, int](), ctx.setting.interner.texts
+    rows: list[dict[str, Tree]] = []
+    seen, one = dict[str, int](), ctx.setting.interner.texts
     inner = ("mapping", "mappings") if isinstance(ctx.spec["mapping"], dict) else ("mapping",)
     for index, row in enumerate(block.mappings):
         if row.target in seen:
@@ -229,14 +233,16 @@ def _mapping(ctx: Expansion, block: MappingBlock | _Rows, schema: dict[str, Tree
             )
         seen[row.target] = index
         legacy = row.source is None and row.destination is None
-        rows.append(one(({} if legacy or row.source_type else {"sourceType": "ATTRIBUTE"}) | row.given()))
+        written = row.given()
+        rows.append(one(written if legacy or row.source_type else {"sourceType": "ATTRIBUTE", **written}))
+    check_rows(ctx, [MappedRow.of(row, (*inner, str(index))) for index, row in enumerate(rows)])
     if block.schema_ is not None:
         found = ctx.external(block.schema_, "Schema", ("mapping", "schema"))
         schema = {"id": found, "version": block.schema_.version}
     body: dict[str, Tree] = {
         **({"name": block.name} if block.name else {}),
         "outputSchema": {"schemaRef": one({"id": schema.get("id"), "contentType": schema.get("version")})},
-        "mappings": rows,
+        "mappings": [*rows],
     }
     return ctx.add(f"{ctx.document.name}/mapping", "MappingSet", body, ("mapping",), overrides=block.overrides)
 
@@ -245,7 +251,7 @@ def _transformations(ctx: Expansion, others: list[Transformation] | None, mapped
     """The mapping comes last unless a bare `{name: Mapping}` says where."""
     items = [given(item) for item in others or ()]
     if mapped is not None:
-        pin = {
+        pin: dict[str, Tree] = {
             "name": "Mapping",
             "params": {"mappingId": mapped, "mappingVersion": Ref(mapped.address, "version")},
         }
@@ -270,7 +276,7 @@ def _transformations(ctx: Expansion, others: list[Transformation] | None, mapped
                 f"a second transformation {name!r}",
                 "keep one",
             )
-    return {"transformations": items} if items or others is not None else {}
+    return {"transformations": [*items]} if items or others is not None else {}
 
 
 DOCUMENT = SourceDataflow()

@@ -17,6 +17,7 @@ from reconciler.emulator.control import Control
 from reconciler.emulator.data_prep import DataPrep
 from reconciler.emulator.dataset_labels import DatasetLabels
 from reconciler.emulator.descriptors import Descriptors
+from reconciler.emulator.door import BODY_LIMIT, BodyTooLargeError, Door, internal_error
 from reconciler.emulator.faults import Fault, Faults
 from reconciler.emulator.flow_service import FlowService
 from reconciler.emulator.inlet import Inlet
@@ -33,6 +34,8 @@ from reconciler.emulator.storage import Storage
 from reconciler.emulator.wire import CLOCK_SKEW, Refusal, Service, answer
 from reconciler.emulator.xdm import Xdm
 
+IN_PROCESS = "emulator"
+"""The host name of the emulator inside the tool's own process, where no browser reaches it."""
 SPECS = Path(__file__).parent.parent / "specs"
 
 
@@ -73,21 +76,27 @@ def create_app(
     faults: Iterable[Fault] = (),
     seed: int = 0,
     log: TextIO | None = None,
+    hosts: Iterable[str] = (IN_PROCESS,),
+    body_limit: int = BODY_LIMIT,
 ) -> Any:
-    """Return the application over `storage`; `seed` makes the chances of faults repeatable."""
+    """Return the application over `storage`.
+
+    `seed` makes the chances of faults repeatable. `hosts` are names to answer for besides addresses and `localhost`.
+    `body_limit` is in bytes.
+    """
     made = services(storage, options or Options(), Specs(specs_folder()))
     control = made[-1]
     assert isinstance(control, Control)
     routes = [route for service in made for route in service.routes()]
     routes.append(Route("/", about))
-    app = Starlette(routes=routes, exception_handlers={Refusal: _refused, HTTPException: _unknown})
+    app = Starlette(routes=routes, exception_handlers=_HANDLERS)
     app.router.redirect_slashes = False
     app.state.identity = storage.identity
     app.state.strict_references = bool(options and options.strict_references)
     skewed: Any = _Skewed(app, options.clock_skew) if options and options.clock_skew else app
     around = Faults(skewed, seed=seed, faults=faults, edit=control.try_edit)
     control.faults = around
-    return RequestLog(around, log) if log else around
+    return Door(RequestLog(around, log) if log else around, hosts=hosts, body_limit=body_limit)
 
 
 class _Skewed:
@@ -119,3 +128,19 @@ async def _refused(request: Request, error: Exception) -> Response:
 async def _unknown(_request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     return answer({"error_code": f"{error.status_code}000", "message": error.detail}, error.status_code)
+
+
+async def _too_large(_request: Request, error: Exception) -> Response:
+    return answer({"error_code": "413000", "message": str(error)}, 413, {"connection": "close"})
+
+
+async def _broken(_request: Request, error: Exception) -> Response:
+    return answer({"error_code": "500000", "message": internal_error(error)}, 500)
+
+
+_HANDLERS: dict[Any, Any] = {
+    Refusal: _refused,
+    HTTPException: _unknown,
+    BodyTooLargeError: _too_large,
+    Exception: _broken,
+}

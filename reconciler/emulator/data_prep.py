@@ -9,8 +9,8 @@ from typing import Any
 
 from starlette.responses import Response
 
-from reconciler.emulator import expressions
-from reconciler.emulator.functions import FUNCTIONS
+from reconciler import dataprep
+from reconciler.dataprep.operators import OPERATORS
 from reconciler.emulator.options import Options
 from reconciler.emulator.storage import Json, Storage
 from reconciler.emulator.wire import Ask, Caller, Endpoint, Service, answer, member, message_refusal, new_hex, now_ms
@@ -186,11 +186,7 @@ class DataPrep(Service):
     def _source_problem(self, row: Json, source: str) -> str | None:
         if _READ_AS.get(row.get("sourceType") or "ATTRIBUTE", row.get("sourceType")) != _READ_AS["EXPRESSION"]:
             return None  # an expression labelled ATTRIBUTE is accepted, though the UI cannot edit it then
-        try:
-            expressions.read(source)
-        except expressions.ExpressionError as error:
-            return str(error)
-        return None
+        return _problem(source)
 
     def _destination_problem(self, who: Caller, body: Json, destination: str) -> str | None:
         """A path must be in an ad-hoc output schema; of the registry's, the documents say so nowhere: by a switch."""
@@ -213,7 +209,9 @@ class DataPrep(Service):
         _check_rows(mapping_set)
         data = body.get("data")
         records = data if isinstance(data, list) else [data]
-        results = [_previewed(mapping_set["mappings"], record) for record in records]
+        ident = member(mapping_set, "outputSchema.schemaRef.id")
+        schema = self._xdm.resolved(ask.who, str(ident)) if ident else None
+        results = [_previewed(mapping_set["mappings"], record, schema) for record in records]
         return answer(results if isinstance(data, list) else results[0])
 
     # -- schemas and the language ----------------------------------------------------------------------------
@@ -240,28 +238,60 @@ class DataPrep(Service):
             expression = expression.get("expression")
         if not isinstance(expression, str):
             raise message_refusal(400, "expression is required")
-        try:
-            expressions.read(expression)
-            problem = None
-        except expressions.ExpressionError as error:
-            problem = str(error)
+        problem = _problem(expression)
         if not self._options.tutorial_forms:
             return answer(problem is None)
         return answer({"validationStatus": "failed" if problem else "succeeded", "error": problem or "none"})
 
     def functions(self, ask: Ask) -> Response:
         """GET the functions."""
-        return answer([
-            {
-                "category": item.category, "function": name, "description": "", "syntax": item.syntax, "returns": "",
-                "returnType": "java.lang.Object", "params": [], "since": 1, "example": "", "result": "",
-            }
-            for name, item in FUNCTIONS.items()
-        ])  # fmt: skip
+        return answer([_described(item) for item in dataprep.FUNCTIONS.values()])
 
     def operators(self, ask: Ask) -> Response:
         """GET the operators."""
-        return answer(expressions.OPERATORS)
+        return answer([
+            {
+                "operatorSymbol": item.symbol, "methodName": item.name, "numberOfOperands": item.operands,
+                "description": item.doc, "example": item.example,
+            }
+            for item in OPERATORS
+        ])  # fmt: skip
+
+
+def _problem(expression: str) -> str | None:
+    try:
+        dataprep.compile_expression(expression)
+    except dataprep.DataPrepError as error:
+        return error.message
+    return None
+
+
+_JAVA = {
+    "string": "java.lang.String", "integer": "java.lang.Integer", "number": "java.lang.Double",
+    "boolean": "java.lang.Boolean", "date": "java.time.ZonedDateTime", "array": "java.util.List",
+    "object": "java.util.Map",
+}  # fmt: skip
+
+
+def _described(item: dataprep.Function) -> Json:
+    return {
+        "category": item.category,
+        "function": item.name,
+        "description": item.doc,
+        "syntax": item.syntax,
+        "returns": "",
+        "returnType": _JAVA.get(item.returns, "java.lang.Object"),
+        "params": [
+            {
+                "name": one.name, "description": "", "type": one.kind,
+                "dataType": _JAVA.get(one.kind, "java.lang.Object"), "position": position,
+            }
+            for position, one in enumerate(item.parameters, 1)
+        ],
+        "since": 1,
+        "example": "",
+        "result": "",
+    }  # fmt: skip
 
 
 def _check_rows(body: Json) -> None:
@@ -307,22 +337,20 @@ def row_of(row: Json, ms: int, who: Caller) -> Json:
     }
 
 
-def _previewed(rows: list[Json], record: Any) -> Json:
-    made: Json = {}
+def _previewed(rows: list[Json], record: Any, schema: Json | None) -> Json:
+    """A record as the mapping makes it. A row that cannot be compiled fails like one that has no value."""
     errors: list[Json] = []
+    usable: list[dataprep.Row] = []
     for row in rows:
-        source, destination = _both(row)
-        kind = _KINDS[row.get("sourceType") or "ATTRIBUTE"]
         try:
-            value = source if kind == "text/plain" else expressions.evaluate(expressions.read(source), record)
-        except expressions.ExpressionError as error:
-            errors.append({"source": source, "destination": destination, "exception": str(error)})
-            continue
-        here = made
-        *way, last = expressions.path_of(destination) or [destination]
-        for step in way:
-            if not isinstance(here.get(step), dict):
-                here[step] = {}
-            here = here[step]
-        here[last] = value
-    return {"data": made, "errors": errors}
+            dataprep.compile_mapping([dataprep.row_of(row)])
+        except dataprep.DataPrepError as error:
+            source, destination = _both(row)
+            errors.append({"source": source, "destination": destination, "exception": error.message})
+        else:
+            usable.append(dataprep.row_of(row))
+    outcome = dataprep.compile_mapping(usable, schema).apply(record if isinstance(record, dict) else {})
+    errors += [
+        {"source": one.source, "destination": one.destination, "exception": one.message} for one in outcome.warnings
+    ]
+    return {"data": dataprep.to_json(outcome.record), "errors": errors}

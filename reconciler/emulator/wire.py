@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 import time
 import uuid
@@ -16,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from reconciler.emulator.json_text import read_json
 from reconciler.emulator.storage import Json, Storage
 
 
@@ -147,7 +147,7 @@ class Ask:
         if not self.raw.strip():
             raise self.refuse(400, "The body is null or empty")
         try:
-            return json.loads(self.raw, parse_constant=_no_constant)
+            return read_json(self.raw)
         except (ValueError, RecursionError):
             raise self.refuse(400, "The body is not valid JSON") from None
 
@@ -166,10 +166,6 @@ class Ask:
         if not (text.isascii() and text.lstrip("-").isdigit()) or len(text) > 18 or int(text) < least:
             raise self.refuse(400, f"{name} must be a number from {least}")
         return min(int(text), most)
-
-
-def _no_constant(text: str) -> Any:
-    raise ValueError(text)  # NaN and Infinity are no JSON, though Python reads them
 
 
 Handler = Callable[[Ask], Response]

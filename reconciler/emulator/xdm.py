@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from reconciler.emulator.expressions import path_of
+from reconciler.dataprep import ExpressionSyntaxError, parse_steps
 from reconciler.emulator.storage import Json, Storage
 from reconciler.emulator.wire import Caller
 from reconciler.emulator.xdm_global import GLOBAL
@@ -97,9 +97,9 @@ class Xdm:
     @staticmethod
     def has_path(schema: Json, path: str) -> bool:
         """Return whether a dotted path, or one with slashes, names a field of a resolved schema."""
-        steps = [step for step in path.split("/") if step] if path.startswith("/") else path_of(path)
+        steps = [step for step in path.split("/") if step] if path.startswith("/") else _names(path)
         here: Json = schema
-        for step in steps or [path]:
+        for step in steps:
             here = _dict(here.get("items")) if here.get("type") == "array" and "items" in here else here
             fields = _dict(here.get("properties"))
             if step in fields:
@@ -113,6 +113,14 @@ class Xdm:
             else:
                 return False
         return True
+
+
+def _names(path: str) -> list[str]:
+    """The names of a mapping's path; numbers of elements are left out."""
+    try:
+        return [step for step in parse_steps(path) if isinstance(step, str)]
+    except ExpressionSyntaxError:
+        return [path]
 
 
 def key_of(ident: str) -> str:

@@ -58,6 +58,8 @@ class Executor:
     updater: Updater
     namesakes: Namesakes
     suspended: set[str] = field(default_factory=set)
+    bound: set[str] = field(default_factory=set)
+    """The ids that are bound to an address."""
 
     @classmethod
     def begin(
@@ -112,7 +114,7 @@ class Executor:
         """Send a create until it is known to have happened just once."""
         for last in (False, False, True):
             try:
-                return self._made(kind, call, desired, await self.api.send(self.ledger.clear(call)))
+                return self._made(kind, call, desired, pending, await self.api.send(self.ledger.clear(call)))
             except StoppedError:  # while it waited for its turn: it was not carried out
                 await self.ledger.note(Record("settled", change.address))
                 raise
@@ -144,14 +146,16 @@ class Executor:
         advice = f"if that is it: reconciler import '{change.address}' {twins[0].id}"
         return ApiError(Problem("name-taken", what, advice), error.status, error.code)
 
-    @staticmethod
-    def _made(kind: Kind, call: Call, desired: Tree, reply: Reply) -> Live:
-        """Return the new object; an answer without its id is no answer: the object must be looked for."""
-        try:
-            return kind.created(reply, desired)
-        except (LookupError, TypeError, ValueError, AttributeError):
-            what = f"{call}: {reply.status} without an id in the answer"
-            raise AmbiguousError(Problem("no-id", what, "the next run looks for the object"), reply.status) from None
+    def _made(self, kind: Kind, call: Call, desired: Tree, pending: Pending, reply: Reply) -> Live:
+        """Return the new object. An answer with the id of another object is none: the object must be looked for."""
+        live = kind.created(reply, desired)
+        if not self.bound:
+            self.bound |= {entry.id for entry in self.ledger.entries.values()}
+        if live.id in self.bound or live.id in (pending.namesakes or ()):
+            what = f"{call}: the platform answered something unexpected: {reply.status}, but {live.id} existed before"
+            raise AmbiguousError(Problem("unexpected-answer", what, "the next run looks for the object"), reply.status)
+        self.bound.add(live.id)
+        return live
 
     async def _complete(self, kind: Kind, change: Change, desired: Tree, live: Live, seed: Tree) -> None:
         """After a create: wait, add by update what the seed left out, ask whether it works, bind for good."""
@@ -207,7 +211,7 @@ class Executor:
         """Delete the object and wait until it is gone; one that is gone already is fine."""
         change = step.change
         ident = str(step.ident)
-        kind = self.kinds[change.kind]
+        kind = self._kind_of(step)
         live = self.ledger.lives.get(change.address)
         known = live if live is not None and live.id == ident and not change.deposed else Live(ident)
         call = kind.delete(known)
@@ -220,6 +224,12 @@ class Executor:
                 await self._delete(kind, step, known)
         await self.ledger.note(Record("gone", change.address, ident=ident))
         return ident
+
+    def _kind_of(self, step: Step) -> Kind:
+        """Return the kind of the object that a step stops or deletes: a document may have changed its kind since."""
+        entry = self.ledger.entries.get(step.change.address)
+        known = {entry.id: entry.kind, **{old.id: old.kind for old in entry.deposed}} if entry else {}
+        return self.kinds[known.get(str(step.ident), step.change.kind)]
 
     async def _delete(self, kind: Kind, step: Step, live: Live | None) -> None:
         """Delete the object as it is now and wait until it is gone. Raises the last conflict or refusal.
@@ -267,7 +277,7 @@ class Executor:
     async def suspend(self, step: Step) -> str:
         """Stop the old object of a replace."""
         change = step.change
-        kind = self.kinds[change.kind]
+        kind = self._kind_of(step)
         live = self.ledger.lives.get(change.address)
         call = suspend_call(kind, live) if live is not None else None
         if call is not None and live is not None:
@@ -280,7 +290,7 @@ class Executor:
 
     async def resume(self, step: Step) -> None:
         """Start the old object of a failed replace again."""
-        kind = self.kinds[step.change.kind]
+        kind = self._kind_of(step)
         live = self.ledger.lives.get(step.change.address)
         call = kind.resume(live) if live is not None and isinstance(kind, Suspendable) else None
         if call is not None and live is not None:

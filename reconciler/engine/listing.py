@@ -14,6 +14,7 @@ from reconciler.core.problems import ApiError
 from reconciler.core.resource import Live
 from reconciler.core.state.model import Entry
 from reconciler.engine.gather import gather
+from reconciler.engine.listing_guard import ListingGuard
 from reconciler.engine.ports import Api
 
 MANY = 25
@@ -91,10 +92,11 @@ class _List:
     async def _walk(self, order: str) -> None:
         """Go through the pages from one end, until all is found or the walk from the other end has been here."""
         pages = seen = shown = 0
+        guard = ListingGuard()
         call = self.kind.page(None, order, 0)
         coming = asyncio.ensure_future(self.api.send(call)) if call is not None else None
         try:
-            while coming is not None:
+            while coming is not None and call is not None:
                 page = await coming
                 pages += 1
                 items = self.kind.found(page)
@@ -105,7 +107,9 @@ class _List:
                 seen += len(ours)
                 # others may have many more objects: a list with less than one of ours a page costs more than it saves
                 worth = bool(self.wanted) and not over and (pages < _TRIES or seen >= pages)
-                call = self.kind.page(page, order, shown) if worth else None
+                following = self.kind.page(page, order, shown) if worth else None
+                guard.page(call, (live.id for live in items), following)
+                call = following
                 coming = asyncio.ensure_future(self.api.send(call)) if call is not None else None
                 for name, live in ours:  # while the next page is on its way
                     if self.kind.lists_are_complete or live.etag == self.entries[name].etag:

@@ -7,13 +7,14 @@ from dataclasses import replace
 
 from reconciler.core.abilities import Singleton, Versioned
 from reconciler.core.kind import Finder, Finders, Kind, Kinds, Row
-from reconciler.core.problems import ApiError, ManifestError, Problem
-from reconciler.core.resource import Live, Resource
+from reconciler.core.problems import ManifestError, Problem
+from reconciler.core.resource import Call, Live, Resource
 from reconciler.core.state.model import Entry, State
 from reconciler.core.trees import transform
 from reconciler.core.values import Lookup, Tree
 from reconciler.engine.gather import gather
 from reconciler.engine.listing import from_state, unchanged
+from reconciler.engine.listing_guard import ListingGuard
 from reconciler.engine.ports import Api
 
 
@@ -25,14 +26,7 @@ async def read(api: Api, kind: Kind, known: Live, version: Tree = None) -> Live 
 
 async def fetch(api: Api, kind: Kind, known: Live, version: Tree = None) -> Live | None:
     """Return what the platform answers about the object `known`, or None when it says that there is none."""
-    try:
-        reply = await api.send(kind.read(known, version), accept=(404,))
-    except ApiError as error:
-        # the Flow Service's catalogue of errors knows "not found" as a 400 too (1439)
-        if error.status == 400 and (error.code == "1439-400" or "not found" in str(error).lower()):
-            return None
-        raise
-    return kind.live(reply, known)
+    return kind.live(await api.send(kind.read(known, version), accept=(404,)), known)
 
 
 async def observe(
@@ -124,12 +118,18 @@ async def look_up(api: Api, finders: Finders, resources: Mapping[str, Resource])
 
 
 async def _matches(api: Api, finder: Finder, name: str) -> list[Row]:
-    """Return the objects of exactly this name."""
+    """Return the objects of exactly this name. Raises `ApiError` for a listing without an end."""
     hits: dict[str, Row] = {}
     start = 0
-    while True:
-        rows = finder.rows((await api.send(finder.page(name, start))).body)
+    guard = ListingGuard()
+    call: Call | None = finder.page(name, start)
+    while call is not None:
+        body = (await api.send(call)).body
+        rows, total = finder.rows(body), finder.total(body)
         hits.update({row.id: row for row in rows if row.name == name})
         start += len(rows)
-        if finder.limit is None or len(rows) < finder.limit:
-            return list(hits.values())
+        over = finder.limit is None or len(rows) < finder.limit or start == total
+        following = None if over else finder.page(name, start)
+        guard.page(call, (row.id for row in rows), following, total)
+        call = following
+    return list(hits.values())

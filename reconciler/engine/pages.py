@@ -11,22 +11,26 @@ from reconciler.core.resource import Call, Live
 from reconciler.core.values import Tree
 from reconciler.engine.gather import gather
 from reconciler.engine.listing import MANY
+from reconciler.engine.listing_guard import ListingGuard
 from reconciler.engine.observe import read
 from reconciler.engine.ports import Api
 
 
 async def pages(api: Api, kind: Kind) -> AsyncIterator[Sequence[Live]]:
-    """Yield the objects of `kind` page by page; none where it has no list."""
+    """Yield the objects of `kind` page by page; none where it has no list. Raises `ApiError` for one without an end."""
     if not isinstance(kind, Listable):
         return
     seen = 0
+    guard = ListingGuard()
     call = kind.page(None, "", seen)
     while call is not None:
         reply = await api.send(call)
         lives = kind.found(reply)
         seen += len(lives)
         yield lives
-        call = kind.page(reply, "", seen)
+        following = kind.page(reply, "", seen)
+        guard.page(call, (live.id for live in lives), following)
+        call = following
 
 
 async def search(api: Api, kind: Searchable, call: Call) -> Sequence[Live]:

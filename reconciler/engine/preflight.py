@@ -27,27 +27,34 @@ async def preflight(api: Api, kinds: Kinds, plan: Plan) -> Findings:
         and isinstance(kind := kinds[change.kind], Checked)
         for question in kind.checks(change)
     ]
+    findings, unasked = await ask(api, asked)
+    found = Findings.of(findings, lambda item: f"{item.address}: {item.what}")
+    if unasked:  # a check that cannot be made stops nothing: the platform will refuse the change where it is wrong
+        failed = f"{len(unasked)} checks could not be made: {unasked[0].problems[0].what}"
+        found = replace(found, warnings=(*found.warnings, failed))
+    return found
+
+
+async def ask(api: Api, asked: Sequence[tuple[str, Check]]) -> tuple[list[Problem], list[ApiError]]:
+    """Ask questions, each with the address it is about, the same words once; return findings and failures."""
     findings: list[Problem] = []
     unasked: list[ApiError] = []
     while asked:
         by_call: dict[bytes, list[tuple[str, Check]]] = {}
         for address, question in asked:
             by_call.setdefault(_key(question.call), []).append((address, question))
-        asked = []
+        further: list[tuple[str, Check]] = []
         for told in await gather(*(_told(api, askers) for askers in by_call.values())):
             if isinstance(told, ApiError):
                 unasked.append(told)
                 continue
             for address, item in told:
                 if isinstance(item, Check):
-                    asked.append((address, item))
+                    further.append((address, item))
                 else:
                     findings.append(replace(item, address=address))
-    found = Findings.of(findings, lambda item: f"{item.address}: {item.what}")
-    if unasked:  # a check that cannot be made stops nothing: the platform will refuse the change where it is wrong
-        failed = f"{len(unasked)} checks could not be made: {unasked[0].problems[0].what}"
-        found = replace(found, warnings=(*found.warnings, failed))
-    return found
+        asked = further
+    return findings, unasked
 
 
 async def _told(api: Api, askers: Sequence[tuple[str, Check]]) -> list[tuple[str, Problem | Check]] | ApiError:

@@ -15,7 +15,7 @@ from reconciler.core.problems import Problem
 from reconciler.core.resource import Call, Live, Resource
 from reconciler.core.rules import Rules
 from reconciler.core.state.model import Entry, Record, State
-from reconciler.core.trees import resolve
+from reconciler.core.trees import members, resolve
 from reconciler.core.values import MISSING, Path, Ref, Secret, Tree
 from reconciler.engine.binding import entry_of
 from reconciler.engine.gather import gather
@@ -87,7 +87,7 @@ async def possible_duplicates(api: Api, kind: Listable, resources: Mapping[str, 
     wanted: dict[str, list[Resource]] = {}
     for resource in resources.values():
         if resource.kind == kind.name:
-            wanted.setdefault(str(resource.body.get(kind.name_field)), []).append(resource)
+            wanted.setdefault(str(members(resource.body).get(kind.name_field)), []).append(resource)
     found: list[str] = []
     if not wanted:
         return found
@@ -169,7 +169,7 @@ def _sought(search: _Search, kind: Kind, resource: Resource) -> tuple[str, str]:
 
 
 def _name_key(kind: Kind, body: Tree) -> tuple[str, str]:
-    return "name", str(body.get(kind.name_field if isinstance(kind, Searchable) else "name"))
+    return "name", str(members(body).get(kind.name_field if isinstance(kind, Searchable) else "name"))
 
 
 async def _listed(

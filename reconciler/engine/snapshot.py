@@ -11,7 +11,7 @@ from reconciler.core.problems import ApiError, Problem
 from reconciler.core.resource import Call, Live, Reply
 from reconciler.core.snapshot import Observed, Public, Snapshot, public_body, public_entry
 from reconciler.core.state.model import Entry, State
-from reconciler.core.values import Tree
+from reconciler.core.values import Wire
 from reconciler.engine.gather import gather
 from reconciler.engine.listing import from_state
 from reconciler.engine.observe import fetch
@@ -35,14 +35,14 @@ async def take_snapshot(
 ) -> Snapshot:
     """Return the snapshot of the objects in `state` and of all names that can be looked up.
 
-    `listings` name the calls that list all objects of a kind, and the finder that reads the answers. `now` is in s since the epoch.
-    `public` names harmless credentials, `hide` takes known secrets out of a text.
+    `listings` name the calls that list all objects of a kind, and the finder that reads the answers. `now` is in s
+    since the epoch. `public` names harmless credentials, `hide` takes known secrets out of a text.
     """
     entries = [entry for _, entry in sorted(state.resources.items()) if entry.id and not kinds[entry.kind].write_once]
     seen: dict[str, Observed] = {}
-    bodies: list[Tree] = []
+    bodies: list[Wire] = []
 
-    async def look(entry: Entry, version: Tree = None) -> None:
+    async def look(entry: Entry, version: Wire = None) -> None:
         reader = _Reader(api)
         live = await fetch(reader, kinds[entry.kind], from_state(entry), version)
         if live is not None:
@@ -137,6 +137,6 @@ def _page_of(kind: str) -> Callable[[str, int], Call]:
     return lambda name, _: Call("GET", f"{_LOOK_UP}{kind}", query=(("name", name),))
 
 
-def _rows_of(body: Tree) -> Sequence[Row]:
+def _rows_of(body: Wire) -> Sequence[Row]:
     rows: Sequence[Row] = body
     return rows

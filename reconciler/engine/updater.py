@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reconciler.core.abilities import is_settled
 from reconciler.core.compare.diff import Delta
@@ -75,7 +75,8 @@ class Updater:
         )
 
     async def _send(self, kind: Kind, change: Change, call: Call, live: Live) -> Live:
-        reply = await self.api.send(self.ledger.clear(call), etag=live.etag)
+        answer = kind.update_answer(live)  # not in a call of a saved plan
+        reply = await self.api.send(replace(self.ledger.clear(call), answer=answer), etag=live.etag)
         told = kind.updated(reply, live)
         return told if told is not None else await self.poller.again(kind, change, live)
 

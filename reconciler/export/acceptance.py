@@ -9,6 +9,7 @@ from reconciler.core.plan.model import DriftField
 from reconciler.core.pointers import parse_pointer
 from reconciler.core.resource import Resource
 from reconciler.core.selector import Selectors, of_documents
+from reconciler.core.trees import elements, members
 from reconciler.core.values import MISSING, Path, Tree
 from reconciler.documents.document import Document
 from reconciler.documents.interpolate import escape, is_filled_in
@@ -33,7 +34,7 @@ class NoPlaceError(Exception):
 
 
 def accepting(document: Document, resource: Resource, field: DriftField, selectors: Selectors) -> Place:
-    """Return the edit that makes the manifest say what is live; `selectors` are the lists that flows hand out.
+    """Return the edit that accepts the live value in the manifest; `selectors` are the lists that flows hand out.
 
     Raises `NoPlaceError` where no edit can do that.
     """
@@ -56,7 +57,7 @@ def _place(document: Document, resource: Resource, field: DriftField, selectors:
     if resource.kind == "MappingSet":
         base = where if isinstance(_at(document, where), list) else (*where, "mappings")
         return _member(document, base, path[1:], field.live, column if where[-1] == "attributes" else row_words)
-    if resource.kind == "TargetConnection" and "dataset" in (_at(document, where) or {}):
+    if resource.kind == "TargetConnection" and "dataset" in members(_at(document, where)):
         path = _LAKE.get(path, path)
     return (*where, *path), field.live
 
@@ -76,13 +77,15 @@ def _selection(document: Document, field: DriftField, selectors: Selectors) -> t
 
 def _member(document: Document, base: Path, rest: Path, live: Tree, words: object) -> tuple[Path, Tree]:
     """Return the place of a list's member, or of a field in it, told apart by its key."""
-    items = _at(document, base)
-    numbers = [number for number, item in enumerate(items or ()) if rest[0] in _keys(item)]
+    items = elements(_at(document, base))
+    numbers = [number for number, item in enumerate(items) if rest[0] in _keys(item)]
     if not numbers:
         if live is MISSING or len(rest) > 1:
             raise NoPlaceError("the manifest does not list it")
         return (*base, "-"), words(live)  # type: ignore[operator]
     inner = rest[1:]
+    if not inner and live is not MISSING:
+        raise NoPlaceError("the manifest lists it already")
     if inner and not isinstance(items[numbers[0]], Mapping):
         raise NoPlaceError("the manifest lists it by its key alone")
     return (*base, str(numbers[0]), *inner), live

@@ -30,7 +30,7 @@ class ExportResult:
     secrets: list[str] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
 
-    def put(self, kind: str, name: str, spec: Mapping[str, Any]) -> None:
+    def put(self, kind: str, name: str, spec: dict[str, Any]) -> None:
         """Add a document; as text, for ten thousand trees take five times the memory."""
         document = {"apiVersion": API_VERSION, "kind": kind, "metadata": {"name": name}, "spec": escape(spec)}
         self.documents[name] = Written(kind, yaml_text(document))

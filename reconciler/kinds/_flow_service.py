@@ -6,12 +6,13 @@ from collections.abc import Iterable, Sequence
 from typing import ClassVar
 from urllib.parse import parse_qs, urlsplit
 
-from reconciler.core.abilities import Asynchronous, Listable, text_or_none
+from reconciler.core.abilities import Asynchronous, Listable, text_or_none, whole_number
+from reconciler.core.answers import TEXT, Answer, Object, OneOf, Shape, one_row, rows
 from reconciler.core.observations import Edit, Observed
 from reconciler.core.resource import Call, Live, Reply
 from reconciler.core.rules import FieldRule, Reason
 from reconciler.core.trees import without_nulls
-from reconciler.core.values import Tree
+from reconciler.core.values import Wire
 
 BASE = "/data/foundation/flowservice"
 
@@ -33,6 +34,9 @@ TRANSITIONAL = frozenset(
 """States the platform leaves by itself (api-facts 2.7)."""
 
 
+LEAVING = "delete-finalizing"
+"""The state of an object that the platform is deleting."""
+
 _NOTES = frozenset(
     {
         "createdBy", "createdClient", "updatedAt", "updatedBy", "updatedClient", "imsOrgId", "sandboxId", "sandboxName",
@@ -40,6 +44,17 @@ _NOTES = frozenset(
     }
 )  # fmt: skip
 """What the platform notes in every object (flow-service.yaml, the responses)."""
+
+
+_CREATED = Answer(Object(ids=("id",), may=(("etag", TEXT),)))
+"""201 with `{"id", "etag"}`; some documents print the id alone (flow-service.yaml)."""
+_CHANGED = OneOf((_CREATED.shape, one_row("items", _CREATED.shape)))
+"""200 with `{"id", "etag"}`, 200 with the list of the object, or 202 with no body (flow-service.yaml, tutorials)."""
+
+
+def item(*may: tuple[str, Shape]) -> Object:
+    """Return the shape of an object as the Flow Service shows it, and of what else the kind uses of it."""
+    return Object(ids=("id",), may=(("etag", TEXT), ("version", TEXT), ("state", TEXT), *may))
 
 
 def server_owned(notes: Iterable[str]) -> tuple[FieldRule, ...]:
@@ -54,22 +69,26 @@ class FlowServiceKind(Listable, Asynchronous, Observed):
     notes: ClassVar[frozenset[str]] = _NOTES
     """What the platform writes into an object for itself; `createdAt` is the age that namesakes are told apart by."""
     server_owned: ClassVar[tuple[FieldRule, ...]] = server_owned(_NOTES)
+    shape: ClassVar[Object] = item()
+    """The members of an object that the kind relies on."""
 
-    def read(self, known: Live, version: Tree = None) -> Call:
+    def read(self, known: Live, version: Wire = None) -> Call:
         del version
-        return Call("GET", f"{BASE}/{self.collection}/{known.id}")
+        answer = Answer(one_row("items", self.shape), known.id)
+        return Call("GET", f"{BASE}/{self.collection}/{known.id}", answer=answer)
 
     def live(self, reply: Reply, known: Live) -> Live | None:
-        """GET by id answers `{"items": [...]}`, a list of one (api-facts 2.3)."""
+        """GET by id answers `{"items": [...]}`, a list of one (flow-service.yaml)."""
         del known
-        if reply.status == 404:
-            return None
-        items = reply.body.get("items", []) if isinstance(reply.body, dict) else []
-        return self._item(items[0]) if items else None
+        return None if reply.status == 404 else self._item(reply.body["items"][0])
 
-    def search(self, body: Tree) -> Call:
+    def search(self, body: Wire) -> Call:
         name = str(body.get("name", "")).replace('"', '\\"')
-        return Call("GET", f"{BASE}/{self.collection}", query=(("property", f'name=="{name}"'), ("limit", "100")))
+        query = (("property", f'name=="{name}"'), ("limit", "100"))
+        return Call("GET", f"{BASE}/{self.collection}", query=query, answer=self._list())
+
+    def _list(self) -> Answer:
+        return Answer(rows("items", self.shape, links=True))
 
     list_orders = ("createdAt", "-createdAt")  # flow-service.yaml, parameters `property` and `orderby`
 
@@ -81,23 +100,24 @@ class FlowServiceKind(Listable, Asynchronous, Observed):
         path = f"{BASE}/{self.collection}"
         asked = (("limit", "100"), *((("orderby", order),) if order else ()))
         if after is None:
-            return Call("GET", path, query=asked)
+            return Call("GET", path, query=asked, answer=self._list())
         href = ((after.body.get("_links") or {}).get("next") or {}).get("href") or ""
         tokens = parse_qs(urlsplit(href).query).get("continuationToken")
-        return Call("GET", path, query=(*asked, ("continuationToken", tokens[0]))) if tokens else None
+        if not tokens:
+            return None
+        return Call("GET", path, query=(*asked, ("continuationToken", tokens[0])), answer=self._list())
 
     def found(self, reply: Reply) -> Sequence[Live]:
-        items = reply.body.get("items", []) if isinstance(reply.body, dict) else []
-        return [self._item(item) for item in items]
+        return [self._item(item) for item in reply.body["items"]]
 
     def created_at(self, live: Live) -> int:
-        return int(live.body.get("createdAt", 0))
+        return whole_number(live.body.get("createdAt")) or 0
 
     def made_by(self, live: Live) -> str | None:
         return text_or_none(live.body.get("createdClient"))
 
     def is_leaving(self, live: Live) -> bool:
-        return bool(live.body.get("state") == "delete-finalizing")
+        return isinstance(live.body, dict) and live.body.get("state") == LEAVING  # an id alone has no body
 
     leaving_codes = frozenset({"1457-400", "1458-400"})  # the catalogue of errors in flow-service.yaml
     in_use_codes = frozenset({"1418-400", "1447-400"})
@@ -105,34 +125,33 @@ class FlowServiceKind(Listable, Asynchronous, Observed):
     def edited_with(self, live: Live) -> str | None:
         """`createdClient`, where `updatedAt` has moved on from `createdAt` (api-facts 2.3)."""
         body = live.body
-        return body.get("createdClient") if body.get("updatedAt") != body.get("createdAt") else None
+        return text_or_none(body.get("createdClient")) if body.get("updatedAt") != body.get("createdAt") else None
 
-    def canonical(self, body: Tree) -> Tree:
+    def canonical(self, body: Wire) -> Wire:
         """Only a draft shows its state: the others' are the platform's own affair, save a flow's."""
         if isinstance(body, dict) and body.get("state", "draft") != "draft":
             return {key: value for key, value in body.items() if key != "state"}
         return body
 
-    def declarable(self, body: Tree) -> Tree:
+    def declarable(self, body: Wire) -> Wire:
         return {key: value for key, value in body.items() if key not in self.notes}
 
-    def create(self, body: Tree) -> Call:
+    def create(self, body: Wire) -> Call:
         """A draft is made by a query parameter, on all four kinds (draft.md)."""
         query = (("mode", "draft"),) if body.get("state") == "draft" else ()
-        return Call("POST", f"{BASE}/{self.collection}", without_nulls(self.seed(body)), query=query)
+        return Call("POST", f"{BASE}/{self.collection}", without_nulls(self.seed(body)), query=query, answer=_CREATED)
 
-    def seed(self, body: Tree) -> Tree:
+    def seed(self, body: Wire) -> Wire:
         """Return the part of `body` a POST may carry; never the state (1410-400)."""
         return {key: value for key, value in body.items() if key != "state"} if "state" in body else body
 
-    def created_fields(self, call: Call) -> Tree:
+    def created_fields(self, call: Call) -> Wire:
         return {**call.body, "state": "draft"} if ("mode", "draft") in call.query else call.body
 
-    def created(self, reply: Reply, body: Tree) -> Live:
-        """201 answers `{"id", "etag"}`; some documents print the id alone, so the etag is optional."""
-        return Live(id=str(reply.body["id"]), body=body, etag=_etag(reply))
+    def created(self, reply: Reply, body: Wire) -> Live:
+        return Live(id=reply.body["id"], body=body, etag=_etag(reply))
 
-    def update(self, live: Live, patch: Sequence[Tree], body: Tree) -> Sequence[Call]:
+    def update(self, live: Live, patch: Sequence[Wire], body: Wire) -> Sequence[Call]:
         """The state is no field to PATCH: an action after everything else is in place (api-facts 2.7)."""
         fields = [step for step in patch if step["path"] != "/state"]
         path = f"{BASE}/{self.collection}/{live.id}"
@@ -141,10 +160,13 @@ class FlowServiceKind(Listable, Asynchronous, Observed):
             calls += [Call("POST", f"{path}/action", query=(("op", verb),)) for verb in self.actions(live, body)]
         return calls
 
-    def actions(self, live: Live, body: Tree) -> Sequence[str]:
+    def actions(self, live: Live, body: Wire) -> Sequence[str]:
         """Return the actions, in order, from the state of `live` to the one of `body`."""
         del body
         return ["publish"] if live.body.get("state") == "draft" else []
+
+    def update_answer(self, live: Live) -> Answer | None:
+        return Answer(_CHANGED, live.id, empty=True)
 
     def updated(self, reply: Reply, before: Live) -> Live | None:
         etag = _etag(reply)
@@ -157,11 +179,12 @@ class FlowServiceKind(Listable, Asynchronous, Observed):
         return str(live.body.get("state", "unknown"))
 
     def last_edit(self, live: Live) -> Edit:
-        """`updatedBy`, `updatedAt` and `updatedClient` are in every object (api-facts 2.3)."""
+        """`updatedBy`, `updatedAt` and `updatedClient` are in every object (flow-service.yaml)."""
         body = live.body if isinstance(live.body, dict) else {}
-        return Edit(body.get("updatedBy"), body.get("updatedAt"), body.get("updatedClient"))
+        by, client = text_or_none(body.get("updatedBy")), text_or_none(body.get("updatedClient"))
+        return Edit(by, whole_number(body.get("updatedAt")), client)
 
-    def held_back(self, body: Tree, staging: str) -> tuple[Tree, str] | None:
+    def held_back(self, body: Wire, staging: str) -> tuple[Wire, str] | None:
         """An object is made as a draft, or a flow as a disabled one (draft.md)."""
         words = {"draft": "a draft", "disabled": "disabled"}
         return None if body.get("state") in words else ({**body, "state": staging}, words[staging])
@@ -173,10 +196,10 @@ class FlowServiceKind(Listable, Asynchronous, Observed):
         del live
         return None
 
-    def _item(self, item: Tree) -> Live:
+    def _item(self, item: Wire) -> Live:
         """The etag keeps its own double quotes: that is how If-Match wants it (api-facts 2.5)."""
         etag = item.get("etag") or item.get("version")
-        return Live(id=str(item["id"]), body=item, etag=quoted(etag) if etag else None)
+        return Live(id=item["id"], body=item, etag=quoted(etag) if etag else None)
 
 
 def quoted(etag: str) -> str:
@@ -185,14 +208,12 @@ def quoted(etag: str) -> str:
 
 
 def _etag(reply: Reply) -> str | None:
-    body = reply.body
-    if isinstance(body, dict) and isinstance(body.get("items"), list) and body["items"]:
-        body = body["items"][0]
-    etag = body.get("etag") if isinstance(body, dict) else None
+    body = reply.body or {}
+    etag = (body["items"][0] if "items" in body else body).get("etag")
     return quoted(etag) if etag else None
 
 
-def is_data_lake(body: Tree) -> bool:
+def is_data_lake(body: Wire) -> bool:
     """Tell whether a connection body targets the data lake, as every source flow's does."""
     spec = body.get("connectionSpec") if isinstance(body, dict) else None
     return isinstance(spec, dict) and spec.get("id") == DATA_LAKE

@@ -6,16 +6,30 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar
 from urllib.parse import quote
 
-from reconciler.core.abilities import Constrained, DataHolding, Listable, Suspendable, text_or_none
+from reconciler.core.abilities import Constrained, DataHolding, Listable, Suspendable, text_or_none, whole_number
+from reconciler.core.answers import LIST, SCALAR, TEXT, Answer, ListOf, Object, rows
 from reconciler.core.resource import Call, Live, Reply
 from reconciler.core.rules import AssociativeList, FieldChange, Rules
 from reconciler.core.trees import without_nulls
-from reconciler.core.values import Path, Tree
+from reconciler.core.values import Path, Wire
 from reconciler.kinds._xdm import incompatible_changes
 
 BASE = "/data/foundation/schemaregistry"
 _ONE = (("Accept", "application/vnd.adobe.xed+json; version=1"),)  # a look-up names a version (XDM-1007)
 _LIST = (("Accept", "application/vnd.adobe.xed+json"),)  # a list must not (XDM-1006)
+NAMES = ("$id", "meta:altId")
+"""The members by which a resource can be asked for (schema-registry.yaml)."""
+_SHAPE = Object(
+    ids=NAMES,
+    may=(
+        ("version", SCALAR),
+        ("title", TEXT),
+        ("allOf", ListOf(Object())),
+        ("meta:immutableTags", LIST),
+        ("meta:registryMetadata", Object()),
+    ),
+)
+_ROWS = Object(needs=rows("results", _SHAPE).needs, may=(("_page", Object(may=(("next", SCALAR),))),))
 
 
 class RegistryKind(Listable, DataHolding, Constrained, Suspendable):
@@ -35,62 +49,66 @@ class RegistryKind(Listable, DataHolding, Constrained, Suspendable):
         ),
     )
 
-    def rules(self, body: Tree) -> Rules:
+    def rules(self, body: Wire) -> Rules:
         del body
         return self._RULES
 
-    def read(self, known: Live, version: Tree = None) -> Call:
+    def read(self, known: Live, version: Wire = None) -> Call:
         del version
-        return Call("GET", self._path(known.id), headers=_ONE)
+        return Call("GET", self._path(known.id), headers=_ONE, answer=Answer(_SHAPE, known.id))
 
     def live(self, reply: Reply, known: Live) -> Live | None:
         del known
-        return None if reply.status == 404 or "$id" not in (reply.body or {}) else _live(reply.body)
+        return None if reply.status == 404 else _live(reply.body)
 
     def page(self, after: Reply | None, order: str, seen: int) -> Call | None:
         """Titles are unique: a page starts behind the last title of the one before (api-facts 6.2)."""
         del order, seen
         query: tuple[tuple[str, str], ...] = (("orderby", "title"), ("limit", "100"))
         if after is not None:
-            following = ((after.body or {}).get("_page") or {}).get("next")
+            following = (after.body.get("_page") or {}).get("next")
             if not following:
                 return None
             query = (*query, ("start", str(following)))
-        return Call("GET", f"{BASE}/tenant/{self.collection}", query=query, headers=_LIST)
+        return self._listing(query)
 
-    def search(self, body: Tree) -> Call:
-        query = (("property", f"title=={body.get('title', '')}"),)
-        return Call("GET", f"{BASE}/tenant/{self.collection}", query=query, headers=_LIST)
+    def _listing(self, query: tuple[tuple[str, str], ...]) -> Call:
+        return Call("GET", f"{BASE}/tenant/{self.collection}", query=query, headers=_LIST, answer=Answer(_ROWS))
+
+    def search(self, body: Wire) -> Call:
+        return self._listing((("property", f"title=={body.get('title', '')}"),))
 
     def found(self, reply: Reply) -> Sequence[Live]:
-        found = reply.body.get("results") if isinstance(reply.body, dict) else None
-        return [_live(item) for item in found or ()]
+        return [_live(item) for item in reply.body["results"]]
 
     def created_at(self, live: Live) -> int:
-        return int((live.body.get("meta:registryMetadata") or {}).get("repo:createdDate", 0))
+        return whole_number((live.body.get("meta:registryMetadata") or {}).get("repo:createdDate")) or 0
 
     def made_by(self, live: Live) -> str | None:
         return text_or_none((live.body.get("meta:registryMetadata") or {}).get("xdm:createdClientId"))
 
-    def create(self, body: Tree) -> Call:
+    def create(self, body: Wire) -> Call:
         """A description is demanded by the API's own description; the title will do for who declares none."""
         seed = {
             "description": body["title"],
             **{key: value for key, value in body.items() if key not in self.deferred_fields},
         }
-        return Call("POST", f"{BASE}/tenant/{self.collection}", without_nulls(seed))
+        return Call("POST", f"{BASE}/tenant/{self.collection}", without_nulls(seed), answer=Answer(_SHAPE))
 
-    def created(self, reply: Reply, body: Tree) -> Live:
+    def created(self, reply: Reply, body: Wire) -> Live:
         del body
         return _live(reply.body)
 
-    def update(self, live: Live, patch: Sequence[Tree], body: Tree) -> Sequence[Call]:
+    def update(self, live: Live, patch: Sequence[Wire], body: Wire) -> Sequence[Call]:
         del body
         return [Call("PATCH", self._path(live.id), list(patch))]
 
+    def update_answer(self, live: Live) -> Answer | None:
+        return Answer(_SHAPE, live.id, empty=True)
+
     def updated(self, reply: Reply, before: Live) -> Live | None:
         del before
-        return _live(reply.body) if isinstance(reply.body, dict) and "$id" in reply.body else None
+        return None if reply.body is None else _live(reply.body)
 
     def delete(self, live: Live) -> Call | None:
         return Call("DELETE", self._path(live.id))
@@ -104,7 +122,7 @@ class RegistryKind(Listable, DataHolding, Constrained, Suspendable):
         title = live.body.get("title", "")
         return Call("PATCH", self._path(live.id), [{"op": "replace", "path": "/title", "value": title}])
 
-    def incompatible_changes(self, live: Tree, fields: Sequence[FieldChange], now: int) -> Mapping[Path, str]:
+    def incompatible_changes(self, live: Wire, fields: Sequence[FieldChange], now: int) -> Mapping[Path, str]:
         del now
         return incompatible_changes(live, fields)
 
@@ -113,6 +131,6 @@ class RegistryKind(Listable, DataHolding, Constrained, Suspendable):
         return f"{BASE}/tenant/{self.collection}/{quote(ident, safe='')}"
 
 
-def _live(body: Tree) -> Live:
+def _live(body: Wire) -> Live:
     """The version counts every change: it tells a saved plan that the resource moved on."""
-    return Live(str(body["$id"]), body, str(body.get("version", "")) or None)
+    return Live(body["$id"], body, str(body.get("version", "")) or None)

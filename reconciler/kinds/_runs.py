@@ -5,8 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from reconciler.core.abilities import whole_number
+from reconciler.core.answers import LIST, Object
 from reconciler.core.runs import DataflowRun, Outcome
 
+SHAPE = Object(
+    may=(
+        (
+            "metrics",
+            Object(
+                may=(
+                    ("durationSummary", Object()),
+                    ("sizeSummary", Object()),
+                    ("recordSummary", Object(may=(("failedInfo", LIST),))),
+                    ("statusSummary", Object(may=(("errors", LIST),))),
+                )
+            ),
+        ),
+    )
+)
 _WORDS: Mapping[str, Outcome] = {
     "success": "success",
     "completed": "success",
@@ -27,8 +44,8 @@ def run_of(body: Mapping[str, Any]) -> DataflowRun:
     return DataflowRun(
         id=str(body.get("id", "")),
         outcome=_WORDS.get(word, "unknown"),
-        started=spans.get("startedAtUTC") or body.get("createdAt"),
-        completed=spans.get("completedAtUTC") or spans.get("stoppedAtUTC") or None,
+        started=whole_number(spans.get("startedAtUTC")) or whole_number(body.get("createdAt")),
+        completed=whole_number(spans.get("completedAtUTC")) or whole_number(spans.get("stoppedAtUTC")) or None,
         records_in=_count(records.get("inputRecordCount")),
         records_out=_count(records.get("outputRecordCount")),
         records_failed=_count(records.get("failedRecordCount")),
@@ -40,10 +57,7 @@ def run_of(body: Mapping[str, Any]) -> DataflowRun:
 
 def _count(value: Any) -> int:
     """Return a count that may come as a number, as its text, or not at all."""
-    try:
-        return int(value or 0)
-    except (TypeError, ValueError):
-        return 0
+    return whole_number(value) or 0
 
 
 def _text(error: Any) -> str:

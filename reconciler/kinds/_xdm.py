@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from reconciler.core.pointers import pointer
 from reconciler.core.rules import FieldChange
-from reconciler.core.values import MISSING, Path, Tree
+from reconciler.core.values import MISSING, Path, Wire
 
 _NAMED = frozenset(("properties", "definitions", "patternProperties"))
 _RETYPES = frozenset(("type", "format", "$ref", "meta:xdmType", "const", "multipleOf", "additionalProperties"))
@@ -14,7 +14,7 @@ _LOWER_BOUNDS = frozenset(("minimum", "exclusiveMinimum", "minLength", "minItems
 _UPPER_BOUNDS = frozenset(("maximum", "exclusiveMaximum", "maxLength", "maxItems"))
 
 
-def incompatible_changes(live: Tree, fields: Sequence[FieldChange]) -> Mapping[Path, str]:
+def incompatible_changes(live: Wire, fields: Sequence[FieldChange]) -> Mapping[Path, str]:
     """Return those of `fields` that take something from the `live` resource or narrow it, and in which words."""
     found = {}
     for item in fields:
@@ -25,7 +25,7 @@ def incompatible_changes(live: Tree, fields: Sequence[FieldChange]) -> Mapping[P
     return found
 
 
-def _why(live: Tree, item: FieldChange) -> str | None:
+def _why(live: Wire, item: FieldChange) -> str | None:
     path, old, new = item.path, item.old, item.new
     name, word = _last(path)
     if name is not None:
@@ -58,7 +58,7 @@ def _last(path: Path) -> tuple[str | None, str]:
     return (field if path else None), word
 
 
-def _required(live: Tree, path: Path, old: Tree, new: Tree) -> str | None:
+def _required(live: Wire, path: Path, old: Wire, new: Wire) -> str | None:
     """New fields may be required; fields that were optional must stay so."""
     before = set(old) if isinstance(old, list) else set()
     here = live
@@ -69,7 +69,7 @@ def _required(live: Tree, path: Path, old: Tree, new: Tree) -> str | None:
     return f"{', '.join(late)} would become required" if late else None
 
 
-def _narrowed(word: str, old: Tree, new: Tree) -> str | None:
+def _narrowed(word: str, old: Wire, new: Wire) -> str | None:
     if new is MISSING:
         return None
     if word == "enum":
@@ -83,5 +83,5 @@ def _narrowed(word: str, old: Tree, new: Tree) -> str | None:
     return None
 
 
-def _shown(value: Tree) -> str:
+def _shown(value: Wire) -> str:
     return "nothing" if value is MISSING else repr(value)

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from reconciler.core.abilities import Persistent
+from reconciler.core.answers import SCALAR, Answer, Object
 from reconciler.core.kind import Reference
 from reconciler.core.resource import Call, Live, Reply
 from reconciler.core.rules import Rules
 from reconciler.core.trees import without_nulls
-from reconciler.core.values import Tree
+from reconciler.core.values import Wire
 from reconciler.kinds.checks import PREP as BASE
+
+_SHAPE = Object(ids=("id",), may=(("version", SCALAR),))
 
 
 class AdHocSchema(Persistent):
@@ -33,32 +36,36 @@ class AdHocSchema(Persistent):
 
     _RULES = Rules(reported_as="Schema")  # to a reader of plans there is one sort of schema
 
-    def rules(self, body: Tree) -> Rules:
+    def rules(self, body: Wire) -> Rules:
         del body
         return self._RULES
 
-    def read(self, known: Live, version: Tree = None) -> Call:
+    def read(self, known: Live, version: Wire = None) -> Call:
         del version
-        return Call("GET", f"{BASE}/schemas/{known.id}")
+        return Call("GET", f"{BASE}/schemas/{known.id}", answer=Answer(_SHAPE, known.id))
 
     def live(self, reply: Reply, known: Live) -> Live | None:
         del known
         return None if reply.status == 404 else _live(reply.body)
 
-    def create(self, body: Tree) -> Call:
-        return Call("POST", f"{BASE}/schemas", without_nulls(body))
+    def create(self, body: Wire) -> Call:
+        return Call("POST", f"{BASE}/schemas", without_nulls(body), answer=Answer(_SHAPE))
 
-    def created(self, reply: Reply, body: Tree) -> Live:
-        return Live(str(reply.body["id"]), body, None, {"version": reply.body.get("version", 0)})
+    def created(self, reply: Reply, body: Wire) -> Live:
+        return Live(reply.body["id"], body, None, {"version": reply.body.get("version", 0)})
 
-    def update(self, live: Live, patch: Sequence[Tree], body: Tree) -> Sequence[Call]:
+    def update(self, live: Live, patch: Sequence[Wire], body: Wire) -> Sequence[Call]:
         del live, patch
         return [self.create(body)]
+
+    def update_answer(self, live: Live) -> Answer | None:
+        del live  # the answer shows a new object
+        return Answer(_SHAPE)
 
     def updated(self, reply: Reply, before: Live) -> Live | None:
         return self.created(reply, before.body)
 
-    def undeletable_reason(self, body: Tree) -> str | None:
+    def undeletable_reason(self, body: Wire) -> str | None:
         del body
         return "the platform cannot delete it, it stays there unused"
 
@@ -67,8 +74,8 @@ class AdHocSchema(Persistent):
         return None
 
 
-def _live(body: Tree) -> Live:
-    return Live(str(body["id"]), body, None, {"version": body.get("version", 0)})
+def _live(body: Wire) -> Live:
+    return Live(body["id"], body, None, {"version": body.get("version", 0)})
 
 
 KIND = AdHocSchema()

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from reconciler.core.abilities import Probed, Reviewed
+from reconciler.core.answers import FLAG, Answer, Object
 from reconciler.core.kind import Reference
 from reconciler.core.observations import Reachable
 from reconciler.core.problems import Problem
 from reconciler.core.resource import Call, Live, Reply
 from reconciler.core.rules import FieldRule, Reason, Rules
-from reconciler.core.values import Tree
-from reconciler.kinds._flow_service import BASE, FlowServiceKind
+from reconciler.core.values import Wire
+from reconciler.kinds._flow_service import BASE, FlowServiceKind, item
 
 
 class BaseConnection(FlowServiceKind, Probed, Reviewed, Reachable):
@@ -19,6 +20,7 @@ class BaseConnection(FlowServiceKind, Probed, Reviewed, Reachable):
 
     name = "Connection"
     collection = "connections"
+    shape = item(("auth", Object(may=(("params", Object()),))))
     reference = Reference(
         {
             "": {
@@ -40,11 +42,11 @@ class BaseConnection(FlowServiceKind, Probed, Reviewed, Reachable):
         )
     )
 
-    def rules(self, body: Tree) -> Rules:
+    def rules(self, body: Wire) -> Rules:
         del body
         return self._RULES
 
-    def review_update(self, live: Live, body: Tree, patch: Sequence[Tree]) -> Sequence[Problem]:
+    def review_update(self, live: Live, body: Wire, patch: Sequence[Wire]) -> Sequence[Problem]:
         """What a replace of `/auth/params` leaves out is gone (update.md); live secrets cannot be carried along."""
         del body
         sent = next((step["value"] for step in patch if step["path"] == "/auth/params" and "value" in step), None)
@@ -56,22 +58,24 @@ class BaseConnection(FlowServiceKind, Probed, Reviewed, Reachable):
         what = f"credentials are replaced as a whole: {names}, which the manifest does not declare, will be gone"
         return [Problem("credentials-lost", what, severity="warning")]
 
-    def review_replace(self, live: Live, body: Tree, now: int) -> Sequence[Problem]:
+    def review_replace(self, live: Live, body: Wire, now: int) -> Sequence[Problem]:
         del live, body, now
         return ()
 
     def endpoint(self, live: Live) -> str | None:
-        """The inlet of an HTTP API source is in the parameters of its account (api-facts 2.9)."""
+        """The inlet of an HTTP API source is in the parameters of its account (http.md)."""
         url = ((live.body.get("auth") or {}).get("params") or {}).get("inletUrl")
         return str(url) if url else None
 
-    def probe(self, live: Live, body: Tree) -> Call | None:
+    def probe(self, live: Live, body: Wire) -> Call | None:
         """Credentials are asked about; an account without any (Profile Service) has nothing to test."""
-        return Call("GET", f"{BASE}/connections/{live.id}/test") if body.get("auth") else None
+        if not body.get("auth"):
+            return None
+        return Call("GET", f"{BASE}/connections/{live.id}/test", answer=Answer(Object(needs=(("result", FLAG),))))
 
     def probe_failure(self, reply: Reply) -> str | None:
         """A bad credential is a 200 with `{"result": false}`, not an error (api-facts 2.10)."""
-        if isinstance(reply.body, dict) and reply.body.get("result") in (False, "false"):
+        if str(reply.body["result"]).lower() != "true":
             return "the platform made the connection but cannot log in with its credentials (test says false)"
         return None
 

@@ -9,14 +9,22 @@ from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from urllib.parse import quote
 
+from reconciler.core.answers import LIST, TEXT, Answer, ListOf, Object, OneOf, rows
 from reconciler.core.kind import Check
 from reconciler.core.problems import Problem
 from reconciler.core.resource import Call, Reply
-from reconciler.core.values import Tree
+from reconciler.core.values import Wire
 from reconciler.kinds._registry import BASE as REGISTRY
+from reconciler.kinds._registry import NAMES
+from reconciler.kinds.dataset import BASE as CATALOG
+from reconciler.kinds.dataset import SHAPE as DATASETS
 
 UPS = "/data/core/ups"
 PREP = "/data/foundation/conversion"
+_AUDIENCE = Object(ids=("id", "audienceId"), may=(("lifecycleState", TEXT),))
+_VERDICT = Object(may=(("errors", LIST),))
+_VERDICTS = Object(needs=(("validationResponse", OneOf((ListOf(_VERDICT), _VERDICT))),))
+"""A verdict for each row; data-prep.yaml shows a single one."""
 _VERSION = re.compile(r"version=(\d+)")
 
 
@@ -29,38 +37,49 @@ def audience(ident: str) -> Check:
         if _unknown_is_fine(reply):
             return ()
         query = (("property", f"audienceId=={ident}"), ("limit", "2"))
-        return [Check(Call("GET", f"{UPS}/audiences", query=query), outside)]
+        return [Check(Call("GET", f"{UPS}/audiences", query=query, answer=several), outside)]
 
     def outside(reply: Reply) -> Sequence[Problem | Check]:
-        children = reply.body.get("children") if isinstance(reply.body, dict) else None
+        children = reply.body["children"] if reply.status < 400 else []
         if children:
             return _published(ident, children[0])
         what = f"the audience {ident} is not in this sandbox (GET /audiences/{ident})"
         return [Problem("no-audience", what, "correct the id, or pass --no-checks")]
 
-    return Check(Call("GET", f"{UPS}/audiences/{quote(ident, safe='')}"), evaluate)
+    several = Answer(rows("children", _AUDIENCE), ident)
+    one = Answer(_AUDIENCE, ident)
+    return Check(Call("GET", f"{UPS}/audiences/{quote(ident, safe='')}", answer=one), evaluate)
 
 
-def _published(ident: str, body: Tree) -> Sequence[Problem]:
-    state = body.get("lifecycleState") if isinstance(body, dict) else None
+def dataset(ident: str) -> Check:
+    """Ask whether a dataset exists (catalog.yaml)."""
+
+    def evaluate(reply: Reply) -> Sequence[Problem | Check]:
+        if reply.status != 404 or _unknown_is_fine(reply):
+            return ()
+        what = f"the dataset {ident} is not in this sandbox (GET /dataSets/{ident})"
+        return [Problem("no-dataset", what, "correct the id, or restore the dataset")]
+
+    path = f"{CATALOG}/dataSets/{quote(ident, safe='')}"
+    return Check(Call("GET", path, answer=Answer(DATASETS, ident)), evaluate)
+
+
+def _published(ident: str, body: Wire) -> Sequence[Problem]:
+    state = body.get("lifecycleState")
     if state in (None, "published"):
         return ()
     what = f"the audience {ident} ({body.get('name', '')}) is {state}, not published: nobody is in what is sent"
     return [Problem("unpublished", what, severity="warning")]
 
 
-def valid_mapping(body: Tree) -> Check:
+def valid_mapping(body: Wire) -> Check:
     """Ask Data Prep whether every row can be mapped; a failure is a 200 too (api-facts 4.5)."""
 
     def evaluate(reply: Reply) -> Sequence[Problem | Check]:
-        verdicts = reply.body.get("validationResponse") if isinstance(reply.body, dict) else None
-        if isinstance(verdicts, dict):
-            verdicts = [verdicts]  # data-prep.yaml's own form
-        if not isinstance(verdicts, list):
-            return ()
+        verdicts = reply.body["validationResponse"] if reply.status < 400 else []
         found = []
-        for number, verdict in enumerate(verdicts, 1):
-            failed = isinstance(verdict, dict) and str(verdict.get("status")).upper() == "FAILED"
+        for number, verdict in enumerate(verdicts if isinstance(verdicts, list) else [verdicts], 1):
+            failed = str(verdict.get("status")).upper() == "FAILED"
             for error in filter(_is_object, verdict.get("errors") or [{}]) if failed else ():
                 row = f"{error.get('source', '?')} → {error.get('destination', '?')}"
                 what = f"row {number} ({row}) is refused: {error.get('exception', 'no reason given')}"
@@ -68,10 +87,10 @@ def valid_mapping(body: Tree) -> Check:
                 found.append(Problem("invalid-mapping", what, advice))
         return found
 
-    return Check(Call("POST", f"{PREP}/mappingSets/validate", body, read_only=True), evaluate)
+    return Check(Call("POST", f"{PREP}/mappingSets/validate", body, read_only=True, answer=Answer(_VERDICTS)), evaluate)
 
 
-def _is_object(value: Tree) -> bool:
+def _is_object(value: Wire) -> bool:
     return isinstance(value, dict)
 
 
@@ -85,15 +104,16 @@ def destinations(schema: str, media_type: str, paths: Sequence[str]) -> Check:
             what = f"the schema {schema} is not in this sandbox"
             fine = _unknown_is_fine(reply)
             return () if fine else [Problem("no-schema", what, "correct its id, or pass --no-checks")]
-        if reply.status >= 400 or not isinstance(reply.body, dict):
+        if reply.status >= 400:
             return ()
         return list(_missing(reply.body, paths))
 
     path = f"{REGISTRY}/tenant/schemas/{quote(schema, safe='')}"
-    return Check(Call("GET", path, headers=(("Accept", accept),)), evaluate)
+    answer = Answer(Object(ids=NAMES), schema)
+    return Check(Call("GET", path, headers=(("Accept", accept),), answer=answer), evaluate)
 
 
-def _missing(schema: Tree, paths: Sequence[str]) -> Iterator[Problem]:
+def _missing(schema: Wire, paths: Sequence[str]) -> Iterator[Problem]:
     for path in paths:
         known = _siblings(schema, path)
         if known is None:
@@ -104,7 +124,7 @@ def _missing(schema: Tree, paths: Sequence[str]) -> Iterator[Problem]:
         yield Problem("no-field", what, severity="warning")
 
 
-def _siblings(schema: Tree, path: str) -> list[str] | None:
+def _siblings(schema: Wire, path: str) -> list[str] | None:
     """Return None when `path` may be there, else the paths beside the first step that is not."""
     here, way = schema, ""
     for step in re.sub(r"\[[^\]]*\]", "", path).split("."):

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from reconciler.core.abilities import DataHolding, Listable, text_or_none
+from reconciler.core.abilities import DataHolding, Listable, text_or_none, whole_number
+from reconciler.core.answers import SCALAR, TEXT, Answer, IdReference, MapOf, Object, OneOnly
 from reconciler.core.kind import Reference
 from reconciler.core.resource import Call, Live, Reply
 from reconciler.core.rules import FieldRule, Reason, Rules
 from reconciler.core.trees import without_nulls
-from reconciler.core.values import Tree
+from reconciler.core.values import Wire
 
 BASE = "/data/foundation/catalog"
 _PATCH = (("Content-Type", "application/json-patch+json"),)
 _PAGE = 100
 _PROFILE = ("unifiedProfile", "unifiedIdentity")
+
+SHAPE = MapOf(
+    Object(needs=(("name", TEXT),), may=(("version", SCALAR), ("schemaRef", Object()), ("tags", Object()))), by_id=True
+)
+"""Objects by id; the objects in it have none (catalog.yaml)."""
+_REFERENCE = OneOnly(IdReference("@/dataSets/"))
 
 
 class Dataset(Listable, DataHolding):
@@ -43,56 +50,54 @@ class Dataset(Listable, DataHolding):
         )
     )
 
-    def rules(self, body: Tree) -> Rules:
+    def rules(self, body: Wire) -> Rules:
         del body
         return self._RULES
 
-    def canonical(self, body: Tree) -> Tree:
+    def canonical(self, body: Wire) -> Wire:
         """Blanks in the values of tags mean nothing: `enabled: true` and `enabled:true` (api-facts 5.4)."""
         tags = body.get("tags") if isinstance(body, dict) else None
         if not isinstance(tags, dict):
             return body
         return {**body, "tags": {key: _plain(values) for key, values in tags.items()}}
 
-    def read(self, known: Live, version: Tree = None) -> Call:
+    def read(self, known: Live, version: Wire = None) -> Call:
         del version
-        return Call("GET", f"{BASE}/dataSets/{known.id}")
+        return Call("GET", f"{BASE}/dataSets/{known.id}", answer=Answer(SHAPE, known.id))
 
     def live(self, reply: Reply, known: Live) -> Live | None:
         del known
-        found = self.found(reply) if reply.status != 404 else []
-        return found[0] if found else None
+        return None if reply.status == 404 else self.found(reply)[0]
 
     def page(self, after: Reply | None, order: str, seen: int) -> Call | None:
         """Pages have neither a total nor a next link: there are more while they are full (api-facts 5.2)."""
         if after is not None and len(self.found(after)) < _PAGE:
             return None
         query = (("limit", str(_PAGE)), ("start", str(seen)), ("orderBy", order or self.list_orders[0]))
-        return Call("GET", f"{BASE}/dataSets", query=query)
+        return Call("GET", f"{BASE}/dataSets", query=query, answer=Answer(SHAPE))
 
-    def search(self, body: Tree) -> Call:
+    def search(self, body: Wire) -> Call:
         query = (("name", str(body.get("name", ""))), ("limit", "100"), ("orderBy", "desc:created"))
-        return Call("GET", f"{BASE}/dataSets", query=query)
+        return Call("GET", f"{BASE}/dataSets", query=query, answer=Answer(SHAPE))
 
     def found(self, reply: Reply) -> Sequence[Live]:
         """A map by id; the objects in it have none. `version` counts the changes."""
-        items = reply.body.items() if isinstance(reply.body, dict) else ()
-        return [Live(ident, item, str(item.get("version", "")) or None) for ident, item in items]
+        return [Live(ident, item, str(item.get("version", "")) or None) for ident, item in reply.body.items()]
 
     def created_at(self, live: Live) -> int:
-        return int(live.body.get("created", 0))
+        return whole_number(live.body.get("created")) or 0
 
     def made_by(self, live: Live) -> str | None:
         return text_or_none(live.body.get("createdClient"))
 
-    def create(self, body: Tree) -> Call:
-        return Call("POST", f"{BASE}/dataSets", without_nulls(body))
+    def create(self, body: Wire) -> Call:
+        return Call("POST", f"{BASE}/dataSets", without_nulls(body), answer=Answer(_REFERENCE))
 
-    def created(self, reply: Reply, body: Tree) -> Live:
+    def created(self, reply: Reply, body: Wire) -> Live:
         """201 with a list of one reference, `@/dataSets/ID`."""
-        return Live(str(reply.body[0]).rpartition("/")[2], body)
+        return Live(reply.body[0].rpartition("/")[2], body)
 
-    def update(self, live: Live, patch: Sequence[Tree], body: Tree) -> Sequence[Call]:
+    def update(self, live: Live, patch: Sequence[Wire], body: Wire) -> Sequence[Call]:
         """Upsert is added to a dataset in Profile by taking it out first and putting it back (api-facts 5.4)."""
         path = f"{BASE}/dataSets/{live.id}"
         calls = [Call("PATCH", path, list(patch), headers=_PATCH)]
@@ -110,8 +115,11 @@ class Dataset(Listable, DataHolding):
             calls = [Call("PATCH", path, out, headers=_PATCH), Call("PATCH", path, [*patch, *back], headers=_PATCH)]
         return calls
 
-    def described(self, call: Call) -> Sequence[Tree]:
+    def described(self, call: Call) -> Sequence[Wire]:
         return list(call.body)
+
+    def update_answer(self, live: Live) -> Answer | None:
+        return Answer(_REFERENCE, live.id, empty=True)
 
     def updated(self, reply: Reply, before: Live) -> Live | None:
         del reply, before
@@ -121,7 +129,7 @@ class Dataset(Listable, DataHolding):
         return Call("DELETE", f"{BASE}/dataSets/{live.id}")
 
 
-def _plain(values: Tree) -> Tree:
+def _plain(values: Wire) -> Wire:
     return [value.replace(" ", "") if isinstance(value, str) else value for value in values] if values else values
 
 

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from reconciler.core.abilities import Checked, Part, Singleton
+from reconciler.core.answers import TEXT, Answer, ListOf, Object, OneOf
 from reconciler.core.kind import Check, Reference
 from reconciler.core.plan.model import Action, Change
 from reconciler.core.pointers import parse_pointer
@@ -16,11 +17,15 @@ from reconciler.core.problems import Problem
 from reconciler.core.resource import Call, Live, Reply
 from reconciler.core.rules import AssociativeList, FieldRule, Reason, Rules
 from reconciler.core.trees import without_nulls
-from reconciler.core.values import Tree
+from reconciler.core.values import Wire
 from reconciler.kinds.shape import Block, Context, Documented, ExternalRef
 
 BASE = "/data/foundation/dataset"
-_EMPTY: dict[str, Tree] = {"labels": [], "optionalLabels": []}
+_LABELS = ("labels", ListOf(TEXT))
+_FIELDS = ("optionalLabels", ListOf(Object(may=(("option", Object(may=(("schemaPath", TEXT),))), _LABELS))))
+_SHAPE = OneOf((Object(needs=(_LABELS,), may=(_FIELDS,)), Object(needs=(_FIELDS,), may=(_LABELS,))))
+"""LabelPayload: it names no dataset, so only its members distinguish it from another answer."""
+_EMPTY: dict[str, Wire] = {"labels": [], "optionalLabels": []}
 
 
 # -- in manifests ----------------------------------------------------------------------------------------------------
@@ -70,12 +75,12 @@ class DatasetLabelsSpec(Labels):
     """The dataset that the labels belong to."""
 
 
-def labels_body(ctx: Context, dataset: Tree, value: Labels, block: Sequence[str], schema: Tree = None) -> Tree:
+def labels_body(ctx: Context, dataset: Wire, value: Labels, block: Sequence[str], schema: Wire = None) -> Wire:
     """Return the body of the labels of `dataset` (an id, reference or look-up).
 
     `schema` is what stands for the `$id` of a field that names no schema; `block` the place of `value` below `spec`.
     """
-    body: dict[str, Tree] = {"dataset": dataset, **value.given("labels")}
+    body: dict[str, Wire] = {"dataset": dataset, **value.given("labels")}
     if value.optional_labels is not None:
         rows, seen = [], set[str]()
         for index, item in enumerate(value.optional_labels):
@@ -90,7 +95,7 @@ def labels_body(ctx: Context, dataset: Tree, value: Labels, block: Sequence[str]
     return body
 
 
-def _schema(ctx: Context, option: FieldOption, place: Sequence[str], default: Tree) -> Tree:
+def _schema(ctx: Context, option: FieldOption, place: Sequence[str], default: Wire) -> Wire:
     if option.id is not None and option.schema_ is not None:
         ctx.report((*place, "schema"), "one-of", "id and schema exclude each other", "keep one")
     if option.schema_ is not None:
@@ -131,7 +136,7 @@ class DatasetLabels(Singleton, Part, Checked, Documented[DatasetLabelsSpec]):
         deletes="which empties them",
     )
     spec = DatasetLabelsSpec
-    example: ClassVar[Tree] = {
+    example: ClassVar[Wire] = {
         "apiVersion": "reconciler/v1",
         "kind": "DatasetLabels",
         "metadata": {"name": "loyalty-labels"},
@@ -147,14 +152,14 @@ class DatasetLabels(Singleton, Part, Checked, Documented[DatasetLabelsSpec]):
         ),
     )
 
-    def body(self, spec: DatasetLabelsSpec, ctx: Context) -> Tree:
+    def body(self, spec: DatasetLabelsSpec, ctx: Context) -> Wire:
         return labels_body(ctx, ctx.external(spec.dataset, "Dataset", ("dataset",)), spec, ())
 
-    def rules(self, body: Tree) -> Rules:
+    def rules(self, body: Wire) -> Rules:
         del body
         return self._RULES
 
-    def owner(self, body: Tree) -> Tree:
+    def owner(self, body: Wire) -> Wire:
         return body["dataset"]
 
     def is_empty(self, live: Live) -> bool:
@@ -162,27 +167,31 @@ class DatasetLabels(Singleton, Part, Checked, Documented[DatasetLabelsSpec]):
             item.get("labels") for item in live.body.get("optionalLabels") or ()
         )
 
-    def read(self, known: Live, version: Tree = None) -> Call:
+    def read(self, known: Live, version: Wire = None) -> Call:
         del version
-        return Call("GET", _path(known.id))
+        return Call("GET", _path(known.id), answer=Answer(_SHAPE))
 
     def live(self, reply: Reply, known: Live) -> Live | None:
         return None if reply.status == 404 else _live(reply, known.id)
 
-    def create(self, body: Tree) -> Call:
+    def create(self, body: Wire) -> Call:
         """The dataset may be one that is yet to be made."""
         dataset = body["dataset"] if isinstance(body["dataset"], str) else "{id}"
-        return Call("POST", _path(dataset), {**_EMPTY, **_payload(body)})
+        return Call("POST", _path(dataset), {**_EMPTY, **_payload(body)}, answer=Answer(_SHAPE, empty=True))
 
-    def created(self, reply: Reply, body: Tree) -> Live:
+    def created(self, reply: Reply, body: Wire) -> Live:
         return _live(reply, body["dataset"])
 
-    def update(self, live: Live, patch: Sequence[Tree], body: Tree) -> Sequence[Call]:
+    def update(self, live: Live, patch: Sequence[Wire], body: Wire) -> Sequence[Call]:
         """The PUT replaces both lists: one that the patch leaves alone is sent as it is live."""
         touched = {parse_pointer(step["path"])[0] for step in patch}
         now = {**_EMPTY, **_payload(live.body)}
         wanted = {name: _payload(body).get(name, []) for name in touched}
         return [Call("PUT", _path(live.id), {**now, **wanted}, guarded=True)]
+
+    def update_answer(self, live: Live) -> Answer | None:
+        del live
+        return Answer(_SHAPE, empty=True)
 
     def updated(self, reply: Reply, before: Live) -> Live | None:
         after = _live(reply, before.id)
@@ -191,13 +200,14 @@ class DatasetLabels(Singleton, Part, Checked, Documented[DatasetLabelsSpec]):
     def delete(self, live: Live) -> Call | None:
         return Call("PUT", _path(live.id), dict(_EMPTY), guarded=True)
 
-    def delete_blocked_by(self, body: Tree, needs: Sequence[Tree]) -> str | None:
+    def delete_blocked_by(self, body: Wire, needs: Sequence[Wire]) -> str | None:
         del body, needs
         return None
 
     def checks(self, change: Change) -> Sequence[Check]:
         """The create takes over existing labels: the plan warns about it."""
-        dataset = change.desired["dataset"]
+        desired: Wire = change.desired
+        dataset = desired["dataset"]
         if change.action is Action.UPDATE or not isinstance(dataset, str):
             return ()
 
@@ -205,20 +215,23 @@ class DatasetLabels(Singleton, Part, Checked, Documented[DatasetLabelsSpec]):
             live = _live(reply, dataset) if reply.status < 400 else None
             if live is None or self.is_empty(live):
                 return ()
-            fields = [item["option"].get("schemaPath", "") for item in live.body.get("optionalLabels") or ()]
+            fields = [
+                (item.get("option") or {}).get("schemaPath", "") for item in live.body.get("optionalLabels") or ()
+            ]
             names = ", ".join([*(live.body.get("labels") or ()), *(f"labels of {path}" for path in fields)])
             what = f"the dataset {dataset} has labels already ({names}); the apply takes them over and changes them"
             return [Problem("taken-over", what, severity="warning")]
 
-        return [Check(Call("GET", _path(dataset)), evaluate)]
+        return [Check(Call("GET", _path(dataset), answer=Answer(_SHAPE)), evaluate)]
 
 
 def _path(dataset: str) -> str:
     return f"{BASE}/datasets/{dataset}/labels"
 
 
-def _payload(body: Tree) -> dict[str, Tree]:
-    return {key: value for key, value in without_nulls(body).items() if key != "dataset"}
+def _payload(body: Wire) -> dict[str, Wire]:
+    present: Wire = without_nulls(body)
+    return {key: value for key, value in present.items() if key != "dataset"}
 
 
 def _live(reply: Reply, dataset: str) -> Live:

@@ -9,7 +9,7 @@ from typing import Any
 from reconciler.core.display import shown
 from reconciler.core.plan.model import Action, Change
 from reconciler.core.selector import Selector, Selectors
-from reconciler.core.values import Tree
+from reconciler.core.values import Wire
 from reconciler.kinds.selectors import FLOW, SELECTORS
 
 _GONE = (Action.DELETE, Action.FORGET)
@@ -21,7 +21,7 @@ def exports(
     """Return what will be handed out once `changes` are carried out, those of no-ops included.
 
     `labels` are those of attributes, by path or pattern; `rows` are the lists to look at. The lists of other objects
-    (mapped attributes, api-facts 7.3) are handed out where the flow of their document hands out something.
+    (mapped attributes) are handed out where the flow of their document hands out something.
     """
     left = [change for change in changes if change.action not in _GONE and change.desired]
     told = [row for row in rows if row.exported_as]
@@ -42,7 +42,7 @@ def exports(
 
 
 def _export(
-    change: Change, row: Selector, value: Mapping[str, Tree], labels: Mapping[str, Sequence[str]]
+    change: Change, row: Selector, value: Mapping[str, Wire], labels: Mapping[str, Sequence[str]]
 ) -> dict[str, Any]:
     path = next((value[name] for name in row.exported_path if name in value), None)
     whole = row.value != ""  # a row of a mapping set has an id and a name of its own, not the attribute's

@@ -5,34 +5,47 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from reconciler.core.abilities import Checked, Constrained, Reviewed, Suspendable
+from reconciler.core.abilities import Checked, Constrained, Reviewed, Suspendable, whole_number
+from reconciler.core.answers import Answer, ListOf, Object, rows
 from reconciler.core.kind import Check, Reference
-from reconciler.core.observations import DataflowKind, Pin
+from reconciler.core.observations import DataflowKind, Pin, Relying
 from reconciler.core.plan.model import Action, Change
 from reconciler.core.problems import Problem
 from reconciler.core.resource import Call, Live, Reply
 from reconciler.core.rules import AssociativeList, FieldChange, FieldRule, Reason, Rules
 from reconciler.core.runs import Dataflow, order
 from reconciler.core.selector import Selector, Selectors
-from reconciler.core.values import MISSING, Path, Tree
-from reconciler.kinds._flow_service import BASE, FlowServiceKind, server_owned
+from reconciler.core.values import MISSING, Path, Wire
+from reconciler.kinds._flow_service import BASE, LEAVING, TRANSITIONAL, FlowServiceKind, item, server_owned
+from reconciler.kinds._runs import SHAPE as RUN
 from reconciler.kinds._runs import run_of
 from reconciler.kinds.mapping_set import mapping_pins
 from reconciler.kinds.selectors import PARAMS, SELECTORS
 
-_EMPTY: dict[str, Tree] = {"profileMapping": {}, "primaryFields": [], "mandatoryFields": []}
+_EMPTY: dict[str, Wire] = {"profileMapping": {}, "primaryFields": [], "mandatoryFields": []}
+_ENDS = {
+    "enabling": "enabled", "enabled-finalizing": "enabled", "initializing": "enabled", "disabling": "disabled",
+}  # fmt: skip
+"""The states that transitions end in (flow-service.yaml)."""
 _IMMUTABLE = (
     FieldRule("/flowSpec", Reason.IMMUTABLE, "documented nowhere as changeable"),
     FieldRule("/sourceConnectionIds", Reason.IMMUTABLE, "update-dataflows.md"),
     FieldRule("/targetConnectionIds", Reason.IMMUTABLE, "update-dataflows.md"),
 )
+_SHAPE = item(
+    ("transformations", ListOf(Object(may=(("params", Object(may=(("profileMapping", Object()),))),)))),
+    ("scheduleParams", Object()),
+    ("options", Object()),
+    ("lastOperation", Object()),
+)
 
 
-class Flow(FlowServiceKind, DataflowKind, Suspendable, Constrained, Reviewed, Checked):
+class Flow(FlowServiceKind, DataflowKind, Relying, Suspendable, Constrained, Reviewed, Checked):
     """Created without `state` (1410-400) and, for destinations, with empty selectors; the rest is a PATCH."""
 
     name = "Flow"
     collection = "flows"
+    shape = _SHAPE
     uses = ("SourceConnection", "TargetConnection", "Connection")
     notes = FlowServiceKind.notes | {"inheritedAttributes"}  # of its connections
     reference = Reference(
@@ -89,17 +102,17 @@ class Flow(FlowServiceKind, DataflowKind, Suspendable, Constrained, Reviewed, Ch
             ),
         )
 
-    def needs_readback(self, body: Tree) -> bool:
+    def needs_readback(self, body: Wire) -> bool:
         """The platform enables a new flow itself, and its etag moves (api-facts 2.2)."""
         del body
         return True
 
-    def rules(self, body: Tree) -> Rules:
+    def rules(self, body: Wire) -> Rules:
         schedule = body.get("scheduleParams") if isinstance(body, dict) else None
         exporting = isinstance(schedule, dict) and "timeUnit" in schedule  # only dataset exports have one (7.5)
         return self._export_rules if exporting else self._rules
 
-    def canonical(self, body: Tree) -> Tree:
+    def canonical(self, body: Wire) -> Wire:
         """The folder template of a dataset export has two spellings; the schema's is kept (api-facts 7.5)."""
         schedule = body.get("scheduleParams") if isinstance(body, dict) else None
         if not isinstance(schedule, dict) or "foldernameTemplate" not in schedule:
@@ -107,14 +120,14 @@ class Flow(FlowServiceKind, DataflowKind, Suspendable, Constrained, Reviewed, Ch
         other = {("folderNameTemplate" if key == "foldernameTemplate" else key): schedule[key] for key in schedule}
         return {**body, "scheduleParams": other}
 
-    def seed(self, body: Tree) -> Tree:
+    def seed(self, body: Wire) -> Wire:
         """Selectors start empty and are added by PATCH, as documented (api-facts 7.1; seed-dst)."""
         seed = super().seed(body)
         if isinstance(seed.get("transformations"), list):
             seed = {**seed, "transformations": [self._emptied(item) for item in seed["transformations"]]}
         return seed
 
-    def _emptied(self, transformation: Tree) -> Tree:
+    def _emptied(self, transformation: Wire) -> Wire:
         params = transformation.get("params") if isinstance(transformation, dict) else None
         if not isinstance(params, dict):
             return transformation
@@ -127,22 +140,22 @@ class Flow(FlowServiceKind, DataflowKind, Suspendable, Constrained, Reviewed, Ch
             emptied |= _EMPTY
         return {**transformation, "params": emptied}
 
-    def predicted(self, call: Call) -> Tree:
+    def predicted(self, call: Call) -> Wire:
         """The platform enables a new flow that is no draft (api-facts 2.2)."""
         return {"state": "enabled", **self.created_fields(call)}
 
-    def update(self, live: Live, patch: Sequence[Tree], body: Tree) -> Sequence[Call]:
+    def update(self, live: Live, patch: Sequence[Wire], body: Wire) -> Sequence[Call]:
         """What a file export sends whole is always an `add`, and emptied rather than removed (api-facts 7.4)."""
         return super().update(live, [_set_whole(step) for step in patch], body)
 
-    def actions(self, live: Live, body: Tree) -> Sequence[str]:
+    def actions(self, live: Live, body: Wire) -> Sequence[str]:
         """A draft is published, which enables it; the rest is enable and disable."""
         wanted, now = body.get("state", "enabled"), live.body.get("state")
         first = ["publish"] if now == "draft" and wanted != "draft" else []
         then = {"disabled": ["disable"], "enabled": [] if first else ["enable"]}.get(wanted, [])
         return [*first, *then]
 
-    def incompatible_changes(self, live: Tree, fields: Sequence[FieldChange], now: int) -> Mapping[Path, str]:
+    def incompatible_changes(self, live: Wire, fields: Sequence[FieldChange], now: int) -> Mapping[Path, str]:
         """A startTime that has passed cannot move, whether the flow is enabled or not (api-facts 2.6)."""
         start = str((live.get("scheduleParams") or {}).get("startTime", "")) if isinstance(live, dict) else ""
         if not start.isdigit() or int(start) > now or live.get("state") == "draft":
@@ -160,29 +173,33 @@ class Flow(FlowServiceKind, DataflowKind, Suspendable, Constrained, Reviewed, Ch
             if change.action is not Action.UPDATE or key in _added(row, change.fields)
         ]
 
-    def pins(self, body: Tree) -> Sequence[Pin]:
+    def relies_on(self, live: Live) -> Mapping[str, Check]:
+        rows = [row for row in self.selectors if row.check is not None]
+        return {key: row.check(key) for row in rows if row.check is not None for key in _keys(row, live.body)}
+
+    def pins(self, body: Wire) -> Sequence[Pin]:
         return [Pin("MappingSet", ident, version) for ident, version in mapping_pins(body)]
 
     def endpoint(self, live: Live) -> str | None:
-        """A webhook's inlet stands on its flow (api-facts 2.9)."""
+        """The inlet of a webhook is in the options of its flow (webhook.md)."""
         url = (live.body.get("options") or {}).get("inletUrl")
         return str(url) if url else None
 
     def runs_call(self, ident: str, limit: int) -> Call:
-        """The runs of one flow (api-facts 9)."""
+        """The runs of one flow (flow-service.yaml, GET /runs)."""
         query = (("property", f"flowId=={ident}"), ("orderby", "-createdAt"), ("limit", str(limit)))
-        return Call("GET", f"{BASE}/runs", query=query)
+        return Call("GET", f"{BASE}/runs", query=query, answer=Answer(rows("items", RUN)))
 
     def dataflow(self, name: str, live: Live, runs: Reply) -> Dataflow:
-        items = runs.body.get("items") or () if isinstance(runs.body, dict) else ()
         return Dataflow(
             name=name,
             id=live.id,
             state=self.state_of(live),
             operation=live.body.get("lastOperation") or {},
             failure=self.failure(live),
-            created=live.body.get("createdAt"),
-            runs=order([run_of(item) for item in items]),
+            leaving=self.is_leaving(live),
+            created=whole_number(live.body.get("createdAt")),
+            runs=order([run_of(run) for run in runs.body["items"]]),
         )
 
     def suspend(self, live: Live) -> Call | None:
@@ -191,6 +208,13 @@ class Flow(FlowServiceKind, DataflowKind, Suspendable, Constrained, Reviewed, Ch
 
     def resume(self, live: Live) -> Call | None:
         return _action(live.id, "enable")
+
+    def arriving(self, live: Wire, declared: Wire) -> Wire:
+        """The state that a flow is on its way to; of an update, the one it had before, which no answer shows."""
+        now, wanted = live.get("state"), declared.get("state")
+        if now not in TRANSITIONAL or now == LEAVING or not isinstance(wanted, str):
+            return live
+        return {**live, "state": wanted} if _ENDS.get(now, wanted) == wanted else live
 
     def settled(self, live: Live) -> bool:
         if not super().settled(live):
@@ -203,7 +227,7 @@ class Flow(FlowServiceKind, DataflowKind, Suspendable, Constrained, Reviewed, Ch
         """`lastOperation.status.errors` holds asynchronous failures (api-facts 2.9)."""
         status = (live.body.get("lastOperation") or {}).get("status")
         errors = status.get("errors") if isinstance(status, dict) else None
-        if not errors:
+        if not isinstance(errors, list) or not errors:
             return None
         texts = [
             f"{item.get('code', '')} {item.get('message', '')}".strip() if isinstance(item, dict) else str(item)
@@ -211,7 +235,7 @@ class Flow(FlowServiceKind, DataflowKind, Suspendable, Constrained, Reviewed, Ch
         ]
         return "the platform reports about its last operation: " + "; ".join(texts)
 
-    def review_replace(self, live: Live, body: Tree, now: int) -> Sequence[Problem]:
+    def review_replace(self, live: Live, body: Wire, now: int) -> Sequence[Problem]:
         """A new flow has a new endpoint, and a batch flow reads from its startTime on unless backfill is off."""
         found = []
         if (live.body.get("options") or {}).get("inletUrl"):
@@ -223,7 +247,7 @@ class Flow(FlowServiceKind, DataflowKind, Suspendable, Constrained, Reviewed, Ch
                 found.append("its startTime has passed and backfill is not false: the new flow reads history again")
         return [Problem("replaced-flow", what, severity="warning") for what in found]
 
-    def review_update(self, live: Live, body: Tree, patch: Sequence[Tree]) -> Sequence[Problem]:
+    def review_update(self, live: Live, body: Wire, patch: Sequence[Wire]) -> Sequence[Problem]:
         del patch
         if body.get("state") == "draft" and live.body.get("state") in ("enabled", "disabled"):
             return [
@@ -236,7 +260,7 @@ class Flow(FlowServiceKind, DataflowKind, Suspendable, Constrained, Reviewed, Ch
         return []
 
 
-def _keys(row: Selector, body: Tree) -> list[str]:
+def _keys(row: Selector, body: Wire) -> list[str]:
     return [str(value[row.key_field]) for value in row.members(body) if row.key_field in value]
 
 
@@ -244,7 +268,7 @@ def _added(row: Selector, fields: Sequence[FieldChange]) -> set[str]:
     return {item.path[-1] for item in fields if item.old is MISSING and item.path[:-1] == row.steps}
 
 
-def _set_whole(step: Tree) -> Tree:
+def _set_whole(step: Wire) -> Wire:
     name = step["path"].rpartition("/")[2]
     if name not in _EMPTY or not step["path"].startswith("/transformations/"):
         return step

@@ -10,15 +10,15 @@ from collections.abc import Mapping
 
 from reconciler.core.rules import MemberLine
 from reconciler.core.selector import Selector, Selectors
-from reconciler.core.values import Tree
+from reconciler.core.values import Wire
 from reconciler.kinds.checks import audience
 
 FLOW = "Flow"
 PARAMS = "/transformations/GeneralTransform/params"
-"""The parameters of the one transformation of a destination's flow (api-facts 7.1; seed-dst)."""
+"""The parameters of the one transformation of a destination's flow (destinations.yaml)."""
 
 
-def _line(member: Mapping[str, Tree]) -> MemberLine | None:
+def _line(member: Mapping[str, Wire]) -> MemberLine | None:
     """An attribute is its path; an audience its name and id, then what else is said of it."""
     value = member.get("value")
     if not isinstance(value, dict) or member.keys() != {"type", "value"}:
@@ -29,7 +29,7 @@ def _line(member: Mapping[str, Tree]) -> MemberLine | None:
     return MemberLine((value.get("id"),), value.get("name") or None, rest=rest)
 
 
-def selector(name: str, key: str, **row: Tree) -> Selector:
+def selector(name: str, key: str, **row: Wire) -> Selector:
     """Return the row of the list `name` among the parameters of a flow, its members told apart by `key`."""
     pattern = f"{PARAMS}/{name}/selectors"
     return Selector(
@@ -38,7 +38,7 @@ def selector(name: str, key: str, **row: Tree) -> Selector:
     )  # fmt: skip
 
 
-def mapped_line(member: Mapping[str, Tree]) -> MemberLine | None:
+def mapped_line(member: Mapping[str, Wire]) -> MemberLine | None:
     """A row of a mapping set, in the current or the older vocabulary: `source → destination`, and what it is."""
     source = member.get("source", member.get("sourceAttribute"))
     destination = member.get("destination", member.get("destinationXdmPath"))
@@ -69,7 +69,7 @@ ATTRIBUTES = selector(
     "path",
     noun="attribute",
     document_field="attributes",
-    doc="The profile attributes that go along; of a file destination `{source, destination}` rows.",
+    doc="The profile attributes to export; for a file destination `{source, destination}` rows.",
     member_type="JSON_PATH",
     member_fields=("path", "operator"),
     defaults=(("operator", "EXISTS"),),
@@ -87,7 +87,7 @@ MAPPED_ATTRIBUTES = Selector(
     exported_as="attribute",
     exported_path=("source", "sourceAttribute"),
 )
-"""The attributes of a file export are the rows of its mapping set, which its `attributes` expand to (api-facts 7.3)."""
+"""The attributes of a file export are the rows of its mapping set, to which its `attributes` expand."""
 
 DATASETS = Selector(
     "/params/datasets",
@@ -97,6 +97,6 @@ DATASETS = Selector(
     member_fields=("dataSetId", "name"),
     looked_up_as="Dataset",
 )
-"""The datasets of a dataset export; a change replaces the source connection (api-facts 7.5)."""
+"""The datasets of a dataset export; a change replaces the source connection (export-datasets.md)."""
 
 SELECTORS: Selectors = (AUDIENCES, ATTRIBUTES, MAPPED_ATTRIBUTES, DATASETS)

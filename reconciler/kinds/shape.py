@@ -14,7 +14,7 @@ from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
 from reconciler.core.kind import Kind
-from reconciler.core.values import Tree
+from reconciler.core.values import Wire
 
 
 class Block(BaseModel):
@@ -28,7 +28,7 @@ class Block(BaseModel):
         arbitrary_types_allowed=True,
     )
 
-    def given(self, *names: str) -> dict[str, Tree]:
+    def given(self, *names: str) -> dict[str, Wire]:
         """Return those of `names` (Python names; all when none) that the author wrote, by their manifest names."""
         fields, written = type(self).__pydantic_fields__, self.__pydantic_fields_set__
         return {fields[name].alias or name: getattr(self, name) for name in (names or fields) if name in written}
@@ -61,7 +61,7 @@ class ExternalRef(Block):
 class Context(Protocol):
     """The part of an expansion that a kind may use: references to other documents, and findings."""
 
-    def external(self, value: ExternalRef, kind: str, block: Sequence[str]) -> Tree:
+    def external(self, value: ExternalRef, kind: str, block: Sequence[str]) -> Wire:
         """Return the id, reference or look-up that stands for an object of `kind` made elsewhere."""
         ...
 
@@ -80,9 +80,9 @@ class Documented(Kind, Generic[Spec]):
 
     spec: ClassVar[type[Block]]
     """The model of a document's `spec`; its field `overrides`, if it has one, is merged into the body."""
-    example: ClassVar[Tree]
+    example: ClassVar[Wire]
     """A whole document, for the editor schema and the reference."""
 
     @abstractmethod
-    def body(self, spec: Spec, ctx: Context) -> Tree:
+    def body(self, spec: Spec, ctx: Context) -> Wire:
         """Return the desired body that `spec` declares; findings go to `ctx`."""

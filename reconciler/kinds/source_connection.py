@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from reconciler.core.kind import Reference
+from collections.abc import Mapping
+
+from reconciler.core.kind import Check, Reference
+from reconciler.core.observations import Relying
+from reconciler.core.resource import Live
 from reconciler.core.rules import FieldRule, Reason, Rules
-from reconciler.core.values import Tree
+from reconciler.core.values import Wire
 from reconciler.kinds._flow_service import FlowServiceKind
+from reconciler.kinds.checks import dataset
 from reconciler.kinds.selectors import DATASETS
 
 
-class SourceConnection(FlowServiceKind):
+class SourceConnection(FlowServiceKind, Relying):
     """A PATCH of anything but name and description never reaches the dataflow: replace (update-dataflows.md)."""
 
     name = "SourceConnection"
@@ -32,11 +37,16 @@ class SourceConnection(FlowServiceKind):
         associative_lists=(DATASETS,),
     )
 
-    def rules(self, body: Tree) -> Rules:
+    def rules(self, body: Wire) -> Rules:
         del body
         return self._RULES
 
-    def canonical(self, body: Tree) -> Tree:
+    def relies_on(self, live: Live) -> Mapping[str, Check]:
+        """A dataset export reads datasets."""
+        members = (member.get(DATASETS.key_field) for member in DATASETS.members(live.body))
+        return {ident: dataset(ident) for ident in members if isinstance(ident, str) and ident}
+
+    def canonical(self, body: Wire) -> Wire:
         """A Profile Store one comes back with its base connection under inheritedAttributes only (api-facts 2.3)."""
         body = super().canonical(body)
         inherited = body.get("inheritedAttributes") if isinstance(body, dict) else None

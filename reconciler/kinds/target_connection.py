@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from reconciler.core.kind import Reference
+from collections.abc import Mapping
+
+from reconciler.core.kind import Check, Reference
+from reconciler.core.observations import Relying
+from reconciler.core.resource import Live
 from reconciler.core.rules import FieldRule, Reason, Rules
-from reconciler.core.values import Tree
+from reconciler.core.values import Wire
 from reconciler.kinds._flow_service import DATA_LAKE, FlowServiceKind, is_data_lake
+from reconciler.kinds.checks import dataset
 
 
-class TargetConnection(FlowServiceKind):
+class TargetConnection(FlowServiceKind, Relying):
     """Of a source flow nothing but name and description changes in place; of a destination `params` do too."""
 
     name = "TargetConnection"
@@ -39,7 +44,13 @@ class TargetConnection(FlowServiceKind):
         (FieldRule("", Reason.IMMUTABLE, "edit-destination.md", exceptions=(*_FREE, "/params")), *_LAKE.fields[1:])
     )
 
-    def rules(self, body: Tree) -> Rules:
+    def relies_on(self, live: Live) -> Mapping[str, Check]:
+        """The data lake takes data for a dataset."""
+        params = live.body.get("params")
+        ident = params.get("dataSetId") if isinstance(params, dict) else None
+        return {ident: dataset(ident)} if isinstance(ident, str) and ident else {}
+
+    def rules(self, body: Wire) -> Rules:
         return self._LAKE if is_data_lake(body) else self._DESTINATION
 
 

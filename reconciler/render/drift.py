@@ -47,7 +47,8 @@ def text(report: Report, paint: Paint = plain, *, verbose: bool = False) -> str:
         count = len({item.address for item in hidden})
         out.append(f"Not checked: secrets of {count} objects, which the platform never shows{names}.")
     if report.pending:
-        out.append(f"Changed in the manifests and not applied yet: {', '.join(report.pending)}.")
+        names = ", ".join(item.address for item in report.pending)
+        out.append(f"Changed in the manifests and not applied yet: {names}.")
     if report.unmanaged is not None:
         out += list(_unmanaged_lines(report.unmanaged, paint))
     return "\n".join(out) + "\n"
@@ -66,9 +67,11 @@ def _unmanaged_lines(items: Sequence[Unmanaged], paint: Paint) -> Iterator[str]:
 def drift_lines(item: Drift, paint: Paint) -> Iterator[str]:
     """Yield the lines of one object: who changed it when, and each field."""
     if item.status == "missing":
-        yield f"  {paint('red', f'! {item.address}')}  {item.kind}  {item.ident}  (deleted outside)"
+        yield f"  {paint('red', f'! {item.address}')}  {item.kind}  {item.ident}  ({item.note or 'deleted outside'})"
         return
     yield f"  {paint('yellow', f'! {item.address}')}  {item.kind}  {paint('dim', f'{item.ident}{_who(item)}')}"
+    if item.note:
+        yield f"      {item.note}"
     for field in item.fields:
         yield f"      {label(field.path, item.rules)}: {_sides(field, item.rules)}"
 
@@ -106,7 +109,7 @@ def markdown(report: Report) -> str:
         ("Acknowledged", [f"{code(item.address)}: {inline(item.reason)}" for item in report.of("acknowledged")]),
         ("Notes", [inline(note) for note in report.notes]),
         ("Not checked, for the platform never shows it", [code(item.address) for item in _hidden(report)]),
-        ("Changed in the manifests, not applied yet", [code(address) for address in report.pending]),
+        ("Changed in the manifests, not applied yet", [code(item.address) for item in report.pending]),
         ("Unmanaged", [f"{item.kind} {code(item.id)} {inline(item.name)}" for item in report.unmanaged or ()]),
     ):
         if lines:
@@ -122,7 +125,7 @@ def _hidden(report: Report) -> list[Drift]:
 def _rows(item: Drift) -> Iterator[str]:
     who = inline(_who(item).strip())
     if item.status == "missing":
-        yield f"| {code(item.address)} | | | deleted outside | {who} |"
+        yield f"| {code(item.address)} | | | {inline(item.note or 'deleted outside')} | {who} |"
     for field in item.fields:
         sides = (
             (SENSITIVE, SENSITIVE)
@@ -143,7 +146,7 @@ def junit(report: Report) -> str:
         said = "\n".join(line.strip() for line in drift_lines(item, plain))
         if item.status in ("changed", "missing"):
             failed += 1
-            word = "deleted outside" if item.status == "missing" else "changed outside"
+            word = item.note or ("deleted outside" if item.status == "missing" else "changed outside")
             ElementTree.SubElement(case, "failure", message=word, type=item.status).text = said
         else:
             skipped += 1

@@ -1,7 +1,8 @@
-"""Findings about manifests, and drift, in the formats that code hosts show beside the lines: SARIF and JUnit."""
+"""Findings about manifests, and drift: SARIF, JUnit, GitHub workflow commands, GitLab code quality."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -49,6 +50,59 @@ def json_text(problems: Sequence[Problem]) -> str:
     return text(document)
 
 
+def github(problems: Iterable[Problem]) -> str:
+    """Return findings as GitHub workflow commands, one line for each.
+
+    The rules for escaping are those of GitHub's "Workflow commands for GitHub Actions": `%` and line breaks in the
+    message, and also `:` and `,` in a property, so that neither a file name nor a message can start another command.
+    """
+    lines = []
+    for problem in problems:
+        level = problem.severity if problem.severity in ("error", "warning") else "notice"
+        place = ""
+        if (span := problem.span) is not None:
+            place = f" file={_property(span.file)},line={span.line},col={span.column}"
+        lines.append(f"::{level}{place}::{_data(_sentence(problem))}\n")
+    return "".join(lines)
+
+
+def _data(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")
+
+
+def gitlab(problems: Iterable[Problem]) -> str:
+    """Return findings as a report for GitLab's Code Quality widget.
+
+    A fingerprint leaves the line out, so that a finding that moved is not a new one. A finding without a place is
+    shown at the project file, because GitLab ignores entries without a location.
+    """
+    entries: list[dict[str, Any]] = []
+    repeated: dict[str, int] = {}
+    for problem in problems:
+        file = problem.span.file if problem.span else "reconciler.yaml"
+        identity = "\0".join((problem.code, file, problem.address or "", problem.what))
+        repeated[identity] = repeated.get(identity, 0) + 1
+        digest = hashlib.sha256(f"{identity}\0{repeated[identity]}".encode("utf-8", "surrogatepass")).hexdigest()
+        entries.append(
+            {
+                "description": _sentence(problem),
+                "check_name": problem.code,
+                "fingerprint": digest,
+                "severity": {"error": "major", "warning": "minor"}.get(problem.severity, "info"),
+                "location": {"path": file, "lines": {"begin": problem.span.line if problem.span else 1}},
+            }
+        )
+    return text(entries)
+
+
+def _sentence(problem: Problem) -> str:
+    return f"{problem.what} ({problem.next})" if problem.next else problem.what
+
+
 def sarif(problems: Iterable[Problem]) -> str:
     """Return findings as SARIF 2.1.0, the paths as they are printed: relative to where the command was run."""
     return _sarif(
@@ -56,7 +110,7 @@ def sarif(problems: Iterable[Problem]) -> str:
             _Result(
                 problem.code,
                 problem.severity,
-                f"{problem.what}{f' ({problem.next})' if problem.next else ''}",
+                _sentence(problem),
                 problem.span,
                 problem.address or "",
             )

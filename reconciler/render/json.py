@@ -28,7 +28,7 @@ def drift_document(report: Report) -> dict[str, Any]:
         "formatVersion": FORMAT_VERSION,
         "environment": report.environment,
         "drift": [drift_item(item) for item in report.drift],
-        "pending": list(report.pending),
+        "pending": [{"address": item.address, "action": item.action} for item in report.pending],
         "notes": list(report.notes),
         "summary": counts,
     }

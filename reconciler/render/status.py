@@ -23,6 +23,10 @@ def text(flows: Iterable[Dataflow], now: int, paint: Paint) -> str:
         if flow.state == "missing":
             lines.append("  it was deleted outside: reconciler apply makes it again")
             continue
+        if flow.leaving:
+            lines.append(
+                paint("red", "  the platform is deleting it: once it is gone, reconciler apply makes it again")
+            )
         if flow.operation.get("operation"):
             lines.append(f"  last operation: {flow.operation['operation']}")
         if flow.failure:

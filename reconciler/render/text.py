@@ -11,6 +11,7 @@ from reconciler.core.plan.model import Action, Change, Plan
 from reconciler.core.pointers import pointer
 from reconciler.core.rules import FieldChange, Rules
 from reconciler.core.state.model import State
+from reconciler.core.trees import members
 from reconciler.core.values import MISSING, Tree
 from reconciler.render.drift import drift_lines
 from reconciler.render.folding import fold
@@ -156,7 +157,7 @@ class Printer:
             for call in change.every_call:
                 yield self.paint("dim", f"      → {call.brief()}")
         if self.verbose:
-            for step in change.patch:
+            for step in map(members, change.patch):
                 if "op" in step:
                     value = f" {self._say(step['value'], change.rules)}" if "value" in step else ""
                     yield self.paint("dim", f"        {step['op']} {step['path']}{value}")

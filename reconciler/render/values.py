@@ -11,6 +11,7 @@ from reconciler.core.compare.diff import members_by_key
 from reconciler.core.display import shown
 from reconciler.core.pointers import parse_pointer
 from reconciler.core.rules import NO_RULES, Rules
+from reconciler.core.trees import members
 from reconciler.core.values import MISSING, SENSITIVE, Fingerprint, Path, Ref, Secret, Tree
 
 WIDTH = 100
@@ -40,7 +41,7 @@ def _mapping(value: dict[str, Any], limit: int | None, rules: Rules) -> str:
         name = f"{_short(member.name, limit)} " if member.name else ""
         words = " → ".join(_bare(word) for word in member.words)
         marks = f"  ({', '.join(member.marks)})" if member.marks else ""
-        return f"{name}{words}{marks}" + (f"  {_short(shown(member.rest), limit)}" if member.rest else "")
+        return f"{name}{words}{marks}" + (f"  {_short(shown(dict(member.rest)), limit)}" if member.rest else "")
     if "$ref" in value:  # a part of a schema; what the registry adds to it says nothing
         return say(value["$ref"], limit)
     if value.keys() == {"id", "version"}:
@@ -75,7 +76,7 @@ def lines(
         rule = rules.associative(path)
         if rule is not None and rules.is_walked(rule):
             for key, member in members_by_key(rule, tree):
-                inner = {name: value for name, value in member.items() if name != parse_pointer(rule.key)[-1]}
+                inner = {name: value for name, value in members(member).items() if name != parse_pointer(rule.key)[-1]}
                 yield from lines(inner, (*path, key), limit, rules)
             return
         for item in tree:

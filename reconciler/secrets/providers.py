@@ -10,6 +10,8 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
+from reconciler.core.distribution import install_command
+
 Provider = Callable[[str], str | None]
 """Returns the value of a secret by name, or None when it has none. Raises `NotHereError` when it can say why."""
 
@@ -122,7 +124,7 @@ def keyring(service: str) -> Provider:
             import keyring as system
             from keyring.errors import KeyringError
         except ImportError:
-            raise NotHereError("keyring is not installed: pip install 'reconciler[keyring]'") from None
+            raise NotHereError(f"keyring is not installed: {install_command('keyring')}") from None
         try:
             return system.get_password(service, name)
         except KeyringError as error:

@@ -6,10 +6,11 @@ or traceback has to think of it.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
+from contextlib import contextmanager, suppress
+from typing import Any, TextIO, cast
 
 SENSITIVE = "(sensitive)"
 MESSAGES, RESULTS = 4, 8
@@ -93,12 +94,25 @@ def _forms(value: str) -> Iterator[str]:
             yield whole.translate(str.maketrans("+/", "-_"))
 
 
-class _Guarded:
-    """A text stream that writes nothing it should not; click and rich take it for the stream itself."""
+class Guarded:
+    """A text stream that writes nothing it should not; click and rich take it for the stream itself.
+
+    A stream that cannot be written stops nothing: a run goes on without it, for a lost line must not leave an apply
+    half-way. `lost` tells the caller at the end.
+    """
 
     def __init__(self, stream: Any, shortest: int) -> None:
         self._stream = stream
         self._shortest = shortest
+        self._error: Exception | None = None
+
+    @property
+    def lost(self) -> str | None:
+        """The reason why text was lost; None where all was written, or a reader closed its pipe as `head` does."""
+        error = self._error
+        if error is None or isinstance(error, BrokenPipeError):
+            return None
+        return (error.strerror if isinstance(error, OSError) else None) or str(error)
 
     def write(self, text: str | bytes) -> int:
         """Write `text` without secrets. click writes completions as bytes, having seen that empty ones are refused."""
@@ -106,7 +120,26 @@ class _Guarded:
             if not text:
                 raise TypeError("a text stream")
             text = text.decode()
-        return int(self._stream.write(redact(text, self._shortest)) or 0)
+        self._try(self._stream.write, redact(text, self._shortest))
+        return len(text)
+
+    def flush(self) -> None:
+        """Write what is buffered."""
+        self._try(self._stream.flush)
+
+    def _try(self, do: Callable[..., object], *arguments: str) -> None:
+        if self._error is not None:
+            return
+        try:
+            do(*arguments)
+        except UnicodeEncodeError:
+            raise
+        except (OSError, ValueError) as error:  # ValueError: the stream was closed
+            self._error = error
+            with suppress(OSError, ValueError):  # the buffer is discarded, at the end of the process too
+                sink = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(sink, self._stream.fileno())
+                os.close(sink)
 
     def writelines(self, lines: Any) -> None:
         """Write each line without secrets."""
@@ -120,14 +153,15 @@ class _Guarded:
 
 
 @contextmanager
-def guarded() -> Iterator[None]:
-    """Guard stdout and stderr for one command line."""
+def guarded() -> Iterator[tuple[Guarded, Guarded]]:
+    """Guard stdout and stderr for one command line, and give both."""
     import sys
 
     redact.forget()
     before = sys.stdout, sys.stderr
-    sys.stdout, sys.stderr = _Guarded(sys.stdout, RESULTS), _Guarded(sys.stderr, MESSAGES)
+    streams = Guarded(sys.stdout, RESULTS), Guarded(sys.stderr, MESSAGES)
+    sys.stdout, sys.stderr = cast("tuple[TextIO, TextIO]", streams)
     try:
-        yield
+        yield streams
     finally:
         sys.stdout, sys.stderr = before

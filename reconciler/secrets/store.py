@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from threading import Event
 
+from reconciler.core.characters import is_unicode
 from reconciler.core.fingerprint import TRUSTED, Fingerprinter
 from reconciler.core.problems import Problem, SecretError
 from reconciler.core.values import Clear, Fingerprint, Secret
@@ -75,6 +76,9 @@ class SecretStore:
                 self._reasons.setdefault(name, []).append(str(error))
                 continue
             if found is not None:
+                if not is_unicode(found):
+                    self._reasons.setdefault(name, []).append("its value is not valid UTF-8")
+                    continue
                 redact.hide(found)
                 return Clear(found)
         return None

@@ -13,10 +13,12 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
+from reconciler.core.characters import legible
 from reconciler.core.problems import Problem, StateError
 
+T = TypeVar("T")
 _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
@@ -49,7 +51,8 @@ class Holder:
         """Return this process as the holder of a new lock."""
         since = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
         ident = str(uuid.uuid4())
-        return cls(command, _who(), socket.gethostname(), os.getpid(), since, _pipeline(), ident)
+        who, host, pipeline = (legible(item) for item in (_who(), socket.gethostname(), _pipeline()))
+        return cls(command, who, host, os.getpid(), since, pipeline, ident)
 
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> Holder:
@@ -177,7 +180,7 @@ class Keeper:
             self._thread.join()
 
 
-def wait_for(take: Callable[[], Any], timeout: float, every: float = 1.0) -> Any:
+def wait_for(take: Callable[[], T], timeout: float, every: float = 1.0) -> T:
     """Return what `take` returns as soon as it does not raise "locked"; give up after `timeout` seconds."""
     give_up = time.monotonic() + timeout
     while True:

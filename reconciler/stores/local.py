@@ -12,10 +12,11 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO
 
 from reconciler.core.problems import Problem, StateError
 from reconciler.core.state.model import State
+from reconciler.stores.files import create, open_existing, same_content
 from reconciler.stores.lock import FileLock
 from reconciler.stores.store import Store
 from reconciler.stores.text import Blocks, header_of, state_text
@@ -41,7 +42,7 @@ class Folder:
         self._folder = self.path.parent
         self._journal = self.path.with_suffix(".journal")
         self._lock = FileLock(self.path.with_suffix(".lock"))
-        self._handle: Any = None
+        self._handle: IO[bytes] | None = None
         self._header = b""
         self._read: tuple[int, int, int] | None = None
 
@@ -79,7 +80,7 @@ class Folder:
         """Return the text of the file, or None where there is none yet."""
         self._read = self._mark()
         try:
-            handle = self.path.open("rb")
+            handle = open_existing(self.path, follow=True)
         except FileNotFoundError:
             if self._journal.exists() and self._journal.stat().st_size:
                 raise StateError(
@@ -97,22 +98,26 @@ class Folder:
 
     def _blocks(self) -> Iterator[bytes]:
         try:
-            with self.path.open("rb") as handle:
+            with open_existing(self.path, follow=True) as handle:
                 while block := handle.read(_BLOCK):
                     yield block
         except OSError as error:
             raise self._unreadable(error) from None
 
     def _unreadable(self, error: OSError) -> StateError:
-        return StateError(Problem("state-unreadable", f"{self.path} cannot be read: {error}"))
+        why = error.strerror or str(error)
+        return StateError(Problem("state-unreadable", f"{self.path} cannot be read: {why}", "correct that first"))
 
     def journals(self, state: State) -> Iterator[tuple[str, list[bytes]]]:
         """Yield the journal, if there is one."""
         del state
         try:
-            lines = self._journal.read_bytes().split(b"\n")
+            with open_existing(self._journal) as handle:
+                lines = handle.read().split(b"\n")
         except FileNotFoundError:
             return
+        except OSError as error:
+            raise self._unreadable(error) from None
         # what follows the last newline was cut off while being written: its request was never sent
         yield str(self._journal), [line for line in lines[:-1] if line]
 
@@ -144,7 +149,7 @@ class Folder:
         size = self.path.stat().st_size if self.path.exists() else 0
         spare = self.path.with_name(self.path.name + ".probe")
         try:
-            with spare.open("wb") as handle:
+            with create(spare) as handle:
                 handle.write(b"\0" * _ROOM)
                 handle.flush()
                 os.fsync(handle.fileno())
@@ -186,7 +191,7 @@ class Folder:
         assert self.held
         try:
             if self._handle is None:
-                self._handle = self._journal.open("wb")
+                self._handle = create(self._journal)
                 lines = self._header + lines
             self._handle.write(lines)
             self._handle.flush()
@@ -217,14 +222,18 @@ class Folder:
 
     def _write(self, state: State) -> None:
         temporary = self.path.with_name(self.path.name + ".tmp")
-        with temporary.open("wb") as handle:
-            handle.writelines(state_text(state))
+        text = state_text(state)
+        with create(temporary) as handle:
+            handle.writelines(text)
             handle.flush()
             os.fsync(handle.fileno())
+        if not same_content(temporary, text):
+            raise OSError(errno.EIO, f"{temporary.name} does not hold what was written")
         if self.path.exists():
             backup = self.path.with_name(self.path.name + ".backup")
             spare = backup.with_name(backup.name + ".tmp")
-            shutil.copyfile(self.path, spare)
+            with open_existing(self.path) as old, create(spare) as copy:
+                shutil.copyfileobj(old, copy, _BLOCK)
             spare.replace(backup)
         temporary.replace(self.path)
         folder = os.open(self._folder, os.O_RDONLY)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import fcntl
 from pathlib import Path
-from typing import Any
+from typing import IO
 
 from reconciler.core.problems import Problem, StateError
+from reconciler.stores.files import make_folder, open_lock
 from reconciler.stores.lease import Holder, locked, wait_for
 
 
@@ -16,7 +17,7 @@ class FileLock:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._file: Any = None
+        self._file: IO[str] | None = None
 
     @property
     def held(self) -> bool:
@@ -28,8 +29,8 @@ class FileLock:
 
         Raises `StateError` naming the holder when somebody else has it, `OSError` when there can be no such file.
         """
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        handle = self._path.open("a+", encoding="utf-8")
+        make_folder(self._path.parent)
+        handle = open_lock(self._path)
         try:
             wait_for(lambda: self._try(handle), timeout, every=0.1)
         except BaseException:
@@ -41,7 +42,7 @@ class FileLock:
         handle.write(f"{Holder.here(command)}\n")
         handle.flush()
 
-    def _try(self, handle: Any) -> None:
+    def _try(self, handle: IO[str]) -> None:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -14,11 +14,11 @@ from __future__ import annotations
 import re
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError, NotFoundError, PreconditionError
@@ -27,6 +27,10 @@ from reconciler.core.problems import Problem, StateError
 from reconciler.core.state.model import State
 from reconciler.stores.lease import TTL, VERSIONS, Holder, Keeper, Lease, by_force, clock, locked, lost, wait_for
 from reconciler.stores.text import Blocks, header_of, parts_of, serial_in, state_text
+
+if TYPE_CHECKING:
+    from obstore import ObjectMeta
+    from obstore.store import ObjectStore
 
 _SEALS_STAY = timedelta(days=7)
 """How long a seal keeps out a holder that was paused."""
@@ -54,13 +58,15 @@ class _Segment(NamedTuple):
 class Bucket:
     """A folder of an object store as a `Medium`."""
 
-    def __init__(self, store: Any, where: str, environment: str, *, ttl: float = TTL, versions: int = VERSIONS) -> None:
+    def __init__(
+        self, store: ObjectStore, where: str, environment: str, *, ttl: float = TTL, versions: int = VERSIONS
+    ) -> None:
         self.where = f"{where}/{environment}.json"
         self._store = store
         self._state, self._lock = f"{environment}.json", f"{environment}.lock"
         self._journal, self._versions = f"{environment}.journal", f"{environment}.versions"
         self._ttl, self._keep = ttl, versions
-        self._read: Any = None  # which object was read, for the write that replaces it
+        self._read: dict[str, str] | None = None  # which object was read, for the write that replaces it
         self._lease: Lease | None = None
         self._ousted: tuple[int, ...] = ()
         self._mark: dict[str, str] = {}
@@ -310,7 +316,7 @@ class Bucket:
             except _GONE:
                 return None
 
-    def _head(self, name: str) -> Any:
+    def _head(self, name: str) -> ObjectMeta | None:
         with self._told("cannot be read"):
             try:
                 return obstore.head(self._store, name)
@@ -342,7 +348,7 @@ class Bucket:
                         return None
             return None
 
-    def _told(self, what: str) -> Any:
+    def _told(self, what: str) -> _Told:
         return _Told(f"{self.where} {what}")
 
 
@@ -362,6 +368,6 @@ class _Told:
             raise StateError(Problem("store-unreachable", f"{self._what}: {first}", advice)) from None
 
 
-def _mark(meta: Any) -> dict[str, str]:
+def _mark(meta: Mapping[str, object]) -> dict[str, str]:
     """Return what a conditional write wants to know of the object it replaces."""
     return {key: str(meta[key]) for key in ("e_tag", "version") if meta.get(key)}

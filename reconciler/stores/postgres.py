@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
 from psycopg import sql
@@ -23,6 +23,7 @@ from reconciler.stores.text import Blocks, header_of, parts_of, state_text
 
 PATIENCE, FIRST_PATIENCE = 30.0, 5.0
 """Seconds that a lost connection is tried again for, and one that was never there."""
+T = TypeVar("T")
 _TABLES = """
 CREATE SCHEMA IF NOT EXISTS {0};
 CREATE TABLE IF NOT EXISTS {0}.state (
@@ -314,7 +315,7 @@ class Database:
         connection.execute("SET idle_in_transaction_session_timeout = '20s'; SET lock_timeout = '25s'")
         return connection
 
-    def _steadily(self, do: Callable[[psycopg.Connection[Any]], Any], patience: float | None = None) -> Any:
+    def _steadily(self, do: Callable[[psycopg.Connection[Any]], T], patience: float | None = None) -> T:
         """Do something with the connection; where it is lost, once more with another, for a while.
 
         What is done must come out the same when it is done twice: of the first time nothing may be known.

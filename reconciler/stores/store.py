@@ -12,9 +12,9 @@ from reconciler.core.problems import Problem, StateError
 from reconciler.core.resource import Resource
 from reconciler.core.state.model import Books, Record, State, fold
 from reconciler.stores.medium import Medium
-from reconciler.stores.text import line_of, records_in, state_in
+from reconciler.stores.text import checked_state, line_of, records_in
 
-_Batch = list[tuple[Sequence[Record], "asyncio.Future[None]"]]
+_Batch = list[tuple[Sequence[Record], bytes, "asyncio.Future[None]"]]
 
 
 _READS = 10
@@ -26,6 +26,8 @@ class Store:
 
     def __init__(self, medium: Medium) -> None:
         self.medium = medium
+        self.doubt: Problem | None = None
+        """The finding about a checksum that did not fit when the state was read: it stops writers, not readers."""
         self._seen: tuple[State | None, State | None] | None = None  # as kept and as folded, under this lock
         self._base: State | None = None
         self._wrote = False
@@ -68,7 +70,7 @@ class Store:
         for _ in range(_READS):
             try:
                 blocks = self.medium.text()
-                kept = None if blocks is None else state_in(blocks, self.where, interner)
+                kept, self.doubt = (None, None) if blocks is None else checked_state(blocks, self.where, interner)
                 folded = kept if kept is None else fold(kept, self._leftover(kept))
             except StateError:
                 if self.medium.held or self.medium.current():
@@ -138,6 +140,7 @@ class Store:
         if self._seen is None:
             self.read()
         assert self._seen is not None
+        self.require_sound()
         kept, folded = self._seen
         state = fresh if folded is None else folded
         if state is kept and self.medium.taken_over:
@@ -150,17 +153,24 @@ class Store:
     def _take(self, state: State) -> None:
         """Begin from `state`: what follows is folded into copies of its books as it becomes durable."""
         self.medium.start(state)
+        self.doubt = None
         self._seen = (state, state)
         self._base, self._wrote = state, False
         self.books = Books.of(state)
+
+    def require_sound(self) -> None:
+        """Raise `StateError` where the state that was read was edited or is torn: no run may build on it."""
+        if self.doubt is not None:
+            raise StateError(self.doubt)
 
     async def append(self, records: Sequence[Record]) -> None:
         """Make `records` durable; many callers at once share one write.
 
         Raises `StateError` when that cannot be done: then nothing may be sent any more.
         """
+        lines = b"".join(map(line_of, records))
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append((records, done))
+        self._waiting.append((records, lines, done))
         if not self._flushing:
             self._flushing = True
             try:
@@ -175,9 +185,9 @@ class Store:
         try:
             if self._failed is not None:
                 raise self._failed  # what became of the write before is not known: nothing may follow it
-            lines = b"".join(line_of(record) for records, _ in batch for record in records)
+            lines = b"".join(part for _, part, _ in batch)
             self._wrote = True
-            after = partial(self._after, [record for records, _ in batch for record in records])
+            after = partial(self._after, [record for records, _, _ in batch for record in records])
             writing = asyncio.ensure_future(asyncio.to_thread(self.medium.add, lines, after))
             try:
                 await asyncio.shield(writing)
@@ -186,11 +196,11 @@ class Store:
                 raise
         except StateError as error:
             self._failed = error
-            for _, done in batch:
+            for _, _, done in batch:
                 if not done.done():
                     done.set_exception(StateError(error.problems))
         else:
-            for records, done in batch:
+            for records, _, done in batch:
                 for record in records:
                     self.books.fold(record)
                 if not done.done():

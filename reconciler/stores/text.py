@@ -5,9 +5,10 @@ Ten thousand dataflows make a state of 36 MB; as one tree of JSON it would need 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import islice
 from sys import intern
@@ -15,14 +16,18 @@ from typing import Any
 
 import orjson
 
+from reconciler.core.characters import legible
 from reconciler.core.interning import Interner
 from reconciler.core.problems import Problem, StateError
 from reconciler.core.state.codec import (
+    MALFORMED,
     MARK,
+    addressed,
     decode,
     entry_json,
     entry_of,
     leaf_json,
+    reason,
     record_json,
     record_of,
     state_json,
@@ -31,6 +36,7 @@ from reconciler.core.state.codec import (
 )
 from reconciler.core.state.migrations import migrate_record
 from reconciler.core.state.model import VERSION, Entry, Record, State
+from reconciler.core.state.validation import require_address
 from reconciler.core.values import Tree
 from reconciler.network.exact_json import parsed
 
@@ -45,11 +51,78 @@ _GROUP = 500
 
 
 # -- writing -----------------------------------------------------------------------------------------------------
-def state_text(state: State, **more: str) -> Iterator[bytes]:
-    """Yield the text of a state: JSON, two blanks a level, keys sorted; the same state gives the same text.
+def state_text(state: State, **more: str) -> list[bytes]:
+    """Return the text of a state, in parts: JSON, two blanks a level, keys sorted; the same state gives the same text.
 
-    `more` are members that only its store looks at.
+    `more` are members that only its store looks at. The text is read back before it is returned, and its checksum is
+    made of what was read. Raises `StateError` where it would not be the same state: nothing unreadable is kept.
     """
+    parts = list(_parts(state, more))
+    try:
+        checksum = _Checksum()
+        shell = bytearray()
+        for group in _groups(iter(parts), shell) if state.resources else ():
+            entries = parsed(b"{" + group + b"}")
+            checksum.add(entries)
+            for address, item in entries.items():
+                addressed(address, entry_of, item)
+        data = parsed(bytes(shell) if state.resources else parts[0])
+        digest = checksum.of(data)
+        state_of(data, "the new state")
+    except MALFORMED as error:
+        raise _not_written(f"the new state could not be read back: {reason(error)}") from None
+    except StateError as error:
+        raise _not_written(error.problems[0].what) from None
+    begin, rest = parts[0].split(b"\n", 1)
+    parts[0] = begin + b'\n  "checksum": "' + digest.encode() + b'",\n' + rest
+    return parts
+
+
+def _not_written(what: str) -> StateError:
+    return StateError(Problem("state-unwritable", what, "the state there is kept; report this as a bug"))
+
+
+class _Checksum:
+    """The sum over the content of a state, entry by entry in the order of their addresses.
+
+    The layout does not count: a state that was only indented in another way, or whose line ends changed, is the same.
+    """
+
+    def __init__(self) -> None:
+        self._sum = hashlib.sha256()
+        self._last = ""
+
+    def add(self, entries: Mapping[str, Any]) -> None:
+        """Add entries as JSON. Raises `ValueError` where one belongs before those that were added."""
+        for address in sorted(entries):
+            if address < self._last:
+                raise ValueError("its addresses are not sorted")
+            self._last = address
+            self._sum.update(_canonical([address, entries[address]]))
+
+    def of(self, data: Mapping[str, Any]) -> str:
+        """Return the checksum, given all other members."""
+        self._sum.update(_canonical({key: data[key] for key in data if key not in ("checksum", "resources")}))
+        return f"sha256:{self._sum.hexdigest()}"
+
+
+def _canonical(tree: Any) -> bytes:
+    try:
+        return orjson.dumps(tree, option=orjson.OPT_SORT_KEYS)
+    except TypeError:  # numbers beyond 64 bits
+        return json.dumps(tree, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def _doubt(data: Mapping[str, Any], expected: str, source: str) -> Problem | None:
+    """Return the finding about a state whose checksum is not `expected`: it was edited, or is torn."""
+    if data.get("checksum") == expected:
+        return None
+    what = f"the checksum of {source} does not fit: it was edited by hand, or written in part"
+    advice = "restore it from its backup or an earlier version, or accept it with: reconciler state push FILE --force"
+    return Problem("state-edited", what, advice)
+
+
+def _parts(state: State, more: Mapping[str, str]) -> Iterator[bytes]:
     shell = _dumped({**state_json(replace(state, resources={}), _as_it_is), **more})
     if not state.resources:
         yield shell + b"\n"
@@ -68,16 +141,33 @@ def state_text(state: State, **more: str) -> Iterator[bytes]:
 def _dumped(tree: Tree) -> bytes:
     try:
         return orjson.dumps(tree, default=leaf_json, option=_FORM)
-    except TypeError:  # numbers beyond 64 bits, texts that are no Unicode
-        return json.dumps(tree, default=leaf_json, indent=2, sort_keys=True).encode()
+    except TypeError:  # numbers beyond 64 bits, texts that are not Unicode
+        return _plainly(tree, indent=2, sort_keys=True)
+
+
+def _plainly(tree: Tree, **layout: Any) -> bytes:
+    """Return JSON as Python writes it. Raises `StateError` for a text that is not valid Unicode, naming it."""
+    try:
+        return json.dumps(tree, default=leaf_json, ensure_ascii=False, allow_nan=False, **layout).encode()
+    except UnicodeEncodeError as error:
+        text = error.object[max(0, error.start - 40) : error.end]
+        what = f"a value is not valid Unicode and cannot be kept in a state: {legible(text)}"
+        raise StateError(Problem("not-unicode", what, "correct the manifest, or the object on the platform")) from None
 
 
 def line_of(record: Record) -> bytes:
-    """Return a line of the journal."""
+    """Return a line of the journal. Raises `StateError` where the line could not be read back."""
+    data = record_json(record, _as_it_is)
     try:
-        return orjson.dumps(record_json(record, _as_it_is), default=leaf_json, option=_LINE)
+        line = orjson.dumps(data, default=leaf_json, option=_LINE)
     except TypeError:
-        return (json.dumps(record_json(record), separators=(",", ":")) + "\n").encode()
+        line = _plainly(data, separators=(",", ":")) + b"\n"
+    try:
+        record_of(parsed(line))
+    except MALFORMED as error:
+        what = f"{record.address} cannot be kept in the journal: {reason(error)}"
+        raise StateError(Problem("state-unwritable", legible(what), "report this as a bug")) from None
+    return line
 
 
 def header_of(state: State, **more: Any) -> bytes:
@@ -101,41 +191,68 @@ def state_in(blocks: Blocks, source: str, interner: Interner) -> State:
 
     Its entries are held in the objects of `interner`.
     """
+    return checked_state(blocks, source, interner)[0]
+
+
+def checked_state(blocks: Blocks, source: str, interner: Interner) -> tuple[State, Problem | None]:
+    """Return the state in a text, and a finding where its checksum does not fit. Raises `StateError` as `state_in`."""
     found = _piecewise(blocks, source, interner)
     if found is not None:
         return found
     try:
         data = parsed(b"".join(blocks()))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise StateError(
             Problem(
                 "state-broken",
-                f"{source} is not valid JSON: {error}",
+                f"{source} is not valid JSON: {reason(error)}",
                 "restore it from its backup, an earlier version or git; nothing was changed",
             )
         ) from None
+    expected = _sum_of(data)
     state = state_of(data, source)
-    return replace(state, resources={name: interner.entry(name, entry) for name, entry in state.resources.items()})
+    entries = {name: interner.entry(name, entry) for name, entry in state.resources.items()}
+    has_sum = data["version"] >= _SUMMED
+    return replace(state, resources=entries), _doubt(data, expected, source) if has_sum else None
 
 
 def _as_it_is(tree: Tree) -> Tree:
     return tree
 
 
-def _piecewise(blocks: Blocks, source: str, interner: Interner) -> State | None:
+_SUMMED = 2
+"""The first version with a checksum."""
+
+
+def _sum_of(data: Any) -> str:
+    """Return the checksum that data of any sort should have, before it is decoded in place."""
+    try:
+        checksum = _Checksum()
+        checksum.add(data["resources"])
+        return checksum.of(data)
+    except MALFORMED:
+        return ""
+
+
+def _piecewise(blocks: Blocks, source: str, interner: Interner) -> tuple[State, Problem | None] | None:
     """Return the state in a text that is laid out as `state_text` does it, or None: then it is read as a whole."""
     entries: dict[str, Entry] = {}
+    checksum = _Checksum()
     shell = bytearray()
     try:
         for group in _groups(blocks(), shell):
             leaves = decode if MARK.encode() in group else _as_it_is
-            for name, item in parsed(b"{" + group + b"}").items():
+            members = parsed(b"{" + group + b"}")
+            checksum.add(members)
+            for name, item in members.items():
+                require_address(name)
                 entries[intern(name)] = interner.entry(name, entry_of(item, leaves))
         data = parsed(bytes(shell))
         if data["version"] != VERSION:
             return None
-        return replace(state_of(data, source), resources=entries)
-    except (StateError, ValueError, KeyError, TypeError, AttributeError):
+        doubt = _doubt(data, checksum.of(data), source)
+        return replace(state_of(data, source), resources=entries), doubt
+    except (StateError, *MALFORMED):
         return None
 
 
@@ -184,11 +301,11 @@ def records_in(lines: Iterable[bytes], source: str) -> tuple[dict[str, Any], lis
         if version > VERSION:
             raise too_new(source, version)
         return header, [record_of(migrate_record(item, version)) for item in rest]
-    except (ValueError, KeyError, TypeError) as error:
+    except MALFORMED as error:
         raise StateError(
             Problem(
                 "journal-broken",
-                f"{source} is damaged: {type(error).__name__}: {error}",
+                f"{source} is damaged: {reason(error)}",
                 "keep a copy of it; it tells what the last run did. Remove it once the objects it names are known",
             )
         ) from None

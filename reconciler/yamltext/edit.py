@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,10 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from reconciler.core.values import MISSING, Path, Tree
 from reconciler.yamltext.dump import Dumper
 from reconciler.yamltext.reader import Text, compose
+
+_BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
+"""The line breaks that libyaml counts lines by."""
+_LAST_BREAK = re.compile(rf"(?:{_BREAK.pattern})?\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +45,8 @@ def rewritten(text: Text, edits: Sequence[Edit]) -> str:
 class _Rewrite:
     def __init__(self, content: str) -> None:
         self._content = content
-        self._lines = [0]
-        for line in content.splitlines(keepends=True):
-            self._lines.append(self._lines[-1] + len(line))
+        self._lines = [0, *(match.end() for match in _BREAK.finditer(content))]
+        self._break = "\r\n" if "\r\n" in content else "\n"
         self._splices: list[tuple[int, int, str]] = []
 
     def done(self) -> str:
@@ -128,11 +132,11 @@ class _Rewrite:
 
     def _insert_line(self, after: int, line: str) -> None:
         """Put a line of its own behind the one that holds the place `after`."""
-        place = self._line_end(after)
+        place, following = self._line_end(after), self._next_line(after)
         if place < len(self._content):
-            self._splices.append((place + 1, place + 1, line + "\n"))
+            self._splices.append((following, following, line + self._break))
         else:
-            self._splices.append((place, place, "\n" + line))
+            self._splices.append((place, place, self._break + line))
 
     # -- places ----------------------------------------------------------------------------------------------
     def _replace(self, node: Node, value: Tree, *, key: Node | None = None) -> None:
@@ -142,13 +146,12 @@ class _Rewrite:
             end = self._line_end(self._tail(node))
             if key is not None and node.start_mark.line > key.end_mark.line:  # a block below its key
                 start, new = self._content.index(":", self._end(key)) + 1, f" {new}"
-        if self._content[start:end].endswith("\n"):
-            new += "\n"
+        new += _LAST_BREAK.search(self._content[start:end])[0]  # type: ignore[index]  # it always matches
         self._splices.append((start, end, new))
 
     def _drop_lines(self, first: Node, last: Node) -> None:
         start = self._lines[first.start_mark.line]
-        end = min(self._line_end(self._tail(last)) + 1, len(self._content))
+        end = self._next_line(self._tail(last))
         self._splices.append((start, end, ""))
 
     def _start(self, node: Node) -> int:
@@ -164,11 +167,17 @@ class _Rewrite:
         if isinstance(node, SequenceNode) and node.value and not node.flow_style:
             return self._tail(node.value[-1])
         end = self._end(node)
-        return end - 1 if self._content[:end].endswith("\n") and end > self._start(node) else end
+        start = self._start(node)
+        return start + len(_LAST_BREAK.sub("", self._content[start:end])) if end > start else end
 
     def _line_end(self, place: int) -> int:
-        found = self._content.find("\n", place)
-        return len(self._content) if found < 0 else found
+        """Return where the line of `place` ends, before its line break."""
+        found = _BREAK.search(self._content, place)
+        return len(self._content) if found is None else found.start()
+
+    def _next_line(self, place: int) -> int:
+        found = _BREAK.search(self._content, place)
+        return len(self._content) if found is None else found.end()
 
 
 def _child(node: Node | None, step: str) -> Node | None:

@@ -31,7 +31,9 @@ class _Untyped(VersionedResolver):
 
 
 def formatted(text: Text) -> str:
-    """Return the text in the one layout; formatting it again changes nothing.
+    """Return the text in the one layout, with the line ends that most of its lines have.
+
+    Formatting it again changes nothing.
 
     Raises `ManifestError` where the text is no YAML, and where the layout would change what it means.
     """
@@ -39,6 +41,7 @@ def formatted(text: Text) -> str:
     if not any(item is not None for item in before):
         return text.content
     content = text.content.replace("\r\n", "\n")
+    windows = 2 * text.content.count("\r\n") > text.content.count("\n")
     try:
         yaml = _yaml()
         documents = list(yaml.load_all(content))
@@ -55,7 +58,7 @@ def formatted(text: Text) -> str:
     if after != before or _comments(result) != _comments(content):
         what = f"{text.file} was left as it is: laid out anew it would not say the same"
         raise ManifestError(Problem("format", what, "please report it, with the file"))
-    return result
+    return result.replace("\n", "\r\n") if windows else result
 
 
 def scalars(text: Text) -> list[list[tuple[Path, int, int]]]:

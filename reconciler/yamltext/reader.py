@@ -11,6 +11,7 @@ import math
 import operator
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path as FilePath
 from sys import intern
 from typing import Any, Final
@@ -18,8 +19,11 @@ from typing import Any, Final
 import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
+from reconciler.core.characters import legible
 from reconciler.core.problems import ManifestError, Problem
 from reconciler.core.values import Path, Span, Tree
+from reconciler.yamltext.escapes import Escapes, HalfPairError, escapes_in
+from reconciler.yamltext.files import read_file
 
 MAX_DEPTH: Final = 100
 MAX_NODES: Final = 5_000_000
@@ -95,8 +99,8 @@ class Text:
             return self._content
         assert self.source is not None
         try:
-            again = self.source.read_text(encoding="utf-8-sig")
-        except (OSError, UnicodeDecodeError):
+            again = read_file(self.source, self.file)
+        except ManifestError:
             return ""
         return again if digest_of(again) == self._digest else ""
 
@@ -111,20 +115,22 @@ class Text:
         if self.source is not None and self.digest:
             self._content = None
 
+    def _stamp(self) -> tuple[int, int] | None:
+        """Return what changes with the file of a text that was let go."""
+        if self._content is not None or self.source is None:
+            return None
+        try:
+            status = self.source.stat()
+        except OSError:
+            return None
+        return status.st_mtime_ns, status.st_size
+
     def span(self, index: int, path: Path, *, key: bool = False) -> Span:
         """Return where the value at `path` of document number `index` stands; with `key`, where its key does.
 
         Where the path leads nowhere (a missing field) it is the place of the nearest thing that is there.
         """
-        nodes = list(compose(self))
-        node = nodes[index] if index < len(nodes) else None
-        mark = node.start_mark if node else None
-        for step in path:
-            found = _step(node, step)
-            if found is None:
-                break
-            name, node = found
-            mark = name.start_mark if key else node.start_mark
+        mark = _places_of(self, self._stamp()).mark(index, path, key=key)
         return _span(self.file, mark)
 
 
@@ -143,6 +149,8 @@ def read(text: Text) -> list[Tree]:
         raise ManifestError(_syntax(text.file, error)) from None
     except RecursionError:
         raise ManifestError(Problem("yaml-depth", f"nested deeper than {MAX_DEPTH} levels")) from None
+    except UnicodeEncodeError as error:
+        raise ManifestError(_not_unicode(text, error.start)) from None
     build = _Build(text.file)
     documents = [None if node is None else build.value(node) for node in nodes]
     if build.problems:
@@ -152,16 +160,42 @@ def read(text: Text) -> list[Tree]:
 
 def compose(text: Text) -> Iterator[Node | None]:
     """Yield the node of each document of a text, with its places."""
-    loader = _Loader(text.content)
+    escapes = escapes_in(text.content)
+    loader = _Loader(escapes.content if escapes else text.content)
     try:
         while loader.check_node():
-            yield loader.get_node()
+            node = loader.get_node()
+            if escapes and node is not None:
+                _join(node, escapes, set())
+            yield node
     finally:
         loader.dispose()
 
 
+def _join(node: Node, escapes: Escapes, seen: set[int]) -> None:
+    """Give every scalar below `node` the text that it was written as. Raises `yaml.YAMLError` for half a pair."""
+    if id(node) in seen:
+        return
+    seen.add(id(node))
+    if isinstance(node, ScalarNode):
+        start, end = node.start_mark.index, node.end_mark.index
+        try:
+            node.value = escapes.joined(node.value, start, end, quoted=node.style == '"')
+        except HalfPairError as error:
+            before = escapes.content[: error.index]
+            mark = yaml.Mark("", error.index, before.count("\n"), error.index - before.rfind("\n") - 1, None, 0)
+            what = "half of a surrogate pair without the other half"
+            raise yaml.composer.ComposerError(None, None, what, mark) from None
+        return
+    for item in node.value:
+        for inner in item if isinstance(item, tuple) else (item,):
+            _join(inner, escapes, seen)
+
+
 def digest_of(content: str) -> str:
     """Return what a saved plan remembers of a file: whether it is still the same text, whatever its line ends."""
+    if "\r" in content:
+        content = content.replace("\r\n", "\n").replace("\r", "\n")
     return hashlib.sha256(content.encode()).hexdigest()
 
 
@@ -169,7 +203,7 @@ class _CarefulError(Exception):
     """The text has something that wants a closer look."""
 
 
-_INDENTED = "\n" + " " * MAX_DEPTH
+_INDENTED = " " * MAX_DEPTH
 _COMPACT = ("- - - ", "? ? ", "- ? ", "? - ")
 _NO_BRACKET = re.compile(r"[^\[\]{}]+")
 _WORDS = {word: value for value, words in (
@@ -184,7 +218,7 @@ def _quickly(text: Text) -> list[Tree] | None:
     Most manifests are plain: no anchors, no tags, not deep, no finding. Those cost little more than the C parser.
     """
     content = text.content
-    if "&" in content or "!" in content or "<<" in content or _may_be_deep(content):
+    if "&" in content or "!" in content or "<<" in content or _may_be_deep(content) or escapes_in(content):
         return None
     loader = _QuickLoader(content)
     try:
@@ -356,15 +390,57 @@ class _Build:
         self.problems.append(Problem(code, what, advice, _span(self.file, node.start_mark)))
 
 
-def _step(node: Node | None, step: str) -> tuple[Node, Node] | None:
-    if isinstance(node, MappingNode):
-        for key, value in node.value:
-            if isinstance(key, ScalarNode) and key.value == step:
-                return key, value
-    if isinstance(node, SequenceNode) and step.isdigit() and int(step) < len(node.value):
-        item = node.value[int(step)]
-        return item, item
-    return None
+class _Places:
+    """The nodes of a text, to find the places of many findings: thousands of keys are looked up in an index."""
+
+    def __init__(self, text: Text, stamp: object) -> None:
+        del stamp  # part of the key of the cache
+        try:
+            self._roots = list(compose(text))
+        except yaml.YAMLError:  # the file changed meanwhile
+            self._roots = []
+        self._keys: dict[int, dict[str, tuple[Node, Node]]] = {}
+
+    def mark(self, index: int, path: Path, *, key: bool) -> Any:
+        """Return the mark of the value, or the key, at `path` of a document, or of the nearest node above it."""
+        node = self._roots[index] if index < len(self._roots) else None
+        mark = node.start_mark if node else None
+        for step in path:
+            pair = self._step(node, step)
+            if pair is None:
+                break
+            name, node = pair
+            mark = name.start_mark if key else node.start_mark
+        return mark
+
+    def _step(self, node: Node | None, step: str) -> tuple[Node, Node] | None:
+        if isinstance(node, MappingNode):
+            keys = self._keys.get(id(node))
+            if keys is None:
+                pairs = reversed(node.value)  # of two keys of one name the first is taken
+                keys = {name.value: (name, value) for name, value in pairs if isinstance(name, ScalarNode)}
+                self._keys[id(node)] = keys
+            return keys.get(step)
+        if isinstance(node, SequenceNode) and step.isdigit() and int(step) < len(node.value):
+            item = node.value[int(step)]
+            return item, item
+        return None
+
+
+_places_of = lru_cache(maxsize=1)(_Places)
+"""Findings come file by file, so one text is composed once, however many it has. `forget_places` frees its nodes."""
+
+
+def forget_places() -> None:
+    """Free the nodes that were kept to find the places of findings."""
+    _places_of.cache_clear()
+
+
+def _not_unicode(text: Text, index: int) -> Problem:
+    before = text.content[:index]
+    span = Span(text.file, before.count("\n") + 1, index - (before.rfind("\n") + 1) + 1)
+    shown = legible(text.content[index : index + 1])
+    return Problem("not-unicode", f"{shown} is not valid UTF-8", "write it in UTF-8", span)
 
 
 def _span(file: str, mark: Any) -> Span:

@@ -125,9 +125,10 @@ def test_init_writes_what_is_not_there(cli: Cli, monkeypatch: pytest.MonkeyPatch
     told = cli.ok("init", "--connector", "destination/amazon-kinesis")
     assert told.out.count("wrote") == 5
     assert "Next: fill in amazon-kinesis.yaml" in told.out
+    assert "replace its zeros" in told.out
     for name in ("reconciler.yaml", ".gitignore", ".github/workflows/reconciler.yml", "amazon-kinesis.yaml"):
         assert (cli.folder / name).is_file()
-    assert yaml.safe_load((cli.folder / ".github/workflows/reconciler.yml").read_text())["jobs"]["reconciler"]["steps"]
+    assert yaml.safe_load((cli.folder / ".github/workflows/reconciler.yml").read_text())["jobs"]["plan"]["steps"]
     for name in ("reconciler.yaml", "amazon-kinesis.yaml"):
         modeline = (cli.folder / name).read_text(encoding="utf-8").partition("\n")[0]
         assert (cli.folder / modeline.partition("$schema=")[2]).is_file(), "editors find the schema"

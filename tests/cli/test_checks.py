@@ -88,10 +88,10 @@ def test_an_audience_from_outside_goes_by_its_outside_id(cli: Cli, strict: Serve
 
 
 def test_a_row_that_data_prep_refuses_stops_the_plan(live: Cli, server: Server) -> None:
-    live.write("m.yaml", SOURCE.replace("SCHEMA", schema(server)).replace("concat(a, b)", "concat(a,"))
+    live.write("m.yaml", SOURCE.replace("SCHEMA", schema(server)).replace("concat(a, b)", "concatt(a)"))
     found = live("plan")
     assert found.code == 1
-    assert "in/mapping: error: row 2 (concat(a, → person.name.lastName) is refused" in found.err
+    assert "in/mapping: error: row 2 (concatt(a) → person.name.lastName) is refused" in found.err
     assert "POST /mappingSets/validate says so" in found.err
     assert live("plan", "--no-checks").code == 0
     assert [item for item in server.writes() if FLOW in item.path] == []

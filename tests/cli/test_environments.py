@@ -71,6 +71,7 @@ def test_a_variable_has_a_type(cli: Cli, server: Server, declared: str, given: s
     ("lines", "options", "place", "said"),
     [
         ("variables: {it: {type: strng}}", (), "reconciler.yaml:5:26", "'strng' is no type of a variable"),
+        ("variables: {it: {type: [list]}}", (), "reconciler.yaml:5:26", "['list'] is no type of a variable"),
         ("variables: {it: {type: integer, default: 1.5}}", (), "reconciler.yaml:5:44", "declared as integer, and 1.5"),
         ("variables: {it: {type: string, default: 15}}", (), "reconciler.yaml:5:43", 'write "15" in quotes'),
         ("variables: {it: {type: number, default: true}}", (), "reconciler.yaml:5:43", "declared as number, and True"),

@@ -193,7 +193,7 @@ def test_a_sandbox_as_the_ui_leaves_it(live: Cli, server: Server) -> None:
     assert state["nobody-s-account"]["id"] == unused, "an account that nothing uses is not dropped silently"
     again = live("export", "--out", "found")
     assert "0 documents" in again.err
-    assert f"Left out: {SEEDS} flows that are managed already." in again.err
+    assert f"Left out: {SEEDS} flows managed already." in again.err
 
 
 def test_what_no_manifest_can_say_is_listed(live: Cli, server: Server) -> None:

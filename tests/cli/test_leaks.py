@@ -135,6 +135,9 @@ def everything(watch: Watch, *more: str) -> None:
     watch("state", "migrate", "--from", "{backend: local, path: elsewhere}", *env)
     watch("connectors", "list")
     watch("connectors", "show", "destination/amazon-kinesis")
+    watch("test", *env, "--coverage")
+    watch("preview", "kinesis-summer", *env, "--input", "none.json")
+    watch("eval", "now()", *env)
     watch("plan", *env, "--destroy")
     watch("destroy", "-y", *env)
 

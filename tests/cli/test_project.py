@@ -301,6 +301,9 @@ def test_a_rename_without_moved_is_suggested(live: Cli, example: str) -> None:
     text = (live.folder / manifest).read_text(encoding="utf-8")
     name = re.findall(r"(?m)^metadata:\s*\{?\s*name: ([a-z0-9-]+)", text)[-1]
     live.write(manifest, re.sub(rf"(?m)^(metadata:\s*\{{?\s*name: ){name}(?=[\s}}]|$)", r"\1brand-new", text))
+    for file in live.folder.glob("*.yaml"):
+        text = file.read_text(encoding="utf-8")
+        file.write_text(text.replace(f"dataflow: {name}\n", "dataflow: brand-new\n"), encoding="utf-8")
     plan = live.ok("plan").out
     wanted = f"moved: [{{from: {name}, to: brand-new}}]"
     assert wanted in plan.replace("\n", " ")

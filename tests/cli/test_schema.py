@@ -162,7 +162,7 @@ def test_a_broken_project_file_is_a_finding_in_any_format(cli: Cli) -> None:
     cli.write(
         "reconciler.yaml", "apiVersion: reconciler/v1\nkind: Project\nmetadata: {name: p}\nspec: {varables: {}}\n"
     )
-    for form in ("json", "sarif", "junit"):
+    for form in ("json", "sarif", "junit", "github", "gitlab"):
         told = cli("validate", "--format", form)
         assert told.code == 1
         assert "varables" in told.out

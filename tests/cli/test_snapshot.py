@@ -244,9 +244,8 @@ def test_a_restricted_run_reads_nothing_outside(live: Cli, monkeypatch: pytest.M
         path.parent.mkdir(parents=True, exist_ok=True)
         path.symlink_to(outside / "secret.yaml")
         found = live("validate")
-        assert found.code == 1
-        assert "not a regular file in the project" in found.out
-        assert "canary" not in found.out + found.err
+        assert "canary" not in found.err + found.out
+        assert "outside" in found.err + found.out
         path.unlink()
     project(live, "policies: {files: [../outside/secret.yaml]}")
     found = live("plan")

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from reconciler.stores.local import local_store
+from reconciler.stores.text import _sum_of
 from tests.cli.test_every_field import EXAMPLES
 from tests.conftest import FLOW, PREP, Cli, Server
 
@@ -126,6 +127,11 @@ def edited(**changes: Any) -> Any:
     return lambda state: {**state, **changes}
 
 
+def sound(state: dict[str, Any]) -> dict[str, Any]:
+    """Return a state with the checksum of its content."""
+    return {**state, "checksum": _sum_of(state)}
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [
@@ -215,7 +221,7 @@ def test_a_push_does_not_lose_what_a_killed_run_was_about_to_do(live: Cli, serve
     state = live.state
     live.write("old.json", json.dumps({**state, "serial": 99}))
     intent = {"action": "create", "kind": "Flow", "at": 1, "name": "x", "body": {"name": "x"}, "dependencies": []}
-    live.write("state/default.json", json.dumps({**state, "pending": {"more/flow": intent}}))
+    live.write("state/default.json", json.dumps(sound({**state, "pending": {"more/flow": intent}})))
     refused = live("state", "push", "old.json")
     assert refused.code == 1
     assert "an interrupted run left an intent for more/flow" in refused.err
@@ -229,7 +235,7 @@ def test_an_import_keeps_the_old_object_of_a_replace(live: Cli, server: Server) 
     entry = state["resources"]["kinesis-summer/flow"]
     ident, old = entry["id"], {"id": "old-one", "kind": "Flow", "dependencies": []}
     state["resources"]["kinesis-summer/flow"] = {**entry, "id": "", "etag": None, "applied": None, "deposed": [old]}
-    live.write("state/default.json", json.dumps(state))
+    live.write("state/default.json", json.dumps(sound(state)))
     live.ok("import", "kinesis-summer/flow", ident)
     assert live.state["resources"]["kinesis-summer/flow"]["deposed"] == [old]
 

@@ -112,11 +112,11 @@ def _context(text: str, start: int, end: int) -> str:
 
 
 def paths(root: Path = ROOT) -> Iterator[str]:
-    """Yield the files with prose, relative to the root, sorted; caches, states and outputs are left out."""
+    """Yield the files with prose, relative to the root, sorted; caches and outputs are left out."""
     files = [entry.name for entry in os.scandir(root) if entry.is_file()]
     for folder in FOLDERS:
         for base, folders, names in os.walk(root / folder):
-            folders[:] = [name for name in folders if name not in ("__pycache__", "state") and not name.startswith(".")]
+            folders[:] = [name for name in folders if name != "__pycache__" and not name.startswith(".")]
             files += [(Path(base) / name).relative_to(root).as_posix() for name in names]
     return iter(sorted(file for file in files if not file.startswith(OUTPUTS)))
 

@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from reconciler.cli.main import cli as group
+from reconciler.core.distribution import install_command
 from tests.conftest import ROOT, Cli
 
 HEAD = {"apiVersion": "reconciler/v1", "kind": "Project", "metadata": {"name": "p"}}
@@ -74,7 +75,7 @@ def test_a_library_that_is_not_installed_is_named_with_its_extra(
     result = cli("state", "list")
     assert result.code == 1
     assert f"needs the Python package {library}" in result.err
-    assert f"pip install 'reconciler[{extra}]'" in result.err
+    assert install_command(extra) in result.err
 
 
 def test_one_address_for_several_environments_is_refused(cli: Cli) -> None:

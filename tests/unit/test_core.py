@@ -205,9 +205,9 @@ ROOMS = {
     "catalog": {"catalog"},
     "kinds": {"kinds", "core"},
     "yamltext": {"yamltext", "core"},
-    "documents": {"documents", "core", "catalog", "kinds", "yamltext"},
+    "documents": {"documents", "core", "catalog", "dataprep", "kinds", "yamltext"},
     "config": {"config", "core", "catalog", "documents", "kinds", "yamltext"},
-    "export": {"export", "core", "catalog", "documents", "yamltext"},
+    "export": {"export", "core", "catalog", "dataprep", "documents", "yamltext"},
     "network": {"network", "core"},
     "api": {"api", "core", "network"},
     "stores": {"stores", "core", "network"},
@@ -215,15 +215,18 @@ ROOMS = {
     "render": {"render", "core"},
     "secrets": {"secrets", "core"},
     "app": {
-        "app", "api", "catalog", "config", "core", "documents", "emulator", "engine", "export", "kinds", "network",
+        "app", "api", "catalog", "config", "core", "dataprep", "documents", "emulator", "engine", "export", "kinds",
+        "network",
         "secrets", "stores", "yamltext",
     },
     "library": {"library", "app", "core", "render", "secrets"},
     "cli": {
-        "cli", "app", "catalog", "config", "core", "documents", "emulator", "engine", "export", "render",
+        "cli", "app", "catalog", "config", "core", "dataprep", "documents", "emulator", "engine", "export", "render",
         "secrets", "yamltext",
     },
-    "emulator": {"emulator"},
+    "emulator": {"emulator", "dataprep"},
+    "dataprep": {"dataprep"},
+    "ci": {"ci"},
 }  # fmt: skip
 HOMES = {
     "click": {"cli", "__main__.py"},
@@ -245,6 +248,9 @@ HOMES = {
     "pydantic": {"documents", "config", "kinds"},
     "pydantic_core": {"documents", "config", "kinds"},
     "sqlite3": {"emulator"},
+    "regex": {"dataprep"},
+    "ua_parser": {"dataprep"},
+    "pyarrow": {"app"},
 }
 
 

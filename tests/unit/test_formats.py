@@ -9,8 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from reconciler.core.plan.drift_report import Report
+from reconciler.core.plan.drift_report import PendingChange, Report
 from reconciler.core.plan.model import Action
 from reconciler.core.plan.saved_plan import plan_json, plan_of
 from reconciler.core.problems import Problem
@@ -20,7 +22,7 @@ from reconciler.render import json as as_json
 from reconciler.render.drift import junit as drift_junit
 from reconciler.render.drift import markdown as drift_markdown
 from reconciler.render.drift import text as drift_text
-from reconciler.render.findings import drift_sarif, json_text, junit, sarif
+from reconciler.render.findings import drift_sarif, github, gitlab, json_text, junit, sarif
 from reconciler.render.folding import columns, fold
 from reconciler.render.graph import Graph, Node, dot, graph_of_plan, mermaid
 from reconciler.render.html import html
@@ -39,7 +41,7 @@ FINDINGS = [
 
 
 def report() -> Report:
-    return Report("prod", "prod-1", 9, everything().drift, ("kinesis/flow",), ("a note",))
+    return Report("prod", "prod-1", 9, everything().drift, (PendingChange("kinesis/flow", "update"),), ("a note",))
 
 
 def _bare(page: str) -> str:
@@ -69,6 +71,8 @@ FORMATS: dict[str, Callable[[], str]] = {
     "drift.sarif": lambda: drift_sarif(report(), {"kinesis/flow": Span("kinesis.yaml", 4, 3)}),
     "validate.json": lambda: json_text(FINDINGS),
     "validate.sarif": lambda: sarif(FINDINGS),
+    "validate.github.txt": lambda: github(FINDINGS),
+    "validate.gitlab.json": lambda: gitlab(FINDINGS),
     "validate.junit.xml": lambda: junit(FINDINGS, ["a folder/a.yaml", "b.yaml"]),
 }
 
@@ -183,6 +187,36 @@ def test_a_long_chain_is_drawn() -> None:
 @pytest.mark.parametrize("name", sorted(FORMATS))
 def test_no_format_names_a_secret_template(name: str) -> None:
     assert "${secret." not in FORMATS[name]()
+
+
+HOSTILE = st.text(alphabet=st.sampled_from("a:,%=\r\n #[]@\u2028\x85\x1b"), max_size=24)
+
+
+@given(file=HOSTILE, what=HOSTILE, advice=HOSTILE)
+def test_a_github_annotation_is_one_command_with_the_values_it_was_given(file: str, what: str, advice: str) -> None:
+    """Read the line as the runner does: split at line breaks, `::`, `,` and `=`, then decode."""
+    printed = github([Problem("c", what, advice, Span(file, 3, 5))])
+    (line,) = re.split(r"[\r\n]+", printed.removesuffix("\n"))
+    command, properties, data = re.fullmatch(r"::(\w+) (.*?)::(.*)", line, re.DOTALL).groups()  # type: ignore[union-attr]
+    assert command == "error"
+    found = dict(item.split("=", 1) for item in properties.split(","))
+    decoded = {"%0D": "\r", "%0A": "\n", "%3A": ":", "%2C": ",", "%25": "%"}
+
+    def decode(text: str) -> str:
+        return re.sub("|".join(decoded), lambda match: decoded[match[0]], text)
+
+    assert {key: decode(value) for key, value in found.items()} == {"file": file, "line": "3", "col": "5"}
+    assert decode(data) == (f"{what} ({advice})" if advice else what)
+
+
+def test_gitlab_fingerprints_are_unique_and_leave_the_line_out() -> None:
+    def problem(line: int) -> Problem:
+        return Problem("c", "the same", "", Span("a.yaml", line, 1))
+
+    before, after = (json.loads(gitlab([problem(line), problem(line + 1)])) for line in (3, 40))
+    assert len({entry["fingerprint"] for entry in before}) == 2
+    assert [entry["fingerprint"] for entry in before] == [entry["fingerprint"] for entry in after]
+    assert [entry["location"]["lines"]["begin"] for entry in after] == [40, 41]
 
 
 def test_sarif_is_shaped_as_its_standard_says() -> None:

@@ -23,7 +23,7 @@ from reconciler.core.state.model import Entry, State
 from reconciler.core.trees import resolve
 from reconciler.core.values import MISSING, Ref
 from reconciler.documents.load import Project, load
-from reconciler.export.acceptance import accepting
+from reconciler.export.acceptance import NoPlaceError, accepting
 from reconciler.export.dataflows import Sandbox, export
 from reconciler.kinds import kinds
 from reconciler.kinds.exports import exports
@@ -181,6 +181,9 @@ def test_drift_of_a_member_is_accepted(tmp_path: Path) -> None:
     renamed = DriftField((*ACCOUNTS.steps, "acc-1", "value", "name"), "First", "1st", "First")
     place = accepting(project.documents["kinesis"], project.resources["kinesis/flow"], renamed, ROWS)
     assert (place.edit.path, place.edit.value) == (("spec", "accounts", "0", "name"), "1st")
+    double = DriftField((*ACCOUNTS.steps, "acc-1"), MISSING, member, MISSING)
+    with pytest.raises(NoPlaceError, match=r"^the manifest lists it already$"):
+        accepting(project.documents["kinesis"], project.resources["kinesis/flow"], double, ROWS)
 
 
 def test_ownership_follows_the_row(tmp_path: Path) -> None:

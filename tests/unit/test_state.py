@@ -195,7 +195,7 @@ leaf = (
     | st.integers()
     | st.text(max_size=5)
     | st.builds(Ref, st.text(min_size=1))
-    | st.builds(Fingerprint, st.text())
+    | st.builds(Fingerprint, st.sampled_from(["scrypt:salt:0a", "hmac-sha256::0a", "trusted::", "unproven::"]))
     | st.builds(Secret, st.text())
     | st.just(MISSING)
 )
@@ -217,14 +217,13 @@ def test_states_and_records_survive_the_file() -> None:
         "m",
         None,
         Provenance("f", protect=True, allow_data_loss=True, labels={"team": "crm"}),
-        {"a": [Fingerprint("x")]},
+        {"a": [Fingerprint("scrypt:salt:0a")]},
         ("b",),
         {"version": 3},
         (Deposed("o", "Flow", ("b",)),),
     )
-    waiting = Pending(
-        "create", "Flow", 5, ("twin",), None, "n", {"k": Fingerprint("y")}, "d", full.provenance, ("m",), "c"
-    )
+    sent = {"k": Fingerprint("hmac-sha256::0b")}
+    waiting = Pending("create", "Flow", 5, ("twin",), None, "n", sent, "d", full.provenance, ("m",), "c")
     state = State("l", "e", "p", "o", "s", 2, {"m": full}, {"w": waiting})
     assert codec.state_of(json.loads(json.dumps(codec.state_json(state))), "x") == state
     for record in (

@@ -16,7 +16,7 @@ from reconciler.core.resource import Resource
 from reconciler.core.state.codec import encode, state_json, state_of
 from reconciler.core.state.model import Deposed, Entry, Pending, State
 from reconciler.core.values import Fingerprint, Ref, Tree
-from reconciler.stores.text import Blocks, state_in, state_text
+from reconciler.stores.text import Blocks, checked_state, state_in, state_text
 
 texts = st.text(st.characters(codec="utf-8"), max_size=8) | st.sampled_from(
     ["}", "    },\n", '"resources": {}', '\n  "resources": {\n', "\n    }\n  }", "\\", '"']
@@ -26,10 +26,11 @@ trees: st.SearchStrategy[Tree] = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
     max_leaves=8,
 )
+addresses = st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), min_size=1, max_size=8)
 entries = st.builds(
     Entry,
     kind=st.just("Flow"),
-    id=texts,
+    id=st.text("aZ09-._", min_size=1, max_size=8).map("i".__add__),
     etag=st.none() | texts,
     provenance=st.builds(
         Provenance,
@@ -51,9 +52,11 @@ states = st.builds(
     organization=texts,
     sandbox=texts,
     serial=st.integers(0, 9),
-    resources=st.dictionaries(texts, entries, max_size=4),
+    resources=st.dictionaries(addresses, entries, max_size=4),
     pending=st.dictionaries(
-        texts, st.builds(Pending, action=st.just("create"), kind=st.just("Flow"), at=st.just(1), body=trees), max_size=2
+        addresses,
+        st.builds(Pending, action=st.just("create"), kind=st.just("Flow"), at=st.just(1), body=trees),
+        max_size=2,
     ),
 )
 
@@ -69,14 +72,17 @@ def in_parts(data: bytes, size: int) -> Blocks:
 @given(states, st.integers(1, 400))
 def test_what_was_written_is_read_in_parts_of_any_size(state: State, size: int) -> None:
     data = b"".join(state_text(state))
-    assert json.loads(data) == state_json(state)
-    assert state_in(in_parts(data, size), "x", Interner()) == state == state_of(json.loads(data), "x")
+    written = json.loads(data)
+    assert written.pop("checksum").startswith("sha256:")
+    assert written == state_json(state)
+    assert checked_state(in_parts(data, size), "x", Interner()) == (state, None)
+    assert state == state_of(json.loads(data), "x")
 
 
 @given(states, st.sampled_from([None, 1, 4]))
 def test_a_text_that_is_laid_out_otherwise_is_read_as_a_whole(state: State, indent: int | None) -> None:
-    data = json.dumps(state_json(state), indent=indent).encode()
-    assert state_in(in_parts(data, 50), "x", Interner()) == state
+    data = json.dumps(json.loads(b"".join(state_text(state))), indent=indent).encode()
+    assert checked_state(in_parts(data, 50), "x", Interner()) == (state, None), "the layout does not count"
 
 
 @given(trees, trees)
@@ -120,4 +126,4 @@ def test_a_newer_version_is_told_however_it_is_read() -> None:
     entry = Entry("Flow", "1", applied={"name": "n"})
     data = b"".join(state_text(State("l", "e", "p", "o", "s", resources={"a": entry})))
     with pytest.raises(StateError, match="newer reconciler"):
-        state_in(in_parts(data.replace(b'"version": 1', b'"version": 2'), 64), "x", Interner())
+        state_in(in_parts(data.replace(b'"version": 2', b'"version": 3'), 64), "x", Interner())

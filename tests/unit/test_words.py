@@ -81,7 +81,7 @@ def test_our_own_members_are_still_there() -> None:
 
 
 def test_every_list_that_a_flow_hands_out_is_a_row() -> None:
-    """A list below `/transformations` that is no row would pass guardrails and policies unseen."""
+    """A list below `/transformations` without a row would pass guardrails and policies unseen."""
     for kind in kinds().values():
         for body in ({}, {"scheduleParams": {"timeUnit": "day"}}):
             for rule in kind.rules(body).associative_lists:

@@ -1,4 +1,4 @@
-"""Exactly-once without clocks: the platform's clock, its Date header and our own may say what they like."""
+"""Exactly-once without clocks: the platform's clock, its Date header and the local clock may disagree."""
 
 from __future__ import annotations
 

@@ -105,7 +105,7 @@ def test_a_preview_carries_the_rows_out(http: httpx.Client) -> None:
             },
             {"sourceType": "STATIC", "source": "web", "destination": "channel"},
             {"sourceType": "EXPRESSION", "source": "sha256(mail)", "destination": "hash"},
-            {"sourceType": "EXPRESSION", "source": "ua_os_name(agent)", "destination": "os"},
+            {"sourceType": "EXPRESSION", "source": "fpid_to_ecid(mail)", "destination": "ecid"},
         ]
     }
     record = {"first": "Ann", "last": "Lee", "n": 1, "mail": "a@b.c"}
@@ -113,7 +113,7 @@ def test_a_preview_carries_the_rows_out(http: httpx.Client) -> None:
     assert one["data"]["person"]["name"] == {"firstName": "Ann", "lastName": "LEE-2"}
     assert one["data"]["channel"] == "web"
     assert one["data"]["hash"].startswith("d648b243")
-    assert "does not carry it out" in one["errors"][0]["exception"]
+    assert "not supported locally" in one["errors"][0]["exception"]
     many = http.post(f"{PREP}/mappingSets/preview", json={"data": [record, {}], "mappingSet": mapping}).json()
     assert [item["data"].get("channel") for item in many] == ["web", "web"]
 

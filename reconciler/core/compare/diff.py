@@ -66,7 +66,7 @@ class _Walk:
             value = want if unit == "declared" else _overlay(live, want, applied)
             self.ops[start:] = [_op(at, live, without_nulls(value))]
 
-    def _members(self, path: Path, at: Path, want: Tree, applied: Tree, live: Tree) -> None:
+    def _members(self, path: Path, at: Path, want: dict[str, Tree], applied: Tree, live: dict[str, Tree]) -> None:
         before = applied if isinstance(applied, dict) else {}
         for key in [*want, *(key for key in before if key not in want)]:
             self.value(
@@ -105,7 +105,9 @@ class _Walk:
         else:
             self._edit(path, at, applied, want, applied)
 
-    def _set(self, rule: AssociativeList, path: Path, at: Path, want: Tree, applied: Tree, live: Tree) -> None:
+    def _set(
+        self, rule: AssociativeList, path: Path, at: Path, want: list[Tree], applied: Tree, live: list[Tree]
+    ) -> None:
         """A list that means a set: replaces and inner changes first, then removals from the end, then additions."""
         places, doubles = _places(rule, live)
         before = dict(members_by_key(rule, applied)) if isinstance(applied, list) else {}
@@ -123,10 +125,12 @@ class _Walk:
                 self.ops[start:] = [_op((*at, str(index)), live[index], merged)]
         ours_alone = rule.exclusive and pointer(path) not in self.shared
         removed = [
-            (index, key) for key, index in places.items() if key not in wanted and (ours_alone or key in before)
-        ] + [(index, key) for index, key in doubles if ours_alone]
-        for index, key in sorted(removed, reverse=True):
-            self._edit((*path, key), (*at, str(index)), live[index], MISSING, before.get(key, MISSING))
+            (index, key, before.get(key, MISSING))
+            for key, index in places.items()
+            if key not in wanted and (ours_alone or key in before)
+        ] + [(index, key, MISSING) for index, key in doubles if ours_alone]  # a second one was never applied
+        for index, key, was in sorted(removed, reverse=True):
+            self._edit((*path, key), (*at, str(index)), live[index], MISSING, was)
         for key, member in added:
             self._edit((*path, key), (*at, "-"), MISSING, member, before.get(key, MISSING))
 

@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from reconciler.core.abilities import Asynchronous
 from reconciler.core.compare import same
 from reconciler.core.compare.diff import Delta, SecretChanged, at_path, compare, never
 from reconciler.core.compare.overlap import Overlap, overlaps
@@ -79,9 +80,15 @@ class Lens:
         for other, form in self._others:
             if other is tree:
                 return form
-        form = normalized(self.kind, tree)
+        form = normalized(self.kind, self._arrived(tree))
         self._others = (*self._others[-1:], (tree, form))
         return form
+
+    def _arrived(self, tree: Tree) -> Tree:
+        """Return a body without a transition towards what is declared: it does not count as a difference."""
+        if not isinstance(self.kind, Asynchronous) or not isinstance(tree, dict) or not isinstance(self.declared, dict):
+            return tree
+        return self.kind.arriving(tree, self.declared)
 
     def identical(self, live: Tree) -> bool:
         """Tell at a glance whether `live` shows just what is declared; False means that it takes a closer look."""

@@ -79,14 +79,13 @@ def identical(live: Tree, declared: Tree) -> bool:
 
 def _same_types(left: Tree, right: Tree) -> bool:
     """Tell whether two equal values are of the same types throughout."""
-    kind = type(left)
-    if kind is not type(right):
+    if type(left) is not type(right):
         return False
-    if kind is dict:
+    if type(left) is dict and type(right) is dict:
         for key, value in left.items():
             if type(value) is not str and not _same_types(value, right[key]):
                 return False  # what is equal to a text is one
-    elif kind is list:
+    elif type(left) is list and type(right) is list:
         return all(map(_same_types, left, right))
     return True
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from reconciler.core import graph
-from reconciler.core.abilities import DataHolding, Part, undeletable_reason
+from reconciler.core.abilities import DataHolding, Part, is_leaving, undeletable_reason
 from reconciler.core.plan.input import PlanInput
 from reconciler.core.plan.model import Action, Change
 from reconciler.core.problems import Problem
@@ -82,6 +82,9 @@ def _leave(world: PlanInput, address: str, entry: Entry, kept: str | None) -> Ch
     call = None
     if live is None:
         reason = f"{reason}; it is already gone from the platform"
+    elif is_leaving(world.kinds[entry.kind], live):
+        reason = f"{reason}; the platform is deleting it already"
+        call = world.kinds[entry.kind].delete(live)
     elif kept:
         reason = f"{reason}; {kept}"
     else:

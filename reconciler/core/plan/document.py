@@ -55,6 +55,7 @@ def drift_item(item: Drift) -> dict[str, Any]:
         "causes": {pointer(field.path): field.cause for field in item.fields if item.status != "unchecked"},
         "unchecked": [pointer(path) for path in item.unchecked],
         **({"reason": item.reason} if item.reason else {}),
+        **({"note": item.note} if item.note else {}),
     }
 
 

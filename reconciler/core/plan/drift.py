@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from reconciler.core.abilities import is_leaving
 from reconciler.core.compare.lens import PLAIN, Lens
 from reconciler.core.compare.same import covers
 from reconciler.core.observations import Edit, last_edit
 from reconciler.core.plan.input import PlanInput
 from reconciler.core.plan.model import Drift, DriftField
 from reconciler.core.pointers import matches
+from reconciler.core.resource import Resource
 from reconciler.core.rules import FieldChange
+from reconciler.core.trees import refs, resolve
 from reconciler.core.values import MISSING, Fingerprint, Path, Ref, Tree
 
 
@@ -23,15 +26,22 @@ def drift_of(world: PlanInput, address: str) -> Drift | None:
     live = world.lives.get(address)
     if live is None:
         return Drift(address, entry.kind, entry.id, "missing")
+    if is_leaving(world.kinds[entry.kind], live):
+        edit = last_edit(world.kinds[entry.kind], live)
+        note = "the platform is deleting it"
+        return Drift(address, entry.kind, entry.id, "missing", (), edit.by, edit.at, edit.client, note=note)
     if live.body is entry.applied:
         return None  # a pinned version cannot have changed
     resource = world.resources.get(address)
     lens = Lens(world.kinds[entry.kind], entry.applied, resource or PLAIN)
     if lens.identical(live.body):
         return None
-    desired = MISSING if resource is None else resource.body
+    desired = MISSING if resource is None else resolve(resource.body, _known(world, resource))
     delta = lens.compare(entry.applied, live.body)
-    fields = tuple(_field(item, lens.at(desired, item.path), declared=resource is not None) for item in delta.fields)
+    fields = tuple(
+        _field(item, _declared(lens, entry.applied, desired, item), declared=resource is not None)
+        for item in delta.fields
+    )
     secret = [path for path in delta.unchecked if isinstance(lens.at(entry.applied, path), Fingerprint)]
     unchecked = tuple(DriftField(path, MISSING, MISSING, MISSING, True) for path in secret)
     if not fields and not unchecked:
@@ -50,6 +60,23 @@ def drift_of(world: PlanInput, address: str) -> Drift | None:
     )
 
 
+def _known(world: PlanInput, resource: Resource) -> dict[Ref, Tree]:
+    """Return the values that the references of a resource have in the state; some have none yet."""
+    values: dict[Ref, Tree] = {}
+    for ref in refs(resource.body) if resource.dependencies else ():
+        entry = world.state.resources.get(ref.address)
+        value = None if entry is None else entry.id if ref.field == "id" else entry.outputs.get(ref.field)
+        if value is not None and value != "":
+            values[ref] = value
+    return values
+
+
+def _declared(lens: Lens, applied: Tree, desired: Tree, item: FieldChange) -> Tree:
+    """Return the declared value of a field. A second member with a key that the list has already is never declared."""
+    is_duplicate = item.new is MISSING and lens.at(applied, item.path) is not MISSING
+    return MISSING if is_duplicate else lens.at(desired, item.path)
+
+
 def _field(item: FieldChange, desired: Tree, *, declared: bool) -> DriftField:
     """Return one field of a report; the change that would put `live` back to what was applied is `item`."""
     applied, live = item.new, item.old
@@ -65,7 +92,18 @@ def _field(item: FieldChange, desired: Tree, *, declared: bool) -> DriftField:
 def _alike(one: Tree, other: Tree) -> bool:
     if one is MISSING or other is MISSING:
         return one is other
-    return isinstance(one, Ref) or covers(other, one)
+    return covers(other, _filled(one, other))
+
+
+def _filled(tree: Tree, other: Tree) -> Tree:
+    """Return `tree` with the values of `other` for references to objects that do not exist yet."""
+    if isinstance(tree, Ref):
+        return other
+    if isinstance(tree, dict) and isinstance(other, dict):
+        return {key: _filled(value, other.get(key)) for key, value in tree.items()}
+    if isinstance(tree, list) and isinstance(other, list):
+        return [*map(_filled, tree, other), *tree[len(other) :]]
+    return tree
 
 
 def acknowledge(

@@ -21,14 +21,22 @@ class Unmanaged:
 
 
 @dataclass(frozen=True, slots=True)
+class PendingChange:
+    """A change that the manifests want and that was not applied yet."""
+
+    address: str
+    action: str
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
-    """What `drift` found: `pending` are addresses that differ in the manifests alone; `unmanaged` None if not asked."""
+    """The result of `drift`: `pending` are changes of the manifests alone; `unmanaged` None if not asked."""
 
     environment: str
     sandbox: str
     checked: int
     drift: tuple[Drift, ...]
-    pending: tuple[str, ...] = ()
+    pending: tuple[PendingChange, ...] = ()
     notes: tuple[str, ...] = ()
     unmanaged: tuple[Unmanaged, ...] | None = None
 

@@ -9,6 +9,7 @@ from reconciler.core.kind import Kind
 from reconciler.core.plan.input import PlanInput
 from reconciler.core.plan.model import EVERYTHING, Action, Change
 from reconciler.core.resource import Call
+from reconciler.core.trees import members
 
 
 def in_phases(world: PlanInput, changes: Sequence[Change]) -> list[Change]:
@@ -23,7 +24,7 @@ def in_phases(world: PlanInput, changes: Sequence[Change]) -> list[Change]:
         own = parts.get(change.address, [])
         if change.initial is not None:
             change = replace(change, waits_for=EVERYTHING)
-        elif own and change.address in making and any(name in change.desired for name in kind.deferred_fields):
+        elif own and change.address in making and any(name in members(change.desired) for name in kind.deferred_fields):
             change = _late(world, kind, change, own)
         result.append(change)
     return result
@@ -34,7 +35,7 @@ def _late(world: PlanInput, kind: Kind, change: Change, parts: list[str]) -> Cha
     touched = {item.path[:1] for item in change.fields}
     if change.action is Action.UPDATE and not touched & {(name,) for name in kind.deferred_fields}:
         return change
-    initial = {key: value for key, value in change.desired.items() if key not in kind.deferred_fields}
+    initial = {key: value for key, value in members(change.desired).items() if key not in kind.deferred_fields}
     calls: tuple[Call, ...] = (kind.create(initial),)
     if change.action is Action.UPDATE:
         late = tuple(f"/{name}" for name in kind.deferred_fields)

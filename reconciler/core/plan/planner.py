@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 
 from reconciler.core import graph
-from reconciler.core.abilities import Constrained, DataHolding, Reviewed, suspend_call, undeletable_reason
+from reconciler.core.abilities import Constrained, DataHolding, Reviewed, is_leaving, suspend_call, undeletable_reason
 from reconciler.core.compare.diff import Delta
 from reconciler.core.compare.lens import Lens
 from reconciler.core.compare.same import covers, exactly
@@ -17,9 +17,10 @@ from reconciler.core.observations import held_back
 from reconciler.core.plan.deletions import deletions
 from reconciler.core.plan.drift import drift_of
 from reconciler.core.plan.input import PlanInput
-from reconciler.core.plan.model import Action, Change, Plan
+from reconciler.core.plan.model import Action, Change, Drift, Plan
 from reconciler.core.plan.phases import in_phases
 from reconciler.core.plan.renames import renames
+from reconciler.core.plan.repinned import note_of, repinned
 from reconciler.core.plan.requests import with_requests
 from reconciler.core.plan.with_rules import with_rules
 from reconciler.core.pointers import parse_pointer, pointer
@@ -63,7 +64,7 @@ def plan(world: PlanInput) -> Plan:
     The changes come in dependency order: creates, updates and replaces first, then deletes in reverse order.
     """
     forced: dict[str, str] = {}
-    while True:
+    for _ in range(len(world.resources) + 1):  # each walk but the last forces a replace that no walk before forced
         walk = _walk(world, forced)
         again = {
             mate: f"replaced together with {address}"
@@ -74,9 +75,10 @@ def plan(world: PlanInput) -> Plan:
         if not again:
             break
         forced = {**forced, **again}
+    else:
+        raise AssertionError("the plan does not settle: this is a fault of reconciler: report it")
     gone, problems = deletions(world)
-    made = [with_requests(world.kinds[item.kind], item, world.lives.get(item.address))
-            for item in in_phases(world, walk.changes)]  # fmt: skip
+    made = [_with_requests(world, item) for item in in_phases(world, walk.changes)]
     changes = [*made, *gone]
     drift = [found for address in sorted(set(world.scope) - walk.untouched) if (found := drift_of(world, address))]
     state = world.state
@@ -88,13 +90,29 @@ def plan(world: PlanInput) -> Plan:
         lineage=state.lineage,
         serial=state.serial,
         changes=tuple(changes),
-        drift=tuple(drift),
+        drift=_with_notes(world, drift),
         scope=tuple(sorted(world.scope)),
         destroy=world.destroy,
         objections=(*walk.objections, *problems),
         warnings=(*walk.cautions, *(_renamed(*pair) for pair in renames(changes, state, world.kinds))),
     )
     return with_rules(made_plan, world.kinds)
+
+
+def _with_requests(world: PlanInput, change: Change) -> Change:
+    entry = world.state.resources.get(change.address)
+    kind = world.kinds[change.kind]
+    return with_requests(kind, world.kinds[entry.kind] if entry else kind, change, world.lives.get(change.address))
+
+
+def _with_notes(world: PlanInput, drift: Sequence[Drift]) -> tuple[Drift, ...]:
+    """Return `drift` with words about flows that were moved to another mapping set."""
+    lives = {item.address: world.lives.get(item.address) for item in drift}
+    moved = {
+        item.user: note_of(item, world.state.resources[item.address].id)
+        for item in repinned(world.kinds, world.state, lives)
+    }
+    return tuple(replace(item, note=item.note or moved.get(item.address, "")) for item in drift)
 
 
 def _renamed(old: str, new: str) -> str:
@@ -105,7 +123,8 @@ def _renamed(old: str, new: str) -> str:
 
 
 def _exists(world: PlanInput, address: str) -> bool:
-    return world.lives.get(address) is not None
+    live = world.lives.get(address)
+    return live is not None and not is_leaving(world.kinds[world.resources[address].kind], live)
 
 
 def _walk(world: PlanInput, forced: dict[str, str]) -> _Pass:
@@ -139,6 +158,8 @@ def _change(walk: _Pass, resource: Resource) -> Change:
     live = world.lives.get(address)
     desired = resolve(resource.body, walk.known) if resource.dependencies else resource.body
     lens = Lens(kind, desired, resource, world.secret_changed)
+    if entry is not None and live is not None and is_leaving(kind, live):
+        return _leaving(walk, resource, kind, entry, live)
     if entry is not None and live is not None and _untouched(walk, lens, resource, entry, live):
         walk.untouched.add(address)
         _note_known(walk, kind, address, live, changed=False)
@@ -171,7 +192,7 @@ def _change(walk: _Pass, resource: Resource) -> Change:
         replace_paths=forcing,
     )
     if forcing or address in walk.forced or entry.kind != resource.kind:
-        return _replaced(walk, resource, kind, live, base, breaking)
+        return _replaced(walk, resource, kind, world.kinds[entry.kind], live, base, breaking)
     return _updated(walk, kind, live, base, delta)
 
 
@@ -198,6 +219,15 @@ def _note_findings(walk: _Pass, address: str, findings: Iterable[Problem]) -> No
             walk.objections.append(replace(item, address=address))
         else:
             walk.cautions.append(f"{address}: {item.what}")
+
+
+def _leaving(walk: _Pass, resource: Resource, kind: Kind, entry: Entry, live: Live) -> Change:
+    """Object to the plan: the platform is deleting the object, and takes neither a change nor another delete."""
+    what = f"the platform is deleting {live.id} on a request from outside"
+    advice = "plan again when it is gone: the plan will make it again"
+    walk.objections.append(Problem("leaving", what, advice, address=resource.address))
+    _note_known(walk, kind, resource.address, live, changed=False)
+    return replace(_still(resource, entry, live), reason="the platform is deleting it", adopt=False)
 
 
 def _untouched(walk: _Pass, lens: Lens, resource: Resource, entry: Entry, live: Live) -> bool:
@@ -257,14 +287,17 @@ def _stale(entry: Entry, wanted: Change | Resource, live: Live) -> bool:
 
 
 def _replaced(
-    walk: _Pass, resource: Resource, kind: Kind, live: Live, base: Change, breaking: Mapping[Path, str]
+    walk: _Pass, resource: Resource, kind: Kind, old: Kind, live: Live, base: Change, breaking: Mapping[Path, str]
 ) -> Change:
-    """Return the replace of an object, and note why it may not be and what people should know before."""
+    """Return the replace of an object, and note why it may not be and what people should know before.
+
+    `old` is the kind of the live object, which differs from `kind` where a document changed its kind.
+    """
     address, forcing = resource.address, base.replace_paths
-    if isinstance(kind, Reviewed):
-        _note_findings(walk, address, kind.review_replace(live, base.desired, walk.world.now))
+    if isinstance(old, Reviewed):
+        _note_findings(walk, address, old.review_replace(live, base.desired, walk.world.now))
     follows = bool(walk.objected & set(resource.dependencies))  # what follows from an objection is none of its own
-    found = [] if follows else _losses(resource, kind, live, breaking, forcing)
+    found = [] if follows else _losses(resource, old, live, breaking, forcing)
     walk.objections += found
     if found or follows:
         walk.objected.add(address)
@@ -273,7 +306,7 @@ def _replaced(
         base,
         action=Action.REPLACE,
         reason=reason or _cannot_change(kind.rules(base.desired), forcing or ("/kind",)),
-        suspends=suspend_call(kind, live) is not None,
+        suspends=suspend_call(old, live) is not None,
     )
     return _made_anew(walk, resource, kind, again)
 

@@ -16,8 +16,8 @@ NEW = "{id}"
 """Stands in a path for the id that the platform will give."""
 
 
-def with_requests(kind: Kind, change: Change, live: Live | None) -> Change:
-    """Return `change` with its `requests`, where they are more than its `calls`.
+def with_requests(kind: Kind, old: Kind, change: Change, live: Live | None) -> Change:
+    """Return `change` with its `requests`, where they are more than its `calls`; `old` is the kind of `live`.
 
     A create is patched to what its seed left out; a replace stops the old object first and deletes it last. What the
     platform answers may make a request needless: one that is shown and not made changes nothing.
@@ -26,8 +26,8 @@ def with_requests(kind: Kind, change: Change, live: Live | None) -> Change:
     if change.action in (Action.CREATE, Action.REPLACE) and calls:
         calls = (*calls, *_follow_ups(kind, change, calls[0]))
     if change.action is Action.REPLACE and live is not None:
-        before = (suspend_call(kind, live),) if change.suspends else ()
-        calls = tuple(call for call in (*before, *calls, kind.delete(live)) if call is not None)
+        before = (suspend_call(old, live),) if change.suspends else ()
+        calls = tuple(call for call in (*before, *calls, old.delete(live)) if call is not None)
     return change if calls == change.calls else replace(change, requests=calls)
 
 

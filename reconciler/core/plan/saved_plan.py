@@ -172,7 +172,7 @@ def _call_of(data: Json) -> Call:
     )
 
 
-_DRIFT = ("address", "kind", "ident", "status", "updated_by", "updated_at", "client", "reason")
+_DRIFT = ("address", "kind", "ident", "status", "updated_by", "updated_at", "client", "reason", "note")
 
 
 def _drift_json(drift: Drift) -> Json:

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar, get_args
 
 from reconciler.core.problems import Problem, ReconcilerError, StateError
 from reconciler.core.provenance import Provenance
 from reconciler.core.state.migrations import migrate
-from reconciler.core.state.model import VERSION, Deposed, Entry, Pending, Record, State
+from reconciler.core.state.model import VERSION, Deposed, Entry, Event, Pending, Record, State
+from reconciler.core.state.validation import require_address, require_entry, require_fingerprint, require_pending
 from reconciler.core.trees import transform
 from reconciler.core.values import MISSING, Fingerprint, Ref, Secret, Tree
 
 Json = dict[str, Any]
+T = TypeVar("T")
 
 MARK = "$reconciler/"
 """Begins the one key of a mapping that stands for a leaf."""
@@ -78,11 +80,11 @@ def decode(tree: Tree) -> Tree:
 
 def _marked(key: str, value: Tree) -> Tree:
     if key == _REF:
-        return Ref(*value)
+        return Ref(*_texts(value))
     if key == _PRINT:
-        return Fingerprint(value)
+        return Fingerprint(require_fingerprint(value))
     if key == _SECRET:
-        return Secret(value)
+        return Secret(_texts([value])[0])
     return MISSING if key == _MISSING else {key: decode(value)}
 
 
@@ -132,6 +134,13 @@ def _text(value: Tree) -> str:
     return value
 
 
+def _texts(values: Tree) -> list[str]:
+    texts = [value for value in values if isinstance(value, str)] if isinstance(values, list) else []
+    if texts != values:
+        raise ValueError(f"invalid reference or secret {values!r}")
+    return texts
+
+
 # -- state -------------------------------------------------------------------------------------------------------
 def entry_json(entry: Entry, encode: Callable[[Tree], Tree] = encode) -> Json:
     """Return an entry as it is written to the state file; optional members only where they say something.
@@ -159,8 +168,10 @@ def entry_json(entry: Entry, encode: Callable[[Tree], Tree] = encode) -> Json:
 def entry_of(data: Json, decode: Callable[[Tree], Tree] = decode) -> Entry:
     """Return the entry that `entry_json` wrote; `data` is used up.
 
-    A reader that knows that there is no marked leaf passes another `decode`.
+    A reader that knows that there is no marked leaf passes another `decode`. Raises `ValueError`, `KeyError` or
+    `TypeError` for any other data.
     """
+    require_entry(data)
     return Entry(
         kind=_text(data["kind"]),
         id=_text(data["id"]),
@@ -192,7 +203,8 @@ def pending_json(pending: Pending, encode: Callable[[Tree], Tree] = encode) -> J
 
 
 def pending_of(data: Json) -> Pending:
-    """Return the intent that `pending_json` wrote."""
+    """Return the intent that `pending_json` wrote. Raises `ValueError` or `TypeError` for any other data."""
+    require_pending(data)
     values = {name: value for name, value in data.items() if name not in (*CARRIED, "offset")}  # of older versions
     values["provenance"] = provenance_of(data)
     if "namesakes" in data:
@@ -227,7 +239,7 @@ def state_of(data: Any, source: str) -> State:
         raise too_new(source, version)
     try:
         if not isinstance(version, int) or version < 1:
-            raise ValueError(f"no known state version ({version!r})")  # noqa: TRY301
+            raise ValueError(f"no known state version ({version!r})")
         data = migrate(data, version)
         return State(
             lineage=str(data["lineage"]),
@@ -236,17 +248,41 @@ def state_of(data: Any, source: str) -> State:
             organization=str(data["organization"]),
             sandbox=str(data["sandbox"]),
             serial=int(data["serial"]),
-            resources={address: entry_of(item) for address, item in data["resources"].items()},
-            pending={address: pending_of(item) for address, item in data.get("pending", {}).items()},
+            resources={address: addressed(address, entry_of, item) for address, item in data["resources"].items()},
+            pending={
+                address: addressed(address, pending_of, item) for address, item in data.get("pending", {}).items()
+            },
         )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except MALFORMED as error:
         raise StateError(
             Problem(
                 "state-broken",
-                f"{source} is not a usable state file: {type(error).__name__}: {error}",
+                f"{source} is not a usable state file: {reason(error)}",
                 "restore it from its backup, an earlier version or git; nothing was changed",
             )
         ) from None
+
+
+MALFORMED = (KeyError, TypeError, ValueError, AttributeError, RecursionError)
+"""Raised for data that is not ours."""
+
+
+def reason(error: Exception) -> str:
+    """Return the reason why data is malformed, in words."""
+    if isinstance(error, KeyError):
+        return f"{error.args[0] if error.args else ''} is missing"
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
+    return str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
+
+
+def addressed(address: str, decode: Callable[..., T], *data: Any) -> T:
+    """Return the decoded entry or intent of `address`. Raises `ValueError` that names the address."""
+    require_address(address)
+    try:
+        return decode(*data)
+    except MALFORMED as error:
+        raise ValueError(f"{address}: {reason(error)}") from None
 
 
 def too_new(source: str, version: int) -> StateError:
@@ -269,8 +305,16 @@ def record_json(record: Record, encode: Callable[[Tree], Tree] = encode) -> Json
     return data
 
 
+_EVENTS = get_args(Event)
+
+
 def record_of(data: Json) -> Record:
-    """Return the record that `record_json` wrote."""
+    """Return the record that `record_json` wrote. Raises `ValueError`, `KeyError` or `TypeError` for any other data."""
+    require_address(data["address"])
+    if data["event"] not in _EVENTS:
+        raise ValueError(f"invalid event {data['event']!r}")
+    if "to" in data:
+        require_address(data["to"])
     return Record(
         event=data["event"],
         address=data["address"],

@@ -1,6 +1,6 @@
 """Older state formats: one step from each version to the next, so that a state of any age can be read.
 
-What is read stays as it is on disk until the next write, which keeps the old file as `.backup`.
+A state that is read stays as it is on disk until the next write, which keeps the old file as `.backup`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,13 @@ Migration = Callable[[Json], Json]
 A line of a journal is taken through the same steps, as a state of that one entry or intent, without the rest.
 """
 
-STEPS: Mapping[int, Migration] = {}
+
+def _to_2(data: Json) -> Json:
+    """Version 2 adds `checksum`, which is made when the state is written: a state of version 1 is taken as it is."""
+    return data
+
+
+STEPS: Mapping[int, Migration] = {1: _to_2}
 """By the version it starts from. Version 1 is the first."""
 
 

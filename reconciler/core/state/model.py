@@ -1,4 +1,4 @@
-"""What the tool remembers between runs: the state, and the journal records that fold into it."""
+"""The memory of the tool between runs: the state, and the journal records that fold into it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Literal
 from reconciler.core.provenance import UNKNOWN, HasProvenance, Provenance
 from reconciler.core.values import Tree
 
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class Deposed:
 
 @dataclass(frozen=True, slots=True)
 class Entry(HasProvenance):
-    """What is known of one resource: `applied` holds the declared fields as last applied, secrets as fingerprints.
+    """The last known facts of a resource: `applied` holds the declared fields as last applied, secrets as fingerprints.
 
     `outputs` are values other resources may refer to besides the id.
     """
@@ -74,16 +74,19 @@ class State:
     pending: Mapping[str, Pending] = field(default_factory=dict)
 
 
+Event = Literal["intent", "bound", "settled", "gone", "forgot", "moved"]
+
+
 @dataclass(frozen=True, slots=True)
 class Record:
     """One line of the journal: what happened to `address`.
 
     intent  about to ask the platform for `pending`          bound   `entry` is now what we know
     settled the intent had no effect, or is over             gone    object `ident` no longer exists
-    forgot  the entry is dropped, its object stays           moved   the entry now stands under `to`
+    forgot  the entry is dropped, its object stays           moved   the entry now is at the address `to`
     """
 
-    event: Literal["intent", "bound", "settled", "gone", "forgot", "moved"]
+    event: Event
     address: str
     entry: Entry | None = None
     pending: Pending | None = None
@@ -137,7 +140,7 @@ class Books:
 
 
 def fold(state: State, records: Iterable[Record]) -> State:
-    """Return `state` one serial later, as it stands after `records`; `state` itself when there are none.
+    """Return `state` one serial later, with `records` carried out; `state` itself when there are none.
 
     A create whose answer was lost stays pending: the object may exist, so the next run looks before it makes
     another. The cost is that of one copy, whatever the number of records.
