@@ -104,10 +104,10 @@ class Client:
     async def send(self, call: Call, *, etag: str | None = None, accept: Collection[int] = ()) -> Reply:
         """Send `call` and return the answer when it is 2xx or in `accept`.
 
-        A 2xx has the documented shape of the call. `accept` with 404 takes the documented "not found" alone, a 400 that
-        says so among them, and returns it as a 404. `etag` goes into If-Match of a guarded call. Raises `ConflictError`
-        on 412, `AmbiguousError` when a call that is not safe to repeat may have been carried out, `ApiError` for
-        everything else.
+        A 2xx has the documented shape of the call. `accept` with 404 takes only the documented "not found", a 400 with
+        that error code included, and returns it as a 404. `etag` goes into If-Match of a guarded call. Raises
+        `ConflictError` on 412, `AmbiguousError` when a call that is not safe to repeat may have been carried out,
+        `ApiError` for everything else.
         """
         renewed: str | None = None
         began = time.monotonic()

@@ -81,7 +81,7 @@ def error_code(body: Any) -> str:
 
 
 def says_absent(reply: Reply) -> bool:
-    """Tell whether an answer is the documented "not found": a 404, or a 400 that says so (error 1439-400).
+    """Tell whether an answer is the documented "not found": a 404, or a 400 with the error 1439-400.
 
     Neither the page of a gateway nor a 404 about the sandbox is one.
     """

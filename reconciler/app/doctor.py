@@ -119,7 +119,7 @@ async def _used(session: Session, api: Client, target: Target) -> list[Finding]:
         state = session.check(session.store().read(), target)
         lives, _ = await observe(api, kinds(), state, state.resources)
         problems = await relied_on(api, kinds(), state, lives)
-    except ReconcilerError:  # the checks above tell why
+    except ReconcilerError:  # the checks above name the cause
         return []
     found = [Finding(check, "warning", f"{item.address}: {item.what}", item.next) for item in problems]
     for item in repinned(kinds(), state, lives):

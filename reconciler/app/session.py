@@ -88,10 +88,10 @@ class Session:
                 literal_secrets=self.options.allow_literal_secrets or self.emulated,
                 environment=self.environment,
                 environments=self.project.environments,
-                confined=is_restricted(os.environ),
                 skip=[self.state_dir],
             )
         keep_until_exit(found)
+        redact.spare(lambda text: found.declares(text))
         found.problems += unused_variables(
             self.project, self.project_document, self.environment, self.settings,
             self.options.variables, self.options.var_files, found.used_variables | self.project_variables,
@@ -274,14 +274,6 @@ def open_session(options: ProjectOptions, dialogue: Dialogue) -> Session:
     )
 
 
-def _require_unicode(environ: Mapping[str, str]) -> None:
-    """Raise `ManifestError` for a variable of ours that is not valid Unicode, by its name alone: it may be a secret."""
-    for name, value in environ.items():
-        if name.startswith(("AEP_", "RECONCILER_")):
-            require_unicode(name, "the name of an environment variable")
-            require_unicode(value, f"the environment variable {name}", secret=True)
-
-
 def _check_secret_prefixes(project: ProjectSpec, document: Document | None) -> None:
     """Raise `ManifestError` for `env` providers that may not read what they want; hide what the others may read."""
     problems = []
@@ -298,6 +290,14 @@ def _check_secret_prefixes(project: ProjectSpec, document: Document | None) -> N
                 redact.hide(value)
     if problems:
         raise ManifestError(problems)
+
+
+def _require_unicode(environ: Mapping[str, str]) -> None:
+    """Raise `ManifestError` for a variable of ours that is not valid Unicode, by its name alone: it may be a secret."""
+    for name, value in environ.items():
+        if name.startswith(("AEP_", "RECONCILER_")):
+            require_unicode(name, "the name of an environment variable")
+            require_unicode(value, f"the environment variable {name}", secret=True)
 
 
 def _located(path: Path) -> tuple[Path, Path, str]:

@@ -22,7 +22,7 @@ from reconciler.core.plan.model import Plan
 from reconciler.core.problems import Problem, StateError
 from reconciler.core.snapshot import Snapshot, snapshot_json, snapshot_of, without_credentials
 from reconciler.core.state.model import State
-from reconciler.core.values import Secret, Tree
+from reconciler.core.values import Secret, Wire
 from reconciler.engine.settle import settle_pending
 from reconciler.engine.snapshot import SnapshotApi, take_snapshot
 from reconciler.kinds import kinds
@@ -96,7 +96,7 @@ async def plan_from_snapshot(session: Session, options: PlanOptions, path: Path)
     return plan
 
 
-def _concealed(value: Tree) -> Tree:
+def _concealed(value: Wire) -> Wire:
     """Return a credential that is not known to be harmless as a secret: the snapshot has nothing to compare it with."""
     return Secret(value, literal=True) if isinstance(value, str) else value
 

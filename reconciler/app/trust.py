@@ -1,4 +1,4 @@
-"""The hosts that get credentials, and the limits of a run of code that nobody reviewed (`RECONCILER_RESTRICTED`)."""
+"""The hosts that get credentials, and the limits of a run of unreviewed code (`RECONCILER_RESTRICTED`)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _NAMING = ("AEP_PLATFORM_URL", "AEP_IMS_URL")
 
 
 def is_restricted(environ: Mapping[str, str]) -> bool:
-    """Tell whether the run is restricted: any value but an empty one, `0` and `false` says so."""
+    """Tell whether the run is restricted: any value but an empty one, `0` and `false` turns it on."""
     return environ.get("RECONCILER_RESTRICTED", "").strip().lower() not in ("", "0", "false")
 
 

@@ -29,10 +29,8 @@ def command(path: Path, out: Path) -> int:
     text = snapshot_text(snapshot)
     _save(out, text)
     names = sum(len(rows) for rows in snapshot.names.values())
-    message(
-        f"{out}: {len(text.encode()):,} bytes; {len(snapshot.state.resources)} managed objects, {names} names. "
-        "It is confidential."
-    )
+    objects = len(snapshot.state.resources)
+    message(f"{out}: {len(text.encode()):,} bytes; managed objects: {objects}, names: {names}. It is confidential.")
     return 0
 
 

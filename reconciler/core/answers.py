@@ -33,7 +33,7 @@ class Shape(ABC):
 
 @dataclass(frozen=True, slots=True)
 class Leaf(Shape):
-    """A value of one of `types`; true and false are no numbers."""
+    """A value of one of `types`; true and false do not count as numbers."""
 
     words: str
     types: tuple[type, ...]

@@ -142,7 +142,7 @@ class Row:
 
 
 def _untold(body: Tree) -> int | None:
-    """Return None: the page does not tell how many objects there are."""
+    """Return None: the page does not hold the number of objects."""
     del body
     return None
 

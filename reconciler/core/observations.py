@@ -52,7 +52,7 @@ class Observed(ABC):
 
 
 class Relying(ABC):
-    """A kind whose objects use objects that other people may own: the platform does not tell when those are deleted."""
+    """A kind whose objects use objects that other people may own: their deletion is not visible in the users."""
 
     @abstractmethod
     def relies_on(self, live: Live) -> Mapping[str, Check]:

@@ -13,12 +13,14 @@ from reconciler.core.problems import Problem, StateError
 from reconciler.core.state.codec import Json, state_json, state_of
 from reconciler.core.state.model import Entry, State
 from reconciler.core.trees import leaves, transform
-from reconciler.core.values import Fingerprint, Path, Tree
+from reconciler.core.values import Fingerprint, Path, Wire
 
 FORMAT, FORMAT_VERSION = "reconciler-snapshot", 1
 WITHHELD_TEXT = "(withheld)"
-"""Stands in a live object for a value that a snapshot must not hold: the plan still sees that there is one."""
-_USER = re.compile(r"(created|updated|modified|changed)_?(by|user|userid|useremail|byuser)$", re.IGNORECASE)
+"""Replaces, in a live object, a value that a snapshot must not hold: the plan still sees that there is one."""
+_USER = re.compile(
+    r"(created|updated|modified|changed)_?(by|user|userid|useremail|byuser|client|clientid)$", re.IGNORECASE
+)
 _AUTH = ("auth", "params")
 
 Public = Callable[[str, str], Collection[str]]
@@ -32,15 +34,15 @@ class Observed:
     kind: str
     id: str
     status: int
-    body: Tree = None
+    body: Wire = None
     etag: str | None = None
     """The header of that name, of objects that carry their etag nowhere else."""
-    version: Tree = None
+    version: Wire = None
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What was known of an environment at `taken_at` (s since the epoch) by a run of `tool`.
+    """Everything known of an environment at `taken_at` (s since the epoch) by a run of `tool`.
 
     `state` has no pending intents, and `WITHHELD` for every fingerprint. `objects` are the live objects of its
     entries. `names` are the rows that look-ups may ask for, by the kind that is looked up.
@@ -53,11 +55,11 @@ class Snapshot:
     names: Mapping[str, Sequence[Row]] = field(default_factory=dict)
 
 
-# -- what is left out ------------------------------------------------------------------------------------------------
+# -- omissions ------------------------------------------------------------------------------------------------
 def public_entry(entry: Entry, public: Public, hide: Callable[[str], str]) -> Entry:
     """Return an entry of the state without fingerprints and without credentials that are not known to be harmless."""
 
-    def leaf(value: Tree) -> Tree:
+    def leaf(value: Wire) -> Wire:
         if isinstance(value, Fingerprint):
             return WITHHELD
         return WITHHELD if isinstance(value, str) and hide(value) != value else value
@@ -65,7 +67,7 @@ def public_entry(entry: Entry, public: Public, hide: Callable[[str], str]) -> En
     return replace(entry, applied=without_credentials(transform(entry.applied, leaf), public, lambda _: WITHHELD))
 
 
-def public_body(body: Tree, applied: Sequence[Tree], public: Public, hide: Callable[[str], str]) -> Tree:
+def public_body(body: Wire, applied: Sequence[Wire], public: Public, hide: Callable[[str], str]) -> Wire:
     """Return the live `body` of an object with the secrets, credentials and user names taken out.
 
     `body` may have an envelope around it. `applied` are the forms of the body that the state holds: a place where one
@@ -80,7 +82,7 @@ def _pattern(path: Path) -> Path:
     return tuple(step for step in path if not step.isdigit())
 
 
-def _cleaned(tree: Tree, path: Path, secret: Collection[Path], hide: Callable[[str], str]) -> Tree:
+def _cleaned(tree: Wire, path: Path, secret: Collection[Path], hide: Callable[[str], str]) -> Wire:
     if isinstance(tree, dict):
         return {
             key: _cleaned(value, (*path, key), secret, hide)
@@ -97,7 +99,7 @@ def _cleaned(tree: Tree, path: Path, secret: Collection[Path], hide: Callable[[s
     return tree
 
 
-def without_credentials(tree: Tree, public: Public, instead: Callable[[Tree], Tree], spec: str = "") -> Tree:
+def without_credentials(tree: Wire, public: Public, instead: Callable[[Wire], Wire], spec: str = "") -> Wire:
     """Return `tree` with `instead` of each parameter of a login, at any depth, that is not `public`."""
     if isinstance(tree, list):
         return [without_credentials(item, public, instead, spec) for item in tree]
@@ -105,13 +107,12 @@ def without_credentials(tree: Tree, public: Public, instead: Callable[[Tree], Tr
         return tree
     own = tree.get("connectionSpec")
     spec = str(own.get("id", "")) if isinstance(own, dict) else spec
-    kept: dict[str, Tree] = {}
+    kept = {}
     for key, value in tree.items():
-        params = value.get(_AUTH[1]) if key == _AUTH[0] and isinstance(value, dict) else None
-        if isinstance(value, dict) and isinstance(params, dict):
+        if key == _AUTH[0] and isinstance(value, dict) and isinstance(value.get(_AUTH[1]), dict):
             names = public(spec, str(value.get("specName", "")))
-            hidden: Tree = {name: item if name in names else instead(item) for name, item in params.items()}
-            kept[key] = {**value, _AUTH[1]: hidden}
+            params = {name: item if name in names else instead(item) for name, item in value[_AUTH[1]].items()}
+            kept[key] = {**value, _AUTH[1]: params}
         else:
             kept[key] = without_credentials(value, public, instead, spec)
     return kept

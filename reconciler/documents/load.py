@@ -19,14 +19,15 @@ from reconciler.core.pointers import parse_pointer
 from reconciler.core.problems import ManifestError, Problem
 from reconciler.core.resource import Resource
 from reconciler.core.selector import Selectors
+from reconciler.core.trees import leaves, of_kind
 from reconciler.core.values import Path as Steps
-from reconciler.core.values import Tree
+from reconciler.core.values import Secret, Tree
 from reconciler.documents._kind_document import KindDocument
 from reconciler.documents.document import API_VERSION, PROJECT_FILE, Document, envelope
 from reconciler.documents.expand import Expansion, ParsedTest, ProjectContext
 from reconciler.documents.files import find_files
 from reconciler.documents.interpolate import Scope, interpolate
-from reconciler.documents.overlay import FOLDER, outside, read_overlays
+from reconciler.documents.overlay import FOLDER, read_overlays
 from reconciler.kinds import kinds
 from reconciler.kinds.shape import Documented
 from reconciler.yamltext.files import read_file
@@ -86,6 +87,25 @@ class Project:
                     found[part.file] = part.text.digest
         return found
 
+    def declares(self, text: str) -> bool:
+        """Tell whether `text` is the whole of a value that a manifest writes out, other than as a secret."""
+        if any(
+            leaf.literal and leaf.template == text
+            for item in self.resources.values()
+            if item.sensitive
+            for leaf in of_kind(item.body, Secret)
+        ):
+            return False
+        parts = (part for document in self.documents.values() for part in (document, *document.overlays))
+        texts = {part.text.file: part.text for part in parts}
+        return any(
+            text == leaf
+            for source in texts.values()
+            if text in source.content
+            for tree in read(source)
+            for _, leaf in leaves(tree)
+        )
+
     def let_go(self) -> None:
         """Keep no texts: where one is asked for, to tell a place in it, it is read again."""
         for document in self.documents.values():
@@ -130,13 +150,11 @@ def load(
     selectors: Selectors,
     environment: str = "default",
     environments: Collection[str] = (),
-    confined: bool = False,
     skip: Iterable[Path] = (),
 ) -> Project:
     """Return the project under `root`; `path` limits `inside`; `shown` is how `root` is called in messages.
 
-    `selectors` are the lists that dataflows hand out. Where the run is `confined`, files that are links to places
-    outside `root` are findings and are not read.
+    `selectors` are the lists that dataflows hand out.
     The overlays of `environment`, one of the declared `environments` where there are any, are merged in.
 
     Nothing is raised for what is wrong in a manifest: all findings are in `problems`.
@@ -144,9 +162,6 @@ def load(
     project = Project()
     documents: list[Document] = []
     for file in _files(project, root, path, shown, skip):
-        if confined and (problem := outside(root, file)) is not None:
-            project.problems.append(problem)
-            continue
         documents += _read(project, root, file, shown, named=file == path)
     for document in documents:
         twin = project.documents.setdefault(document.name, document)
@@ -166,7 +181,7 @@ def load(
                 "no-manifests", f"there is no manifest under {where}", "is it the right folder?", severity="warning"
             )
         )
-    overlays = read_overlays(root, shown, environment, environments, document_kinds(), confined=confined)
+    overlays = read_overlays(root, shown, environment, environments, document_kinds())
     project.documents, found = overlays.lay(project.documents)
     project.problems += found
     setting = ProjectContext(catalog, project.documents, literal_secrets, selectors)

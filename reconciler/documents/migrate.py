@@ -6,7 +6,7 @@ import re
 from functools import partial
 
 from reconciler.catalog import Catalog, Connector
-from reconciler.core.values import Path, Tree
+from reconciler.core.values import Path, Wire
 from reconciler.documents.document import API_VERSION
 from reconciler.documents.interpolate import TOKEN, is_platform_syntax
 from reconciler.yamltext.layout import scalars
@@ -55,7 +55,7 @@ def _word(token: re.Match[str], secret: bool) -> str:
     return f"${{secret.{name.lstrip('_')}}}" if secret else f"${{var.{name}}}"
 
 
-def _is_secret(tree: dict[str, Tree], path: Path, catalog: Catalog) -> bool:
+def _is_secret(tree: Wire, path: Path, catalog: Catalog) -> bool:
     """Tell whether the value at `path` of a document is a secret by its place."""
     if tree.get("kind") == "Project":
         return path[-1] in _SECRET_SETTINGS
@@ -70,15 +70,12 @@ def _is_secret(tree: dict[str, Tree], path: Path, catalog: Catalog) -> bool:
     )
 
 
-def _connectors(tree: Tree, path: Path, catalog: Catalog) -> list[Connector]:
+def _connectors(tree: Wire, path: Path, catalog: Catalog) -> list[Connector]:
     """Return the connectors that the blocks around `path` name; several products may share a key."""
     found: list[Connector] = []
     block = tree
     for step in path:
-        if isinstance(block, list):
-            block = block[int(step)]
-        elif isinstance(block, dict):
-            block = block[step]
+        block = block[int(step)] if isinstance(block, list) else block[step]
         key = block.get("connector") if isinstance(block, dict) else None
         if isinstance(key, str):
             direction, _, name = key.rpartition("/")

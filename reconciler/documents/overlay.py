@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -74,8 +73,6 @@ def read_overlays(
     environment: str,
     declared: Collection[str],
     kinds: Collection[str],
-    *,
-    confined: bool = False,
 ) -> Overlays:
     """Return the overlays of `environment`; folders named after no `declared` environment are findings."""
     problems: list[Problem] = []
@@ -92,9 +89,6 @@ def read_overlays(
     files = _files(root, environment, shown)
     problems += files.problems
     for file in files.files:
-        if confined and (problem := outside(root, file)) is not None:
-            problems.append(problem)
-            continue
         relative = file.relative_to(root).as_posix()
         label = relative if shown in ("", ".") else f"{shown}/{relative}"
         try:
@@ -122,15 +116,6 @@ def _files(root: Path, environment: str, shown: str) -> Found:
         return Found()
     prefix = "" if shown in ("", ".") else f"{shown}/"
     return find_files(folder, lambda file: prefix + file.relative_to(root).as_posix(), within=root)
-
-
-def outside(root: Path, file: Path) -> Problem | None:
-    """Return the finding about a file that is really outside `root`, or is not a regular file; None for others."""
-    inside, real = root.resolve(), file.resolve()
-    if real.is_file() and inside in real.parents:
-        return None
-    what = f"{os.path.relpath(file, root)} is not a regular file in the project: restricted mode does not read it"
-    return Problem("restricted", what, "replace the link by the file")
 
 
 def speak_of(root: Path, documents: Iterable[Document]) -> set[str]:

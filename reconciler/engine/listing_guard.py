@@ -38,7 +38,7 @@ class ListingGuard:
         if shown and len(self.seen) == before:
             raise _endless(call, "a page shows the objects of earlier pages again")
         if total is not None and len(self.seen) > total:
-            raise _endless(call, f"the pages show more than the {total} objects that there are")
+            raise _endless(call, f"the pages show more objects than the total of {total}")
         if self.empty >= _WITHOUT_NEWS:
             raise _endless(call, f"{self.empty} pages in a row show nothing, and more are to come")
         if len(self.calls) >= MOST:

@@ -1,4 +1,4 @@
-"""Asks whether the objects exist that managed ones use: no answer about the users tells of their delete."""
+"""Asks whether the objects exist that managed ones use: their deletion is not visible in the users."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from reconciler.core.problems import ApiError, Problem
 from reconciler.core.resource import Call, Live, Reply
 from reconciler.core.snapshot import Observed, Public, Snapshot, public_body, public_entry
 from reconciler.core.state.model import Entry, State
-from reconciler.core.values import Tree, Wire
+from reconciler.core.values import Wire
 from reconciler.engine.gather import gather
 from reconciler.engine.listing import from_state
 from reconciler.engine.observe import fetch
@@ -35,14 +35,14 @@ async def take_snapshot(
 ) -> Snapshot:
     """Return the snapshot of the objects in `state` and of all names that can be looked up.
 
-    `listings` tell how all objects of a kind are listed, and how their rows are read. `now` is in s since the epoch.
-    `public` names harmless credentials, `hide` takes known secrets out of a text.
+    `listings` name the calls that list all objects of a kind, and the finder that reads the answers. `now` is in s
+    since the epoch. `public` names harmless credentials, `hide` takes known secrets out of a text.
     """
     entries = [entry for _, entry in sorted(state.resources.items()) if entry.id and not kinds[entry.kind].write_once]
     seen: dict[str, Observed] = {}
-    bodies: list[Tree] = []
+    bodies: list[Wire] = []
 
-    async def look(entry: Entry, version: Tree = None) -> None:
+    async def look(entry: Entry, version: Wire = None) -> None:
         reader = _Reader(api)
         live = await fetch(reader, kinds[entry.kind], from_state(entry), version)
         if live is not None:
@@ -95,7 +95,7 @@ async def _rows(api: Api, listing: Listing, finder: Finder, hide: Callable[[str]
 
 
 class SnapshotApi:
-    """Answers reads of the objects in a snapshot, and look-ups of names; any other call is an error that says so."""
+    """Answers reads of the objects in a snapshot, and look-ups of names; any other call is an error."""
 
     offset: int | None = None
     client = ""
@@ -129,7 +129,7 @@ class SnapshotApi:
 
 
 def _key(call: Call) -> tuple[object, ...]:
-    """Return the part of a call that says what it reads."""
+    """Return the part of a call that identifies the object it reads."""
     return call.method, call.path, call.query
 
 

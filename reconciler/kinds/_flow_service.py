@@ -70,7 +70,7 @@ class FlowServiceKind(Listable, Asynchronous, Observed):
     """What the platform writes into an object for itself; `createdAt` is the age that namesakes are told apart by."""
     server_owned: ClassVar[tuple[FieldRule, ...]] = server_owned(_NOTES)
     shape: ClassVar[Object] = item()
-    """What the kind uses of an object as it is read."""
+    """The members of an object that the kind relies on."""
 
     def read(self, known: Live, version: Wire = None) -> Call:
         del version

@@ -24,7 +24,7 @@ BASE = "/data/foundation/dataset"
 _LABELS = ("labels", ListOf(TEXT))
 _FIELDS = ("optionalLabels", ListOf(Object(may=(("option", Object(may=(("schemaPath", TEXT),))), _LABELS))))
 _SHAPE = OneOf((Object(needs=(_LABELS,), may=(_FIELDS,)), Object(needs=(_FIELDS,), may=(_LABELS,))))
-"""LabelPayload: it names no dataset, so only the members tell it from another answer."""
+"""LabelPayload: it names no dataset, so only its members distinguish it from another answer."""
 _EMPTY: dict[str, Wire] = {"labels": [], "optionalLabels": []}
 
 

@@ -109,8 +109,9 @@ def _listed(kind: Listable) -> Callable[[Reply | None, int], Call | None]:
 def _all_audiences(after: Reply | None, seen: int) -> Call | None:
     if after is not None and len(_audience_rows(after.body)) < _PAGE:
         return None
-    query = (("start", str(seen)), ("limit", str(_PAGE)))
-    return Call("GET", "/data/core/ups/audiences", query=query, answer=_AUDIENCES)
+    return Call(
+        "GET", "/data/core/ups/audiences", query=(("start", str(seen)), ("limit", str(_PAGE))), answer=_AUDIENCES
+    )
 
 
 def _all_flow_specs(after: Reply | None, seen: int) -> Call | None:

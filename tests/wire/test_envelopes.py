@@ -377,7 +377,7 @@ def test_more_audiences_than_there_are(live: Cli, server: Server) -> None:
     server.before.append(page)
     result = live("plan")
     fine(result)
-    assert "more than the 150 objects that there are" in result.err
+    assert "more objects than the total of 150" in result.err
 
 
 # -- error bodies ----------------------------------------------------------------------------------------------------

@@ -85,7 +85,7 @@ class Lens:
         return form
 
     def _arrived(self, tree: Tree) -> Tree:
-        """Return a body without a transition towards what is declared: that is no difference."""
+        """Return a body without a transition towards what is declared: it does not count as a difference."""
         if not isinstance(self.kind, Asynchronous) or not isinstance(tree, dict) or not isinstance(self.declared, dict):
             return tree
         return self.kind.arriving(tree, self.declared)

@@ -106,7 +106,7 @@ class Drift:
     """One object that is not as it was applied: `changed`, `missing`, `acknowledged`, or with `unchecked` fields alone.
 
     `unchecked` are its fields that cannot be read back, whatever else is so. `client` is the client id of who changed
-    it, `reason` why somebody acknowledged it, `note` what happened where the fields alone do not tell.
+    it, `reason` of an acknowledgement, `note` on the event behind the fields.
     """
 
     address: str

@@ -223,7 +223,7 @@ def _note_findings(walk: _Pass, address: str, findings: Iterable[Problem]) -> No
 
 def _leaving(walk: _Pass, resource: Resource, kind: Kind, entry: Entry, live: Live) -> Change:
     """Object to the plan: the platform is deleting the object, and takes neither a change nor another delete."""
-    what = f"the platform is deleting {live.id}, somebody asked for that outside"
+    what = f"the platform is deleting {live.id} on a request from outside"
     advice = "plan again when it is gone: the plan will make it again"
     walk.objections.append(Problem("leaving", what, advice, address=resource.address))
     _note_known(walk, kind, resource.address, live, changed=False)
