@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from reconciler.config.variables import Given, resolve
 from reconciler.core.problems import ManifestError, Problem
 from reconciler.core.values import Tree
 from reconciler.documents.document import NAME, Document, nearest
+from reconciler.documents.interpolate import Scope
 from reconciler.yamltext.files import read_file
 from reconciler.yamltext.reader import Text, read
 
@@ -72,12 +73,56 @@ def collect_variables(
     for file in options.var_files:
         told += [Given(name, f"--var-file {file}", value=value) for name, value in _var_file(file).items()]
     told += [Given(name, f"the variable {name}", value=value) for name, value in options.values.items()]
-    for item in options.variables:
-        name, sign, value = item.partition("=")
-        if not sign or not name:
-            raise ManifestError(Problem("bad-var", f"--var {item!r} is not NAME=VALUE", "as in --var region=us-east-1"))
-        told.append(Given(name, f"--var {name}", text=value))
+    told += map(_typed, options.variables)
     return resolve(project.variables, settings.variables, told, environment, document)
+
+
+class _Given(Mapping[str, Tree]):
+    """The variables of a command line and of the environment, read only when they are asked for."""
+
+    def __init__(self, options: ProjectOptions, environ: Mapping[str, str]) -> None:
+        self._typed = {name: Given(name, f"the variable {name}", value=value) for name, value in options.values.items()}
+        self._typed |= {item.name: item for item in map(_typed, options.variables)}
+        self._environ = environ
+
+    def _given(self, name: str) -> Given | None:
+        if name in self._typed:
+            return self._typed[name]
+        for word in (name, name.upper().replace("-", "_")):
+            if (text := self._environ.get(_PREFIX + word)) is not None:
+                return Given(name, _PREFIX + word, text=text)
+        return None
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and self._given(name) is not None
+
+    def __getitem__(self, name: str) -> Tree:
+        found = self._given(name)
+        if found is None:
+            raise KeyError(name)
+        return found.read(None)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._typed)
+
+    def __len__(self) -> int:
+        return len(self._typed)
+
+
+def project_scope(options: ProjectOptions) -> Scope:
+    """Return the variables of the project file itself: `--var` and RECONCILER_VAR_NAME, and no others.
+
+    The file cannot use those that it declares.
+    """
+    return Scope(_Given(options, os.environ), "with RECONCILER_VAR_NAME: the project file reads no other variables")
+
+
+def _typed(item: str) -> Given:
+    """Return the variable of one `--var NAME=VALUE`. Raises `ManifestError` for anything else."""
+    name, sign, value = item.partition("=")
+    if not sign or not name:
+        raise ManifestError(Problem("bad-var", f"--var {item!r} is not NAME=VALUE", "as in --var region=us-east-1"))
+    return Given(name, f"--var {name}", text=value)
 
 
 def unused_variables(

@@ -16,6 +16,7 @@ from reconciler.app.platform import SystemClock
 from reconciler.app.policies import judge_plan
 from reconciler.app.runtime import no_garbage_collection
 from reconciler.app.session import Session, in_memory
+from reconciler.core.kind import Finders
 from reconciler.core.plan import guards, saved_plan
 from reconciler.core.plan.assemble import Findings, assemble, no_policies
 from reconciler.core.plan.model import Action, Plan
@@ -26,6 +27,7 @@ from reconciler.core.state.model import Record, State
 from reconciler.core.trees import leaves, of_kind
 from reconciler.core.values import Secret
 from reconciler.documents.load import Project
+from reconciler.engine.ports import Api
 from reconciler.engine.preflight import preflight
 from reconciler.engine.rebuild import possible_duplicates
 from reconciler.engine.refresh import Lives, refresh
@@ -71,9 +73,21 @@ async def prepare(session: Session, api: Client, options: PlanOptions, state: St
 
 
 async def compute_plan(
-    session: Session, api: Client, project: Project, state: State, secrets: SecretStore, options: PlanOptions
+    session: Session,
+    api: Api,
+    project: Project,
+    state: State,
+    secrets: SecretStore,
+    options: PlanOptions,
+    *,
+    finders: Finders = FINDERS,
+    lists: bool = True,
+    notes: tuple[str, ...] = (),
 ) -> tuple[Plan, Lives]:
-    """Return the plan for what PATH, `--target` and `--destroy` leave in scope."""
+    """Return the plan for what PATH, `--target` and `--destroy` leave in scope.
+
+    `finders` answer look-ups; without `lists` every object is read by itself; `notes` are warnings that come first.
+    """
     resources, scope = session.scope(project, state)
     if options.destroy:
         resources = {}
@@ -82,7 +96,7 @@ async def compute_plan(
         everything = {*resources, *scope}
         resources, scope = narrowed(options.selection, resources, scope, state)
         left_out = tuple(sorted(everything.difference(resources, scope)))
-    warnings = tuple(str(problem) for problem in project.warnings)
+    warnings = (*notes, *(str(problem) for problem in project.warnings))
     # a plan needs values only of what was sent before: to see whether it changed
     compared = [item.body for name, item in resources.items() if item.sensitive and name in state.resources]
     held = [leaf for body in compared for leaf in of_kind(body, Secret)]
@@ -90,8 +104,8 @@ async def compute_plan(
     if unchecked:
         warnings += (f"not checked whether they changed, {unchecked}",)
     plan, lives = await refresh(
-        api, kinds(), FINDERS, state, resources, scope, secrets,
-        now=SystemClock().now() // 1000, destroy=options.destroy, read=options.read, staged=options.staged,
+        api, kinds(), finders, state, resources, scope, secrets,
+        now=SystemClock().now() // 1000, destroy=options.destroy, read=options.read, staged=options.staged, lists=lists,
     )  # fmt: skip
     checks = Findings()
     if options.checks and options.read and not plan.objections:
@@ -103,7 +117,7 @@ async def compute_plan(
     return whole, lives
 
 
-async def _there_already(api: Client, resources: Mapping[str, Resource]) -> list[str]:
+async def _there_already(api: Api, resources: Mapping[str, Resource]) -> list[str]:
     """Return warnings about dataflows that a first apply would make once more; asking is no reason to fail."""
     try:
         return await possible_duplicates(api, dataflow_kind(), resources)

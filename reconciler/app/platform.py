@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.app.dialogue import Dialogue
 from reconciler.app.platform_settings import PlatformSettings, read_settings
+from reconciler.app.trust import is_restricted
 from reconciler.config.project import Environment, ProjectSpec
 from reconciler.core.fingerprint import Fingerprinter
 from reconciler.core.problems import ManifestError, Problem, StateError
@@ -149,7 +150,7 @@ class Platform:
 
     def _secret(self, text: str | None, secrets: SecretStore) -> str | None:
         """Return a credential of the project file, filled in by the same providers as any other secret."""
-        if text is None:
+        if text is None or is_restricted(os.environ):
             return None
         from reconciler.core.values import Secret
 
@@ -187,5 +188,6 @@ def _credentials(http: httpx2.AsyncClient, settings: PlatformSettings) -> Creden
 
 
 def chosen_url(project: ProjectSpec, settings: Environment) -> str:
-    """Return the platform's address as configured, or nothing."""
-    return str(settings.url or project.platform.url or os.environ.get("AEP_PLATFORM_URL") or "")
+    """Return the platform's address as configured, or nothing; in restricted mode the project file has no say."""
+    named = None if is_restricted(os.environ) else settings.url or project.platform.url
+    return str(named or os.environ.get("AEP_PLATFORM_URL") or "")

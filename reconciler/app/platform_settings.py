@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from reconciler.app.trust import is_restricted, need_from_environment, untrusted
 from reconciler.config.project import Environment, ProjectSpec
 from reconciler.core.problems import ManifestError, Problem
 
@@ -58,10 +59,16 @@ class _Reader:
 
     def url(self, variable: str, default: str, *places: tuple[str, str | None]) -> str:
         """Return an address without a slash at its end."""
+        if is_restricted(self.environ) and (place := next((place for place, given in places if given), "")):
+            if not self.environ.get(variable):
+                self.problems.append(need_from_environment(place, variable))
+            places = ()
         value = self.text(variable, *places) or default
         name = next((f"{place} in {_FILE}" for place, given in places if given), variable)
         if what := bad_url(value):
             self.problems.append(Problem("bad-url", f"{name} {what}", "expected https://HOST[:PORT]"))
+        elif (found := untrusted(name, value, variable, self.environ)) is not None:
+            self.problems.append(found)
         return value.rstrip("/")
 
     def need(self, variable: str, value: str) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection
 from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from reconciler.app.session import Session
+from reconciler.app.trust import confine, is_restricted
 from reconciler.core.plan.assemble import Findings
 from reconciler.core.plan.model import Plan
 from reconciler.documents.document import Document
@@ -29,6 +31,8 @@ def judge_plan(session: Session, plan: Plan, files: Collection[Path]) -> Finding
     sets: list[tuple[PolicySet, Document | None, tuple[str, ...]]] = [
         (own, session.project_document, ("spec", "policies"))
     ]
+    for name in own.files if is_restricted(os.environ) else ():
+        confine(session.root, session.root / name, name)
     sets += [(*read_policies(session.root / name, name), ()) for name in own.files]
     sets += [(*read_policies(path, str(path)), ()) for path in files]
     found = []

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconciler.app.dialogue import Dialogue
-from reconciler.app.environment import EVERY, choose_environment, collect_variables, unused_variables
+from reconciler.app.environment import EVERY, choose_environment, collect_variables, project_scope, unused_variables
 from reconciler.app.options import ProjectOptions
 from reconciler.app.platform import EMULATOR, Platform, Target, chosen_url
 from reconciler.app.runtime import keep_until_exit, no_garbage_collection
+from reconciler.app.trust import bad_prefix, confine, is_restricted, need_from_environment
 from reconciler.catalog import shipped
 from reconciler.config.project import Environment, ProjectSpec, find_root, load_project
 from reconciler.config.state_settings import StateSettings
@@ -32,6 +33,7 @@ from reconciler.documents.overlay import speak_of
 from reconciler.kinds import kinds
 from reconciler.kinds.selectors import SELECTORS
 from reconciler.secrets.providers import Provider, command, dotenv, environment, files, keyring
+from reconciler.secrets.redaction import redact
 from reconciler.secrets.store import SecretStore
 
 if TYPE_CHECKING:
@@ -61,6 +63,8 @@ class Session:
     state_dir: Path
     emulated: bool
     variables: dict[str, Tree] = field(default_factory=dict)
+    project_variables: frozenset[str] = frozenset()
+    """The variables that the project file itself uses."""
 
     # -- manifests -------------------------------------------------------------------------------------------
     def manifests(self) -> Project:
@@ -80,7 +84,6 @@ class Session:
                 self.shown,
                 shipped(),
                 self.variables,
-                os.environ,
                 selectors=SELECTORS,
                 literal_secrets=self.options.allow_literal_secrets or self.emulated,
                 environment=self.environment,
@@ -88,9 +91,10 @@ class Session:
                 skip=[self.state_dir],
             )
         keep_until_exit(found)
+        redact.spare(lambda text: found.declares(text))
         found.problems += unused_variables(
             self.project, self.project_document, self.environment, self.settings,
-            self.options.variables, self.options.var_files, found.used_variables,
+            self.options.variables, self.options.var_files, found.used_variables | self.project_variables,
             lambda: speak_of(self.root, found.documents.values()),
         )  # fmt: skip
         return found
@@ -147,6 +151,10 @@ class Session:
             self.options.state_dir is not None or self.options.emulator
         ):  # trying something out leaves no trace in what teams share
             return store_of(StateSettings(), self.environment, self.state_dir, self._revealed)
+        if is_restricted(os.environ):
+            if settings.backend != "local":
+                raise ManifestError(need_from_environment(f"state.backend: {settings.backend}", "RECONCILER_STATE_DIR"))
+            confine(self.root, self.root / settings.path, "state.path in reconciler.yaml")
         return store_of(settings, self.environment, self.root / settings.path, self._revealed)
 
     def _revealed(self, text: str) -> str:
@@ -207,6 +215,8 @@ class Session:
 
     def _providers(self) -> list[Provider]:
         found: list[Provider] = []
+        if is_restricted(os.environ):
+            return found
         for item in self.project.secrets:
             if item.env is not None:
                 found.append(environment(os.environ, item.env.prefix))
@@ -242,14 +252,48 @@ def open_session(options: ProjectOptions, dialogue: Dialogue) -> Session:
     """
     _require_unicode(os.environ)
     absolute, root, shown = _located(options)
-    project, document = load_project(root, shown, os.environ)
+    if is_restricted(os.environ):
+        confine(root, absolute, str(options.path))
+        confine(root, root / PROJECT_FILE, PROJECT_FILE)
+    project, document = load_project(root, shown, scope := project_scope(options))
+    _check_secret_prefixes(project, document)
     name, settings = choose_environment(project, document, options.environment)
     folder = Path(os.path.abspath(options.state_dir)) if options.state_dir else root / project.state.path  # noqa: PTH100
     emulated = options.emulator or chosen_url(project, settings) == EMULATOR
     variables = collect_variables(project, document, name, settings, options)
     return Session(
-        options, dialogue, absolute, root, shown, name, project, document, settings, folder, emulated, variables
+        options,
+        dialogue,
+        absolute,
+        root,
+        shown,
+        name,
+        project,
+        document,
+        settings,
+        folder,
+        emulated,
+        variables,
+        frozenset(scope.used),
     )
+
+
+def _check_secret_prefixes(project: ProjectSpec, document: Document | None) -> None:
+    """Raise `ManifestError` for `env` providers that may not read what they want; hide what the others may read."""
+    problems = []
+    for index, item in enumerate(project.secrets):
+        if item.env is None:
+            continue
+        problem = bad_prefix(item.env.prefix, os.environ)
+        if problem is not None:
+            place = ("spec", "secrets", index, "env", "prefix")
+            problems.append(document.problem(place, problem.code, problem.what, problem.next) if document else problem)
+            continue
+        for name, value in os.environ.items():
+            if name.startswith(item.env.prefix):
+                redact.hide(value)
+    if problems:
+        raise ManifestError(problems)
 
 
 def _require_unicode(environ: Mapping[str, str]) -> None:
@@ -284,7 +328,7 @@ def several(options: ProjectOptions, *, by_name: bool = False) -> list[str]:
     if name != EVERY or by_name:
         return list(dict.fromkeys(filter(None, map(str.strip, name.split(","))))) if "," in name else []
     _, root, shown = _located(options)
-    project, _ = load_project(root, shown, os.environ)
+    project, _ = load_project(root, shown, project_scope(options))
     if not project.environments:
         advice = "declare them under environments: in reconciler.yaml"
         raise ManifestError(Problem("no-env", "this project declares no environments", advice))

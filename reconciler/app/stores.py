@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reconciler.app.platform_settings import unusable
+from reconciler.app.trust import host_of, in_clear
 from reconciler.config.state_settings import StateSettings
 from reconciler.core.distribution import install_command
 from reconciler.core.problems import ManifestError, Problem
@@ -101,11 +102,17 @@ def _bucket(kind: Any, where: str, name: Any, settings: StateSettings, environme
 
     from reconciler.stores.objects import Bucket
 
+    if (problem := in_clear("state.endpoint", settings.endpoint or "", os.environ)) is not None:
+        raise ManifestError(problem)
     prefix = settings.prefix.strip("/")
     store = kind(
         name,
         prefix=prefix or None,
-        client_options={"timeout": "60s", "connect_timeout": "10s", "allow_http": bool(settings.endpoint)},
+        client_options={
+            "timeout": "60s",
+            "connect_timeout": "10s",
+            "allow_http": (settings.endpoint or "").startswith("http:"),
+        },
         retry_config={"max_retries": 5, "retry_timeout": timedelta(seconds=PATIENCE)},
         **{key: value for key, value in options.items() if value is not None},
     )
@@ -120,6 +127,20 @@ def _postgres(settings: StateSettings, environment: str, reveal: Reveal) -> Medi
         reveal(settings.url), environment, schema=settings.table_schema, name=settings.prefix.strip("/"),
         ttl=settings.lease, versions=settings.versions,
     )  # fmt: skip
+
+
+def _other_places(settings: StateSettings) -> list[Problem]:
+    """Return the findings about addresses that must not get the credentials of a state server."""
+    problems = []
+    for name in ("address", "lock_address", "unlock_address"):
+        url = str(getattr(settings, name) or settings.address or "")
+        shown = f"state.{type(settings).__pydantic_fields__[name].alias}"
+        if (problem := in_clear(shown, url, os.environ)) is not None:
+            problems.append(problem)
+        elif (settings.password or settings.username) and host_of(url) != host_of(settings.address or ""):
+            what = f"{shown} is on another host than state.address: the credentials of a state go to its own host only"
+            problems.append(Problem("untrusted-host", what, "use one host"))
+    return problems
 
 
 def _http(settings: StateSettings, environment: str, reveal: Reveal) -> Medium:
@@ -140,6 +161,7 @@ def _http(settings: StateSettings, environment: str, reveal: Reveal) -> Medium:
         for name, value in login.items()
         if (what := unusable(value))
     ]
+    problems += _other_places(settings)
     if problems:
         raise ManifestError(problems)
     network = Network(os.environ, hide=redact.hide)

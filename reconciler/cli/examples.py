@@ -36,7 +36,9 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "reconciler plan --select team=crm --exclude kinesis-summer",
         "reconciler plan --policy rules.yaml --format html > plan.html",
         "reconciler plan --env dev,stage --shard 2/5",
+        "reconciler plan --snapshot prod.snapshot --env prod",
     ),
+    "snapshot": ("reconciler snapshot --env prod --out prod.snapshot",),
     "apply": (
         "reconciler apply",
         "reconciler apply prod.plan --auto-approve",

@@ -19,23 +19,22 @@ def command(paths: tuple[Path, ...], check: bool, diff: bool) -> int:
     """Lay out the manifests in PATHS, files or folders; `-` reads from stdin and writes to stdout.
 
     Comments, quotes and values stay; indents, blanks and the order of a document's head become the same everywhere.
-    Files that hold nothing of ours are passed over.
+    Files that hold nothing of ours are passed over. `${env.NAME}`, which is no longer supported, becomes
+    `${secret.NAME}` or `${var.NAME}`.
     """
     from reconciler.cli.terminal import message
     from reconciler.core.problems import ManifestError
     from reconciler.yamltext.files import save, unified_diff
-    from reconciler.yamltext.layout import formatted
-    from reconciler.yamltext.reader import Text
 
     if paths == (Path("-"),):
-        click.echo(formatted(Text("<stdin>", _stdin())), nl=False)
+        click.echo(laid_out("<stdin>", _stdin()), nl=False)
         return 0
     changed, broken, seen = 0, 0, 0
     for path in _files(paths or (Path(),)):
         seen += 1
         before = _read(path)
         try:
-            after = formatted(Text(str(path), before))
+            after = laid_out(str(path), before)
         except ManifestError as error:
             broken += 1
             for problem in error.problems:
@@ -55,19 +54,33 @@ def command(paths: tuple[Path, ...], check: bool, diff: bool) -> int:
     return 1 if broken or (changed and check) else 0
 
 
+def laid_out(name: str, content: str) -> str:
+    """Return `content`, the text of the file `name`, migrated and in the one layout."""
+    from reconciler.catalog import shipped
+    from reconciler.documents.migrate import without_env
+    from reconciler.yamltext.layout import formatted
+    from reconciler.yamltext.reader import Text
+
+    return formatted(without_env(Text(name, content), shipped()))
+
+
 def _files(paths: tuple[Path, ...]) -> Iterator[Path]:
     """Yield the files that hold a document of ours; one that is named must be readable."""
     from reconciler.cli.terminal import message
     from reconciler.core.problems import ManifestError, Problem
+    from reconciler.documents.document import PROJECT_FILE
     from reconciler.documents.files import find_files
 
     for path in paths:
         if path.is_dir():
+            if (project := path / PROJECT_FILE).is_file():
+                yield from _ours(project)
             found = find_files(path, str)
             for problem in found.problems:
                 message(str(problem))
             for file in found.files:
                 yield from _ours(file)
+            yield from _files(tuple(found.projects))
         elif path.exists():
             yield from _ours(path)
         else:

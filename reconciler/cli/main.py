@@ -20,6 +20,7 @@ COMMANDS = {
     "eval": "Print the value of a Data Prep expression.",
     "fmt": "Lay out the manifests in one way.",
     "plan": "Show what apply would do.",
+    "snapshot": "Write what a plan needs to know, for plans without credentials.",
     "apply": "Make the platform as the manifests say.",
     "destroy": "Delete what the state holds.",
     "drift": "Compare the platform with what was last applied.",

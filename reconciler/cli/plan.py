@@ -21,6 +21,9 @@ from reconciler.cli.options import common
 @planner
 @click.option("--refresh/--no-refresh", default=True, help="Read live objects, or take the state for live.")
 @click.option("--destroy", is_flag=True, help="Plan the deletion of everything in scope.")
+@click.option(
+    "--snapshot", type=click.Path(path_type=Path), metavar="FILE", help="Plan from a snapshot, without credentials."
+)
 @common
 def command(
     files: Files,
@@ -32,12 +35,14 @@ def command(
     planning: Planning,
     refresh: bool,
     destroy: bool,
+    snapshot: Path | None,
 ) -> int:
     """Show what apply would do to make the platform as the manifests in PATH say.
 
     Nothing is written, neither to the platform nor to the state. Exit code 0, or with --detailed-exitcode 2
     when there are changes. With --env all, or a list as dev,prod, these environments are planned side by side and
-    shown in one table.
+    shown in one table. With --snapshot the plan is made from a file that `reconciler snapshot` wrote: nothing is sent,
+    no secret is needed, and the platform is not asked to check anything.
     """
     import json
 
@@ -57,8 +62,17 @@ def command(
             raise click.UsageError("Several environments are shown as text or json.")
         if out is not None:
             raise click.UsageError("A saved plan is of one environment: --out does not go with several.")
+        if snapshot is not None:
+            raise click.UsageError("A snapshot is of one environment: --snapshot does not go with several.")
         return show_plans(files, names, options, form, detailed_exitcode=detailed_exitcode)
-    plan = run(make_plan(files.open(), options)).plan
+    if snapshot is not None:
+        from reconciler.app.snapshot import plan_from_snapshot
+
+        if out is not None:
+            raise click.UsageError("A plan from a snapshot cannot be applied: --out does not go with --snapshot.")
+        plan = run(plan_from_snapshot(files.open(), options, snapshot))
+    else:
+        plan = run(make_plan(files.open(), options)).plan
     click.echo(shown_as(plan, form, compact=compact), nl=False)
     if plan.objections:
         raise GuardError(plan.objections)

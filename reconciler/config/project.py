@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
@@ -229,10 +228,10 @@ def _is_state(file: Path) -> bool:
         return False
 
 
-def load_project(root: Path, shown: str, environ: Mapping[str, str]) -> tuple[ProjectSpec, Document | None]:
+def load_project(root: Path, shown: str, scope: Scope) -> tuple[ProjectSpec, Document | None]:
     """Return the project file's content and its document, defaults and None where there is no file.
 
-    `shown` is the root as people see it; `environ` fills in `${env.NAME}`. Raises `ManifestError` with every finding.
+    `shown` is the root as people see it; `scope` fills in `${var.NAME}`. Raises `ManifestError` with every finding.
     """
     path = root / PROJECT_FILE
     if not os.path.lexists(path):
@@ -252,21 +251,21 @@ def load_project(root: Path, shown: str, environ: Mapping[str, str]) -> tuple[Pr
             Problem("no-project", f"{file} must hold one document of kind Project", "see: reconciler init")
         )
     document = documents[0]
-    spec = _filled(document, environ)
+    spec = _filled(document, scope)
     try:
         return ProjectSpec.model_validate(spec), document
     except ValidationError as error:
         raise ManifestError(problems_of(document, error, ProjectSpec, ("spec",))) from None
 
 
-def _filled(document: Document, environ: Mapping[str, str]) -> Tree:
-    """Return the spec with `${env.NAME}` filled in; `${secret.NAME}` stays a name for its provider."""
+def _filled(document: Document, scope: Scope) -> Tree:
+    """Return the spec with `${var.NAME}` filled in; `${secret.NAME}` stays a name for its provider."""
     found: list[Problem] = []
 
     def say(path: Steps, code: str, what: str, advice: str) -> None:
         found.append(document.problem(("spec", *path), code, what, advice))
 
-    spec = interpolate(document.spec, Scope({}, environ), say)
+    spec = interpolate(document.spec, scope, say)
     if found:
         raise ManifestError(found)
     return transform(spec, lambda leaf: leaf.template if isinstance(leaf, Secret) else leaf)

@@ -13,6 +13,9 @@ UNPROVEN = Fingerprint("unproven::")
 TRUSTED = Fingerprint("trusted::")
 """Stands where an imported object has a secret that we never sent: taken for right until it is sent."""
 
+WITHHELD = Fingerprint("withheld::")
+"""Replaces every fingerprint in a snapshot: it can be compared with nothing."""
+
 
 class Fingerprinter:
     """Makes and checks fingerprints, each distinct value once.
@@ -37,7 +40,7 @@ class Fingerprinter:
         algorithm, salt, digest = seen.digest.split(":")
         if algorithm == "unproven":
             return False
-        if algorithm == "trusted":
+        if algorithm in ("trusted", "withheld"):
             return None
         if algorithm == "scrypt":
             return hmac.compare_digest(self._scrypt(value, salt), digest)

@@ -1,4 +1,6 @@
-"""`${var.NAME}`, `${env.NAME}`, `${secret.NAME}` and `$${` in the texts of a document: how they are read and written.
+"""`${var.NAME}`, `${secret.NAME}` and `$${` in the texts of a document: how they are read and written.
+
+A manifest cannot read the process environment: `${env.NAME}`, which older versions accepted, is an error everywhere.
 
 Reading (`interpolate`) and writing (`escape`) share one definition of a token, and of the places where `${…}` is
 the platform's own syntax. For every text, `interpolate(escape(text)) == text`.
@@ -10,12 +12,13 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from reconciler.core.characters import is_unicode
 from reconciler.core.values import Path, Secret, Tree
 from reconciler.documents.document import nearest
 
-_TOKEN = re.compile(r"\$\$\{|\$\{([^}]*)\}")
+TOKEN = re.compile(r"\$\$\{|\$\{([^}]*)\}")
+"""A literal `${`, or the content of `${…}` as the first group."""
 _OURS = re.compile(r"\s*(var|env|secret)\.(.*)", re.DOTALL)
+"""`env` is reserved: nothing is filled in for it."""
 _ROWS = ("mapping", "attributes")
 """The fields of a spec that hold rows of a mapping set."""
 _SOURCES = ("source", "sourceAttribute")
@@ -26,10 +29,13 @@ Say = Callable[[Path, str, str, str], None]
 
 @dataclass(slots=True)
 class Scope:
-    """Where values come from; `used` collects the names of the variables that were asked for."""
+    """Where values come from; `used` collects the names of the variables that were asked for.
+
+    `source` ends the advice about a variable without a value: the places it can be set in, besides `--var`.
+    """
 
     variables: Mapping[str, Tree]
-    environ: Mapping[str, str]
+    source: str = "under variables: in reconciler.yaml"
     used: set[str] = field(default_factory=set)
 
 
@@ -74,13 +80,13 @@ def escape(tree: Tree, path: Path = ()) -> Tree:
 
 
 def is_filled_in(text: str) -> bool:
-    """Tell whether a text as written holds a variable, an environment variable or a secret."""
-    return any(_is_ours(token) for token in _TOKEN.finditer(text))
+    """Tell whether a text as written holds one of our prefixes."""
+    return any(_is_ours(token) for token in TOKEN.finditer(text))
 
 
 def _is_untouched(text: str) -> bool:
     """Tell whether a text reads as it is written, where `${…}` is the platform's own syntax."""
-    return not any(token.group(1) is None or _is_ours(token) for token in _TOKEN.finditer(text))
+    return not any(token.group(1) is None or _is_ours(token) for token in TOKEN.finditer(text))
 
 
 def _is_ours(token: re.Match[str]) -> bool:
@@ -96,12 +102,12 @@ class _Text:
     secret: bool = False
 
     def fill(self, text: str) -> Tree:
-        whole = _TOKEN.fullmatch(text)
+        whole = TOKEN.fullmatch(text)
         ours = _OURS.fullmatch(whole.group(1) or "") if whole else None
         if ours and ours.group(1) == "var":
             return self._variable(ours.group(2).strip())
         end = text.rfind("}") + 1  # behind it no token ends, and looking for one costs the square of the length
-        filled = _TOKEN.sub(self._token, text[:end]) + text[end:].replace("$${", "${")
+        filled = TOKEN.sub(self._token, text[:end]) + text[end:].replace("$${", "${")
         return Secret(filled) if self.secret else filled
 
     def _token(self, found: re.Match[str]) -> str:
@@ -114,7 +120,7 @@ class _Text:
                 self.say(
                     self.path,
                     "bad-interpolation",
-                    f"${{{inner}}} is not var., env. or secret.",
+                    f"${{{inner}}} is not var. or secret.",
                     "write $${ for a literal ${" if inner else "name what to insert, as in ${var.name}",
                 )
             return found.group(0)
@@ -125,7 +131,7 @@ class _Text:
                 self.say(self.path, "bad-secret-name", f"{name!r} is no name of a secret", "")
             return f"${{secret.{name}}}"
         if prefix == "env":
-            return self._environment(name)
+            return self._environment(found.group(0), name)
         value = self._variable(name)
         if isinstance(value, dict | list) or value is None:
             self.say(
@@ -146,21 +152,18 @@ class _Text:
             self.path,
             "unknown-variable",
             f"the variable {name!r} has no value",
-            f"{hint} " * bool(hint) + f"give it with --var {name}=VALUE, or under variables: in reconciler.yaml",
+            f"{hint} " * bool(hint) + f"give it with --var {name}=VALUE, or {self.scope.source}",
         )
         return ""
 
-    def _environment(self, name: str) -> str:
-        value = self.scope.environ.get(name)
-        if value is None:
-            self.say(
-                self.path,
-                "unknown-env",
-                f"the environment variable {name!r} is not set",
-                f"export {name}=VALUE",
+    def _environment(self, token: str, name: str) -> str:
+        if self.foreign:
+            advice = f"write ${token} for the platform's own syntax, or ${{var.{name}}} for a variable"
+        else:
+            advice = (
+                f"write ${{var.{name}}}, declare the variable and set RECONCILER_VAR_{name}, or write "
+                f"${{secret.{name}}} for a secret; reconciler fmt does it"
             )
-            return ""
-        if not is_unicode(value):
-            self.say(self.path, "not-unicode", f"the environment variable {name!r} is not valid UTF-8", "")
-            return ""
-        return value
+        what = f"{token} is not supported: manifests cannot read the process environment"
+        self.say(self.path, "env-removed", what, advice)
+        return ""

@@ -19,8 +19,9 @@ from reconciler.core.pointers import parse_pointer
 from reconciler.core.problems import ManifestError, Problem
 from reconciler.core.resource import Resource
 from reconciler.core.selector import Selectors
+from reconciler.core.trees import leaves, of_kind
 from reconciler.core.values import Path as Steps
-from reconciler.core.values import Tree
+from reconciler.core.values import Secret, Tree
 from reconciler.documents._kind_document import KindDocument
 from reconciler.documents.document import API_VERSION, PROJECT_FILE, Document, envelope
 from reconciler.documents.expand import Expansion, ParsedTest, ProjectContext
@@ -86,6 +87,25 @@ class Project:
                     found[part.file] = part.text.digest
         return found
 
+    def declares(self, text: str) -> bool:
+        """Tell whether `text` is the whole of a value that a manifest writes out, other than as a secret."""
+        if any(
+            leaf.literal and leaf.template == text
+            for item in self.resources.values()
+            if item.sensitive
+            for leaf in of_kind(item.body, Secret)
+        ):
+            return False
+        parts = (part for document in self.documents.values() for part in (document, *document.overlays))
+        texts = {part.text.file: part.text for part in parts}
+        return any(
+            text == leaf
+            for source in texts.values()
+            if text in source.content
+            for tree in read(source)
+            for _, leaf in leaves(tree)
+        )
+
     def let_go(self) -> None:
         """Keep no texts: where one is asked for, to tell a place in it, it is read again."""
         for document in self.documents.values():
@@ -125,7 +145,6 @@ def load(
     shown: str,
     catalog: Catalog,
     variables: Mapping[str, Tree],
-    environ: Mapping[str, str],
     *,
     literal_secrets: bool,
     selectors: Selectors,
@@ -166,7 +185,7 @@ def load(
     project.documents, found = overlays.lay(project.documents)
     project.problems += found
     setting = ProjectContext(catalog, project.documents, literal_secrets, selectors)
-    scope = Scope(variables, environ)
+    scope = Scope(variables)
     for document in project.documents.values():
         _expand(project, document, setting, scope)
         # what became resources need not be kept as it was written, too; who wants it reads it again: `Document.written`

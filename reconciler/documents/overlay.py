@@ -68,7 +68,11 @@ def merge(target: Tree, patch: Tree) -> Tree:
 
 
 def read_overlays(
-    root: Path, shown: str, environment: str, declared: Collection[str], kinds: Collection[str]
+    root: Path,
+    shown: str,
+    environment: str,
+    declared: Collection[str],
+    kinds: Collection[str],
 ) -> Overlays:
     """Return the overlays of `environment`; folders named after no `declared` environment are findings."""
     problems: list[Problem] = []

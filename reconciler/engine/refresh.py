@@ -34,12 +34,13 @@ async def refresh(
     destroy: bool = False,
     read: bool = True,
     staged: bool = False,
+    lists: bool = True,
 ) -> tuple[Plan, Lives]:
     """Return the plan for `resources` and what was read for it; without `read` the state is taken for live.
 
     Lists are read where that takes fewer calls, but what the plan touches is read by itself: the etag of a change is
-    that of a GET of the object (design: If-Match). `staged` makes new objects drafts, or disabled, until all are
-    there. `now` is the time in seconds since the epoch.
+    that of a GET of the object (design: If-Match). Without `lists` every object is read by itself. `staged` makes new
+    objects drafts, or disabled, until all are there. `now` is the time in seconds since the epoch.
     """
     wanted = {*scope, *resources}
     there = {name: from_state(entry) for name in wanted if (entry := state.resources.get(name)) and entry.id}
@@ -47,7 +48,9 @@ async def refresh(
     if not read:
         return plan(replace(world, resources=await look_up(api, finders, resources))), there
     guess, found, (lives, listed) = await gather_three(
-        _guess(world), look_up(api, finders, resources), observe(api, kinds, state, wanted, known=there)
+        _guess(world),
+        look_up(api, finders, resources),
+        observe(api, kinds, state, wanted, fresh=() if lists else wanted, known=there),
     )
     told = set(listed)
     guessed = found is resources and all(_same(lives[name], live) for name, live in there.items())

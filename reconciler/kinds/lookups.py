@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from reconciler.core.abilities import whole_number
+from reconciler.core.abilities import Listable, whole_number
 from reconciler.core.answers import LIST, Answer, ListOf, Object, rows
 from reconciler.core.kind import Finder, Finders, Row
-from reconciler.core.resource import Call
+from reconciler.core.resource import Call, Reply
 from reconciler.core.values import Wire
 from reconciler.kinds._flow_service import BASE
 from reconciler.kinds._registry import BASE as REGISTRY
+from reconciler.kinds.base_connection import KIND as CONNECTION
+from reconciler.kinds.dataset import KIND as DATASET
 from reconciler.kinds.dataset import SHAPE as DATASETS
+from reconciler.kinds.field_group import KIND as FIELD_GROUP
+from reconciler.kinds.schema import KIND as SCHEMA
 
 _PAGE = 100
 _NAMED = Object(ids=("id",))
@@ -98,6 +102,23 @@ def _flow_spec_rows(body: Wire) -> Sequence[Row]:
     return [Row(item["id"], item.get("name", ""), item.get("version", "")) for item in body["items"]]
 
 
+def _listed(kind: Listable) -> Callable[[Reply | None, int], Call | None]:
+    return lambda after, seen: kind.page(after, "", seen)
+
+
+def _all_audiences(after: Reply | None, seen: int) -> Call | None:
+    if after is not None and len(_audience_rows(after.body)) < _PAGE:
+        return None
+    return Call(
+        "GET", "/data/core/ups/audiences", query=(("start", str(seen)), ("limit", str(_PAGE))), answer=_AUDIENCES
+    )
+
+
+def _all_flow_specs(after: Reply | None, seen: int) -> Call | None:
+    del seen
+    return SPECS[1] if after is None else None
+
+
 SPECS = tuple(
     Call("GET", f"{BASE}/{name}", answer=Answer(rows("items", _SPEC))) for name in ("connectionSpecs", "flowSpecs")
 )
@@ -111,3 +132,13 @@ FINDERS: Finders = {
     "FieldGroup": Finder(_field_groups, _schema_rows),
     "Dataset": Finder(_datasets, _dataset_rows, _PAGE),
 }
+
+LISTINGS: Mapping[str, tuple[Callable[[Reply | None, int], Call | None], Finder]] = {
+    "FlowSpec": (_all_flow_specs, FINDERS["FlowSpec"]),
+    "Connection": (_listed(CONNECTION), FINDERS["Connection"]),
+    "Audience": (_all_audiences, FINDERS["Audience"]),
+    "Schema": (_listed(SCHEMA), FINDERS["Schema"]),
+    "FieldGroup": (_listed(FIELD_GROUP), FINDERS["FieldGroup"]),
+    "Dataset": (_listed(DATASET), FINDERS["Dataset"]),
+}
+"""For each kind that can be looked up: how all of its objects are listed, and how the pages are read."""

@@ -22,7 +22,8 @@ class Redactor:
     """Knows every secret in use, in each form in which it may turn up."""
 
     def __init__(self) -> None:
-        self._hidden: dict[str, int] = {}
+        self._hidden: dict[str, str] = {}
+        self._declared: Callable[[str], bool] | None = None
         self._patterns: dict[int, re.Pattern[str]] = {}
 
     def hide(self, value: str) -> None:
@@ -30,7 +31,15 @@ class Redactor:
         if value in self._hidden or len(value) < MESSAGES:
             return
         for text in (value, *(line for line in value.splitlines() if len(line) >= 16)):
-            self._hidden |= dict.fromkeys(_forms(text), len(text))
+            self._hidden |= dict.fromkeys(_forms(text), text)
+        self._patterns.clear()
+
+    def spare(self, declared: Callable[[str], bool]) -> None:
+        """Leave alone a secret of at least 8 letters that is `declared`: a text that the project's files say anyway.
+
+        To hide it there would tell an author who guesses a secret that the guess is right.
+        """
+        self._declared = declared
         self._patterns.clear()
 
     def __call__(self, text: str, shortest: int = MESSAGES) -> str:
@@ -38,14 +47,23 @@ class Redactor:
         if not self._hidden:
             return text
         if shortest not in self._patterns:
-            found = [form for form, length in self._hidden.items() if length >= shortest and len(form) >= MESSAGES]
+            spared = {text for text in set(self._hidden.values()) if len(text) >= RESULTS and self._is_declared(text)}
+            found = [
+                form
+                for form, value in self._hidden.items()
+                if len(value) >= shortest and len(form) >= MESSAGES and value not in spared
+            ]
             longest_first = sorted(found, key=len, reverse=True)
             self._patterns[shortest] = re.compile("|".join(map(re.escape, longest_first)) or r"(?!)")
         return self._patterns[shortest].sub(SENSITIVE, text)
 
+    def _is_declared(self, text: str) -> bool:
+        return self._declared is not None and self._declared(text)
+
     def forget(self) -> None:
         """Forget everything: another command line begins."""
         self._hidden.clear()
+        self._declared = None
         self._patterns.clear()
 
 

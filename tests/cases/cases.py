@@ -79,7 +79,7 @@ def _resources(documents: Sequence[Mapping[str, Any]], folder: Path) -> dict[str
     folder.mkdir(parents=True)
     path = folder / "all.yaml"
     path.write_text("\n---\n".join(json.dumps(_document(item)) for item in documents), encoding="utf-8")  # it is YAML
-    project = load(folder, folder, "", shipped(), {}, {}, literal_secrets=True, selectors=SELECTORS)
+    project = load(folder, folder, "", shipped(), {}, literal_secrets=True, selectors=SELECTORS)
     assert not project.errors, "\n".join(map(str, project.errors))
     return project.resources
 

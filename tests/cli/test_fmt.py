@@ -180,3 +180,62 @@ def test_the_examples_are_laid_out() -> None:
     for path in (ROOT / "examples").rglob("*.yaml"):
         text = path.read_text(encoding="utf-8")
         assert formatted(Text(str(path), text)) == text
+
+
+OLD = """\
+apiVersion: reconciler/v1
+kind: DestinationDataflow
+metadata: {name: kinesis}
+spec:
+  target:
+    connector: amazon-kinesis # "${env.COMMENT}" stays
+    connection:
+      auth:
+        specName: Aws Kinesis authentication credentials
+        params: {accessKeyId: "${env.KINESIS_USER}", secretKey: '${ env.KINESIS }', region: "${env.REGION}"}
+    params: {stream: "a-${env.STREAM}-$${env.X}-${env.SOME_TOKEN}"}
+    description: |
+      first ${env.RECONCILER_VAR_TEXT}
+      second
+  attributes:
+    - {source: "${env.X}", destination: a}
+---
+kind: ConfigMap
+data: {x: "${env.X}"}
+"""
+NEW = (
+    OLD.replace('"${env.KINESIS_USER}"', '"${var.KINESIS_USER}"')
+    .replace("${ env.KINESIS }", "${secret.KINESIS}")
+    .replace("${env.REGION}", "${var.REGION}")
+    .replace("${env.STREAM}", "${var.STREAM}")
+    .replace("${env.SOME_TOKEN}", "${secret.SOME_TOKEN}")
+    .replace("${env.RECONCILER_VAR_TEXT}", "${var.TEXT}")
+)
+
+
+def test_fmt_migrates_environment_variables(cli: Cli) -> None:
+    cli.write("old.yaml", OLD)
+    assert cli("fmt", "old.yaml", "--check").code == 1
+    assert "+      first ${var.TEXT}" in cli("fmt", "old.yaml", "--diff").out
+    assert (cli.folder / "old.yaml").read_text() == OLD
+    cli.ok("fmt", "old.yaml")
+    assert (cli.folder / "old.yaml").read_text() == NEW
+    cli.ok("fmt", "old.yaml", "--check")
+
+
+def test_fmt_migrates_credentials_of_the_project_file(cli: Cli) -> None:
+    head = "apiVersion: reconciler/v1\nkind: Project\nmetadata: {name: p}\nspec:\n"
+    cli.write("reconciler.yaml", head + "  platform: {sandbox: '${env.BOX}', auth: {clientSecret: '${env.AEP}'}}\n")
+    cli.ok("fmt")
+    laid_out = (cli.folder / "reconciler.yaml").read_text()
+    assert "{sandbox: '${var.BOX}', auth: {clientSecret: '${secret.AEP}'}}" in laid_out
+
+
+def test_fmt_lays_out_project_files_and_nested_projects(cli: Cli) -> None:
+    head = "apiVersion: reconciler/v1\nkind:   Project\nmetadata: {name: p}\n"
+    for file in ("reconciler.yaml", "team/reconciler.yaml"):
+        cli.write(file, head)
+    assert cli("fmt", "--check").code == 1
+    cli.ok("fmt")
+    for file in ("reconciler.yaml", "team/reconciler.yaml"):
+        assert "kind: Project\n" in (cli.folder / file).read_text()

@@ -99,17 +99,22 @@ def test_a_broken_project_file(cli: Cli, text: str, place: str, says: str) -> No
         assert says in found.err
 
 
-def test_the_project_file_takes_environment_variables(
+def test_the_project_file_takes_variables_from_outside(
     live: Cli, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     live.example("customer-io")
-    monkeypatch.setenv("TEAM_SANDBOX", "team")
+    monkeypatch.setenv("RECONCILER_VAR_TEAM_SANDBOX", "team")
     monkeypatch.setenv("RECONCILER_SECRET_AEP", "s3cret")
-    project(live, 'platform: {sandbox: "${env.TEAM_SANDBOX}", auth: {clientSecret: "${secret.aep}"}}')
+    project(live, 'platform: {sandbox: "${var.team-sandbox}", auth: {clientSecret: "${secret.aep}"}}')
     live.ok("apply", "-y")
     assert {item.headers["x-sandbox-name"] for item in server.requests if FLOW in item.path} == {"team"}
-    project(live, 'platform: {sandbox: "${env.NOT_SET}"}')
-    assert "reconciler.yaml:5:23: error: the environment variable 'NOT_SET' is not set" in live("plan").err
+    assert "nothing uses" not in live.ok("validate", "--var", "team-sandbox=other").err
+    project(live, 'platform: {sandbox: "${var.own}"}\nvariables: {own: dev}')
+    refused = live("plan").err
+    assert "reconciler.yaml:5:23: error: the variable 'own' has no value" in refused
+    assert "RECONCILER_VAR_NAME" in refused
+    project(live, 'platform: {sandbox: "${env.HOME}"}')
+    assert "reconciler.yaml:5:23: error: ${env.HOME} is not supported" in live("plan").err
 
 
 def test_a_credential_written_out_is_refused(live: Cli) -> None:
@@ -131,7 +136,7 @@ def test_secrets_from_files_and_commands(live: Cli, server: Server, monkeypatch:
     script = "import sys; print('canary-' + sys.argv[1]) if sys.argv[1] == 'kinesis-key' else sys.exit(1)"
     project(
         live,
-        f"variables: {{region: r, stream: s}}\nsecrets:\n  - env: {{prefix: NOTHING_}}\n"
+        f"variables: {{region: r, stream: s}}\nsecrets:\n  - env: {{prefix: RECONCILER_SECRET_NOTHING_}}\n"
         f"  - file: {{directory: {vault}}}\n"
         f'  - command: {{run: ["{sys.executable}", "-c", "{script}", "{{name}}"]}}',
     )

@@ -89,14 +89,17 @@ def test_merge_keys() -> None:
 # -- interpolation -----------------------------------------------------------------------------------------------
 def filled(text: Any, path: tuple[str, ...] = ("name",), **variables: Any) -> tuple[Any, list[str]]:
     said: list[str] = []
-    scope = Scope(variables, {"HOME_TOWN": "Oslo"})
+    scope = Scope(variables)
     return interpolate(text, scope, lambda _p, code, *_: said.append(code), path), said
 
 
 def test_interpolation() -> None:
     assert filled("${var.n}", n=5) == (5, [])
     assert filled("${var.n}", n=[1, 2]) == ([1, 2], [])
-    assert filled("a-${var.n}-${env.HOME_TOWN}", n=5) == ("a-5-Oslo", [])
+    assert filled("a-${var.n}-b", n=5) == ("a-5-b", [])
+    assert filled("a-${env.PATH}") == ("a-", ["env-removed"])
+    assert filled("${env.PATH}", ("mapping", "0", "source"))[1] == ["env-removed"]
+    assert filled("$${env.PATH}", ("mapping", "0", "source")) == ("${env.PATH}", [])
     assert filled("a-${var.n}", n=True) == ("a-true", [])
     assert filled("$${var.n}") == ("${var.n}", [])
     assert filled("${full.name}", ("mapping", "0", "source")) == ("${full.name}", [])

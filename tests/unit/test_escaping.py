@@ -47,7 +47,7 @@ def read_back(tree: Any, path: Path = ()) -> Any:
     def say(*finding: object) -> None:
         raise AssertionError(finding)
 
-    return interpolate(tree, Scope({}, {}), say, path)
+    return interpolate(tree, Scope({}), say, path)
 
 
 @given(TEXTS, st.sampled_from(PLACES))
@@ -68,7 +68,7 @@ def test_an_exported_document_reads_back(words: dict[str, str], rows: list[tuple
 @given(TEXTS, st.sampled_from(PLACES))
 def test_what_load_accepts_is_written_so_that_it_reads_the_same(text: str, path: Path) -> None:
     said: list[object] = []
-    value = interpolate(text, Scope({"x": "$${var.y} ${full.name}"}, {}), lambda *finding: said.append(finding), path)
+    value = interpolate(text, Scope({"x": "$${var.y} ${full.name}"}), lambda *finding: said.append(finding), path)
     if not said and not isinstance(value, Secret):
         assert read_back(escape(value, path), path) == value
 

@@ -74,7 +74,7 @@ ONE, BOTH = "{id: acc-1, name: First}", "{id: acc-1, name: First}, {id: acc-2}"
 
 def loaded(folder: Path, accounts: str) -> Project:
     (folder / "kinesis.yaml").write_text(MANIFEST.replace("ACCOUNTS", accounts), encoding="utf-8")
-    return load(folder, folder, ".", shipped(), {}, {}, literal_secrets=False, selectors=ROWS)
+    return load(folder, folder, ".", shipped(), {}, literal_secrets=False, selectors=ROWS)
 
 
 def flow_of(folder: Path, accounts: str) -> Resource:
@@ -191,7 +191,7 @@ def test_ownership_follows_the_row(tmp_path: Path) -> None:
     (tmp_path / "kinesis.yaml").write_text(
         MANIFEST.replace("ACCOUNTS", ONE) + "  ownership: {accounts: shared}\n", encoding="utf-8"
     )
-    project = load(tmp_path, tmp_path, ".", shipped(), {}, {}, literal_secrets=False, selectors=ROWS)
+    project = load(tmp_path, tmp_path, ".", shipped(), {}, literal_secrets=False, selectors=ROWS)
     assert project.problems == []
     assert project.resources["kinesis/flow"].shared == (ACCOUNTS.pattern,)
 

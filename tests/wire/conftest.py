@@ -28,7 +28,10 @@ def proxy(server: Server) -> Iterator[Proxy]:
 
 
 @pytest.fixture
-def dataflow(live: Cli) -> Cli:
+def dataflow(live: Cli, monkeypatch: pytest.MonkeyPatch) -> Cli:
     """A project with one dataflow, nothing of it applied."""
+    monkeypatch.setenv(
+        "RECONCILER_TRUSTED_HOSTS", f"http://{HOST},http://ims.test,http://state.test,http://nowhere.invalid"
+    )
     live.example("customer-io")
     return live
