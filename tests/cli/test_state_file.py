@@ -68,6 +68,7 @@ def test_the_layout_does_not_count(cli: Cli) -> None:
     cli.ok("state", "mv", "customer-io", "x", "--emulator")
     pulled = cli.write("pulled.json", cli.ok("state", "pull", "--emulator").out.replace("\n", "\r\n"))
     cli.ok("state", "push", pulled, "--emulator")
+    assert "x/flow" in json.loads(path.read_bytes())["resources"]
 
 
 def test_a_state_of_version_1_goes_on(cli: Cli) -> None:
