@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from reconciler.app.access import prove_access
 from reconciler.app.dialogue import Dialogue
 from reconciler.app.options import PlanOptions, WriteOptions
-from reconciler.app.planning import compute_plan, guard, need_secrets, prepare
+from reconciler.app.planning import compute_plan, guard, judged, need_secrets, prepare
 from reconciler.app.platform import SystemClock
-from reconciler.app.policies import judge_plan
 from reconciler.app.running import on_interrupt
 from reconciler.app.session import Session
 from reconciler.app.transaction import connected
@@ -63,7 +62,8 @@ async def apply(
     """
     if saved is not None:
         _refuse_stale(session, saved)
-    project = None if saved is not None else session.manifests()
+    project = None if saved is not None else session.desired(destroy=options.destroy)
+    options = replace(options, allow_delete=options.allow_delete or writing.allow_delete)
     async with connected(
         session, verb, lock_timeout=writing.lock_timeout, parallelism=writing.parallelism,
         like=project.resources if project else None,
@@ -78,13 +78,13 @@ async def apply(
         records, settled = await prepare(session, api, options, transaction.state)
         if saved is not None:
             lives = await refresh_saved(api, kinds(), settled, saved)
-            plan = assemble(saved, judge=partial(judge_plan, session, files=options.policies))
+            plan = assemble(saved, judge=partial(judged, session, state=settled, options=options))
         else:
             assert project is not None
             plan, lives = await compute_plan(session, api, project, settled, secrets, options)
         await prove_access(api, open_.target.sandbox)
         session.dialogue.review(plan)
-        guard(session, plan, settled, allow_delete=writing.allow_delete)
+        guard(session, plan, settled, allow_protected=writing.allow_protected)
         need_secrets(plan, secrets)
         if plan.effective and not session.dialogue.confirm(f"{verb.capitalize()} these changes?"):
             return Applied(plan, refused=True)

@@ -49,7 +49,7 @@ async def drift(session: Session, options: DriftOptions, project: Project | None
     others: list[Unmanaged] = []
     rows: list[Drift] = []
     used: list[str] = []
-    project = project or session.manifests()
+    project = project or session.desired()
 
     async def look(api: Client, state: State, lives: Lives) -> None:
         rows.extend(await _moved_away(api, state, lives, project))

@@ -45,14 +45,19 @@ class PlanOptions:
     checks: bool = True
     judged: bool = True
     send_secrets: bool = False
+    allow_delete: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class WriteOptions:
-    """How a run writes: calls at once, and seconds to wait for the lock, for transitions and in all."""
+    """How a run writes: calls at once, and seconds to wait for the lock, for transitions and in all.
+
+    `allow_delete` lifts the guardrails, `allow_protected` the protection of the environment.
+    """
 
     parallelism: int = 10
     lock_timeout: float = 0.0
     wait_timeout: float = 300.0
     time_limit: float | None = None
     allow_delete: bool = False
+    allow_protected: bool = False

@@ -18,7 +18,7 @@ from reconciler.app.runtime import no_garbage_collection
 from reconciler.app.session import Session, in_memory
 from reconciler.core.kind import Finders
 from reconciler.core.plan import guards, saved_plan
-from reconciler.core.plan.assemble import Findings, assemble, no_policies
+from reconciler.core.plan.assemble import Findings, assemble
 from reconciler.core.plan.model import Action, Plan
 from reconciler.core.plan.selection import narrowed
 from reconciler.core.problems import ApiError, GuardError, ManifestError, SecretError
@@ -89,6 +89,8 @@ async def compute_plan(
     `finders` answer look-ups; without `lists` every object is read by itself; `notes` are warnings that come first.
     """
     resources, scope = session.scope(project, state)
+    if not options.destroy:
+        session.require_something(project, resources, scope)
     if options.destroy:
         resources = {}
     left_out: tuple[str, ...] = ()
@@ -112,7 +114,8 @@ async def compute_plan(
         checks = await preflight(api, kinds(), plan)
         if not state.resources:
             warnings += tuple(await _there_already(api, resources))
-    judge = partial(judge_plan, session, files=options.policies) if options.judged else no_policies
+    plan = replace(plan, allow_delete=options.allow_delete)
+    judge = partial(judged, session, state=state, options=options)
     whole = assemble(plan, notes=warnings, checks=checks, left_out=left_out, manifests=project.digests(), judge=judge)
     return whole, lives
 
@@ -125,21 +128,32 @@ async def _there_already(api: Api, resources: Mapping[str, Resource]) -> list[st
         return []
 
 
-def guard(session: Session, plan: Plan, state: State, *, allow_delete: bool) -> None:
-    """Raise `GuardError` with every objection to `plan`."""
-    limits = session.project.guardrails
-    found = [
-        *plan.objections,
-        *guards.objections(
-            plan,
-            state,
-            guards.Guardrails(limits.max_deletes, limits.max_delete_percent),
-            protected=session.settings.protected,
-            allow_delete=allow_delete,
-        ),
-    ]
+def judged(session: Session, plan: Plan, state: State, options: PlanOptions) -> Findings:
+    """Return what the policies and the guardrails of the project find in `plan`, a permission in the plan included."""
+    if not options.judged:
+        return Findings()
+    found = judge_plan(session, plan, options.policies)
+    if plan.allow_delete or options.allow_delete:
+        return found
+    own = session.project.guardrails
+    limits = guards.Guardrails(own.max_deletes, own.max_delete_percent)
+    return replace(found, objections=(*found.objections, *guards.exceeded(plan, state, limits, kinds())))
+
+
+def guard(session: Session, plan: Plan, state: State, *, allow_protected: bool) -> None:
+    """Raise `GuardError` with every objection to `plan`, its protected objects included."""
+    protected = session.settings.protected and not allow_protected
+    found = [*plan.objections, *guards.protections(plan, state, protected=protected)]
     if found:
         raise GuardError(found)
+
+
+def _protected(session: Session, plan: Plan, state: State) -> list[str]:
+    """Return warnings about what an apply of `plan` will refuse because it is protected."""
+    found = guards.protections(plan, state, protected=session.settings.protected)
+    return [
+        f"apply will refuse this: {replace(item, severity='warning')}".replace("warning: ", "", 1) for item in found
+    ]
 
 
 def need_secrets(plan: Plan, secrets: SecretStore) -> None:
@@ -171,7 +185,7 @@ async def make_plan(
 
     `more` is called with the platform, the state and the live objects while the connection is open.
     """
-    project = project or session.manifests()
+    project = project or session.desired(destroy=options.destroy)
     async with session.platform() as (api, target, _):
         with no_garbage_collection():  # in a thread: several environments are read at the same time
             store = session.store()
@@ -181,6 +195,8 @@ async def make_plan(
         secrets = session.secret_store(state)
         _, state = await prepare(session, api, options, state)
         plan, lives = await compute_plan(session, api, project, state, secrets, options)
+        if options.judged:
+            plan = replace(plan, warnings=(*plan.warnings, *_protected(session, plan, state)))
         await prove_access(api, target.sandbox)
         if more is not None:
             await more(api, state, lives)

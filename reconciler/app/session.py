@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
@@ -28,7 +28,7 @@ from reconciler.core.state.model import Entry, Record, State, fold
 from reconciler.core.state.validation import contradictions
 from reconciler.core.values import Secret, Tree
 from reconciler.documents.document import PROJECT_FILE, Document
-from reconciler.documents.load import Project, load
+from reconciler.documents.load import Project, load, no_manifests
 from reconciler.documents.overlay import speak_of
 from reconciler.kinds import kinds
 from reconciler.kinds.selectors import SELECTORS
@@ -74,6 +74,23 @@ class Session:
             raise ManifestError([*found.errors, *found.warnings])
         found.let_go()
         return found
+
+    def desired(self, *, destroy: bool = False) -> Project:
+        """Return the manifests for a plan. Raises `ManifestError` where there are none, unless it is to `destroy`.
+
+        A plan from nothing deletes all that the state holds, and an empty folder is usually the wrong one.
+        """
+        found = self.manifests()
+        if not found.documents and not destroy:
+            problem = no_manifests(self.root if self.shown in ("", ".") else self.shown)
+            raise ManifestError([problem, *(item for item in found.warnings if item.code != problem.code)])
+        return found
+
+    def require_something(self, project: Project, resources: Collection[str], scope: Collection[str]) -> None:
+        """Raise `ManifestError` where PATH holds no manifest and no entry of the state came from it."""
+        if not (resources or scope or any(self.came_from_path(item.file) for item in project.documents.values())):
+            what = f"there is no manifest under {self.options.path}, and no entry of the state came from it"
+            raise ManifestError(Problem("no-manifests", what, f"name a folder or a file of the project in {self.root}"))
 
     def examine(self) -> Project:
         """Return the project's resources and findings."""

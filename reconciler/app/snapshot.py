@@ -81,7 +81,7 @@ async def plan_from_snapshot(session: Session, options: PlanOptions, path: Path)
     """
     snapshot = read_snapshot(path)
     _check(session, snapshot.state, path)
-    project = session.manifests()
+    project = session.desired(destroy=options.destroy)
     project.resources = {
         address: replace(item, body=without_credentials(item.body, _concealed, public_parameters))
         if item.kind == CONNECTION.name

@@ -40,7 +40,7 @@ async def refresh_state(session: Session, options: PlanOptions, writing: WriteOp
     No call changes anything on the platform. Raises `ReconcilerError`; then nothing was written.
     """
     options = replace(options, checks=False, judged=False)
-    project = session.manifests()
+    project = session.desired()
     async with connected(
         session, "apply --refresh-only", lock_timeout=writing.lock_timeout, parallelism=writing.parallelism,
         like=project.resources,

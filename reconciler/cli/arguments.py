@@ -124,6 +124,7 @@ class Writing:
 
     auto_approve: bool
     allow_delete: bool
+    allow_protected: bool
     time_limit: float | None
     parallelism: int
     lock_timeout: float
@@ -134,7 +135,10 @@ class Writing:
         """Return them as the use cases take them."""
         from reconciler.app.options import WriteOptions
 
-        return WriteOptions(self.parallelism, self.lock_timeout, self.wait_timeout, self.time_limit, self.allow_delete)
+        return WriteOptions(
+            self.parallelism, self.lock_timeout, self.wait_timeout, self.time_limit, self.allow_delete,
+            self.allow_protected,
+        )  # fmt: skip
 
     def terminal(self) -> Terminal:
         """Return the dialogue of the command. Raises a usage error where its question could not be answered."""
@@ -173,6 +177,9 @@ def project(function: F) -> F:
 SHARD = click.option(
     "--shard", metavar="I/N", help="Only the I-th of N parts with no reference between them: for many machines at once."
 )
+
+
+ALLOW_DELETE = click.option("--allow-delete", is_flag=True, help="Lift the limits of guardrails for this run.")
 
 
 def selecting(function: F) -> F:
@@ -218,7 +225,9 @@ def writer(function: F) -> F:
                      help="Seconds after which an object missing from lists is believed not to exist."),
         click.option("--time-limit", type=click.FloatRange(0, min_open=True), metavar="SECONDS",
                      help="Stop in good order after so long, as Ctrl-C does."),
-        click.option("--allow-delete", is_flag=True, help="Allow deletes in a protected environment for this run."),
+        ALLOW_DELETE,
+        click.option("--allow-protected", is_flag=True,
+                     help="Allow deletes and replaces in a protected environment for this run."),
     ):  # fmt: skip
         function = add(function)
     return function

@@ -47,7 +47,7 @@ def command(files: Files, form: str, unmanaged: bool, metrics: Path | None, patc
             raise click.UsageError("Several environments are shown as text or json, without --metrics and --patch.")
         return _several(files, names, options, form)
     session = files.open()
-    project = session.manifests()
+    project = session.desired()
     report = run(drift(session, options, project))
     if metrics is not None:
         save(metrics, rendered.metrics(report, SystemClock().now() // 1000))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from reconciler.cli.arguments import Choice, Files, Planning, planner, project, selecting
+from reconciler.cli.arguments import ALLOW_DELETE, Choice, Files, Planning, planner, project, selecting
 from reconciler.cli.formats import PLAN_FORMATS, shown_as
 from reconciler.cli.options import common
 
@@ -21,6 +21,7 @@ from reconciler.cli.options import common
 @planner
 @click.option("--refresh/--no-refresh", default=True, help="Read live objects, or take the state for live.")
 @click.option("--destroy", is_flag=True, help="Plan the deletion of everything in scope.")
+@ALLOW_DELETE
 @click.option(
     "--snapshot", type=click.Path(path_type=Path), metavar="FILE", help="Plan from a snapshot, without credentials."
 )
@@ -35,6 +36,7 @@ def command(
     planning: Planning,
     refresh: bool,
     destroy: bool,
+    allow_delete: bool,
     snapshot: Path | None,
 ) -> int:
     """Show what apply would do to make the platform as the manifests in PATH say.
@@ -42,7 +44,7 @@ def command(
     Nothing is written, neither to the platform nor to the state. Exit code 0, or with --detailed-exitcode 2
     when there are changes. With --env all, or a list as dev,prod, these environments are planned side by side and
     shown in one table. With --snapshot the plan is made from a file that `reconciler snapshot` wrote: nothing is sent,
-    no secret is needed, and the platform is not asked to check anything.
+    no secret is needed, and the platform is not asked to check anything. --allow-delete is recorded in a saved plan.
     """
     import json
 
@@ -55,8 +57,9 @@ def command(
     from reconciler.yamltext.files import save
 
     options = PlanOptions(
-        destroy, choice.selection(), planning.policy, refresh, staged=planning.staged, checks=planning.checks
-    )
+        destroy, choice.selection(), planning.policy, refresh, staged=planning.staged, checks=planning.checks,
+        allow_delete=allow_delete,
+    )  # fmt: skip
     if names := files.everywhere():
         if form not in ("text", "json"):
             raise click.UsageError("Several environments are shown as text or json.")

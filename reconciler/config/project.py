@@ -66,7 +66,7 @@ class Environment(Block):
     variables: dict[str, Any] = Field(default_factory=dict)
     """Values of variables here."""
     protected: bool = False
-    """Whether deletes and replaces are refused without `--allow-delete`."""
+    """Whether deletes and replaces are refused without `--allow-protected`."""
 
 
 class EnvProvider(Block):
@@ -139,9 +139,10 @@ class GuardrailSettings(Block):
     """Limits of one apply."""
 
     max_deletes: int | None = Field(default=None, ge=0)
-    """How many objects one apply may delete or replace."""
+    """How many objects one apply may delete or replace, removed audiences included."""
     max_delete_percent: float | None = Field(default=None, ge=0, le=100, strict=False)
-    """How many of a hundred objects in scope."""
+    """Percentage of the objects in scope that one apply may delete or replace, and of the audiences that it may
+    remove; left out, 30 where it is more than 5."""
 
 
 class Move(Block):

@@ -6,7 +6,7 @@ import importlib
 import os
 import pkgutil
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
@@ -139,6 +139,13 @@ def changed_since(root: Path, digests: Mapping[str, str]) -> list[str]:
     return [file for file, digest in digests.items() if found and found.get(file) != digest]
 
 
+def no_manifests(place: Path | str) -> Problem:
+    """Return the error for a project without any manifest."""
+    what = f"there is no manifest under {place}"
+    advice = f"check PATH: a manifest is a YAML file with apiVersion: {API_VERSION}; destroy needs none"
+    return Problem("no-manifests", what, advice)
+
+
 def load(
     root: Path,
     path: Path,
@@ -175,12 +182,7 @@ def load(
                 )
             )
     if not documents and not project.problems:
-        where = path if shown in ("", ".") else shown
-        project.problems.append(
-            Problem(
-                "no-manifests", f"there is no manifest under {where}", "is it the right folder?", severity="warning"
-            )
-        )
+        project.problems.append(replace(no_manifests(path if shown in ("", ".") else shown), severity="warning"))
     overlays = read_overlays(root, shown, environment, environments, document_kinds())
     project.documents, found = overlays.lay(project.documents)
     project.problems += found

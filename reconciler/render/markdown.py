@@ -10,7 +10,7 @@ from reconciler.core.plan.drift_report import Report
 from reconciler.core.plan.model import Change, Plan
 from reconciler.render.drift import markdown as drift_markdown
 from reconciler.render.drift import plain
-from reconciler.render.text import SYMBOLS, Printer, summary
+from reconciler.render.text import ALLOWED, SYMBOLS, Printer, summary
 from reconciler.render.values import code, inline, many
 
 LIMIT = 60_000
@@ -94,6 +94,9 @@ def _alerts(plan: Plan) -> Iterator[str]:
     if plan.warnings:
         yield "> [!WARNING]"
         yield from (f"> - {inline(text)}" for text in plan.warnings[:50])
+        yield ""
+    if plan.allow_delete:
+        yield f"Note: {ALLOWED.replace('--allow-delete', '`--allow-delete`')}."
         yield ""
     if plan.left_out:
         yield f"Left out of this plan: {many(len(plan.left_out))}."

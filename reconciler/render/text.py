@@ -35,6 +35,7 @@ _VERBS = {
     Action.DELETE: "delete",
     Action.FORGET: "forget",
 }
+ALLOWED = "the guardrails are lifted for this plan (--allow-delete)"
 _MANY = 12
 """Lines of one list that are shown; the rest is counted."""
 _EACH_WHOLE = 500
@@ -70,6 +71,8 @@ def plan_text(
         out.append(f"{unchecked} write-only values could not be compared with the platform.")
     out += [paint("yellow", f"Warning: {text}") for text in plan.warnings]
     out += [paint("red", str(problem)) for problem in plan.objections]
+    if plan.allow_delete:
+        out.append(paint("yellow", f"Note: {ALLOWED}"))
     if plan.left_out:
         named = plan.left_out if verbose else plan.left_out[:5]
         more = " …" if len(plan.left_out) > len(named) else ""

@@ -22,6 +22,7 @@ def plan_document(plan: Plan) -> dict[str, Any]:
         "warnings": list(plan.warnings),
         "summary": {str(action): count for action, count in plan.summary().items()},
         **({"leftOut": list(plan.left_out)} if plan.left_out else {}),
+        **({"allowDelete": True} if plan.allow_delete else {}),
     }
 
 

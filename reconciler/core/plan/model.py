@@ -129,6 +129,7 @@ class Plan:
 
     `warnings` are said with the plan and stop nothing; with `objections` it cannot be applied. `left_out` are the
     addresses in reach that a selection left out, `manifests` the digests of the files it was made from, by file.
+    `allow_delete` records that the guardrails are lifted for it.
     """
 
     environment: str
@@ -145,6 +146,7 @@ class Plan:
     objections: tuple[Problem, ...] = ()
     left_out: tuple[str, ...] = ()
     manifests: Mapping[str, str] = field(default_factory=dict)
+    allow_delete: bool = False
 
     @property
     def effective(self) -> tuple[Change, ...]:
