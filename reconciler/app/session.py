@@ -95,18 +95,7 @@ class Session:
     def examine(self) -> Project:
         """Return the project's resources and findings."""
         with no_garbage_collection():
-            found = load(
-                self.root,
-                self.path,
-                self.shown,
-                shipped(),
-                self.variables,
-                selectors=SELECTORS,
-                literal_secrets=self.options.allow_literal_secrets or self.emulated,
-                environment=self.environment,
-                environments=self.project.environments,
-                skip=[self.state_dir],
-            )
+            found = self.read_manifests()
         keep_until_exit(found)
         redact.spare(lambda text: found.declares(text))
         found.problems += unused_variables(
@@ -115,6 +104,21 @@ class Session:
             lambda: speak_of(self.root, found.documents.values()),
         )  # fmt: skip
         return found
+
+    def read_manifests(self) -> Project:
+        """Return the project's resources and the findings about its documents."""
+        return load(
+            self.root,
+            self.path,
+            self.shown,
+            shipped(),
+            self.variables,
+            selectors=SELECTORS,
+            literal_secrets=self.options.allow_literal_secrets or self.emulated,
+            environment=self.environment,
+            environments=self.project.environments,
+            skip=[self.state_dir],
+        )
 
     def scope(self, project: Project, state: State) -> tuple[dict[str, Resource], list[str]]:
         """Return the resources PATH names, and the state entries this run may touch.

@@ -25,15 +25,27 @@ if TYPE_CHECKING:
 @click.option("--metrics", type=click.Path(path_type=Path), metavar="FILE",
               help="Write counts for Prometheus' textfile collector.")  # fmt: skip
 @click.option("--patch", is_flag=True, help="Print the change of the manifests that accepts it, as a unified diff.")
+@click.option("--fail-on", "fail_on", multiple=True, type=click.Choice(["pending"]),
+              help="Exit 2 also when changes of the manifests were not applied.")  # fmt: skip
 @SHARD
 @common
-def command(files: Files, form: str, unmanaged: bool, metrics: Path | None, patch: bool, shard: str | None) -> int:
+def command(
+    files: Files,
+    form: str,
+    unmanaged: bool,
+    metrics: Path | None,
+    patch: bool,
+    fail_on: tuple[str, ...],
+    shard: str | None,
+) -> int:
     """Compare the platform with what was last applied and change nothing.
 
     Exit code 0 without drift, 2 when an object was changed or deleted outside and nobody acknowledged it in the project
     file. Secrets cannot be read back: objects that hold some are listed as not checked. --patch prints a diff instead
-    of the report: with it applied, and `apply --refresh-only`, the drift is accepted. With --env all, or a list as
-    dev,prod, these environments are compared side by side.
+    of the report: with it applied, and `apply --refresh-only`, the drift is accepted. Changes of the manifests that
+    were not applied are pending: the report lists them with their commits where the project is a git repository with
+    its history, and --fail-on pending makes them exit with 2. With --env all, or a list as dev,prod, these environments
+    are compared side by side.
     """
     from reconciler.app.drift import DriftOptions, drift, places
     from reconciler.app.platform import SystemClock
@@ -41,7 +53,7 @@ def command(files: Files, form: str, unmanaged: bool, metrics: Path | None, patc
     from reconciler.render import drift as rendered
     from reconciler.yamltext.files import save
 
-    options = DriftOptions(unmanaged, shard_of(shard))
+    options = DriftOptions(unmanaged, shard_of(shard), "pending" in fail_on)
     if names := files.everywhere():
         if form not in ("text", "json") or metrics is not None or patch:
             raise click.UsageError("Several environments are shown as text or json, without --metrics and --patch.")
@@ -55,7 +67,7 @@ def command(files: Files, form: str, unmanaged: bool, metrics: Path | None, patc
         _print_patch(report, project)
     else:
         click.echo(drift_as(report, form, lambda: places(project)), nl=False)
-    return 2 if report.drifted else 0
+    return 2 if report.failed else 0
 
 
 def _several(files: Files, names: Sequence[str], options: DriftOptions, form: str) -> int:
@@ -80,7 +92,7 @@ def _several(files: Files, names: Sequence[str], options: DriftOptions, form: st
     tell(reports)
     if any(isinstance(item, ReconcilerError) for item in reports.values()):
         return 1
-    return 2 if any(not isinstance(item, ReconcilerError) and item.drifted for item in reports.values()) else 0
+    return 2 if any(not isinstance(item, ReconcilerError) and item.failed for item in reports.values()) else 0
 
 
 def _print_patch(report: Report, project: Project) -> None:
