@@ -14,6 +14,7 @@ import httpx
 from reconciler.api import retry
 from reconciler.api.auth import Credentials
 from reconciler.api.pace import Pace
+from reconciler.core.call_path import require_safe
 from reconciler.core.problems import AmbiguousError, ApiError, ConflictError, Problem
 from reconciler.core.resource import Call, Reply
 
@@ -87,8 +88,10 @@ class Client:
         """Send `call` and return the answer when it is 2xx or in `accept`.
 
         `etag` goes into If-Match of a guarded call. Raises `ConflictError` on 412, `AmbiguousError` when a call
-        that is not safe to repeat may have been carried out, `ApiError` for everything else.
+        that is not safe to repeat may have been carried out, `ApiError` for everything else. A call with
+        an unsafe path raises `ReconcilerError` before anything is sent.
         """
+        require_safe(call)
         renewed: str | None = None
         began = time.monotonic()
         for attempt in range(retry.ATTEMPTS):

@@ -23,7 +23,8 @@ def command(files: Files, form: str, with_plan: bool, documents: bool, choice: C
     Without --plan nothing is asked of the platform. Arrows lead from what is needed to who needs it.
     """
     from reconciler.app.options import PlanOptions
-    from reconciler.app.planning import make_plan, parse_plan
+    from reconciler.app.planning import make_plan
+    from reconciler.app.saved_plans import parse_plan
     from reconciler.app.running import run
     from reconciler.core.plan.selection import narrowed
     from reconciler.core.state.model import State
