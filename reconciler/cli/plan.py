@@ -39,18 +39,17 @@ def command(
     when there are changes. With --env all, or a list as dev,prod, these environments are planned side by side and
     shown in one table.
     """
-    import json
-
     from reconciler.app.options import PlanOptions
     from reconciler.app.planning import make_plan
     from reconciler.app.running import run
+    from reconciler.app.saved_plans import serialized
     from reconciler.cli.environments import show_plans
-    from reconciler.core.plan.saved_plan import plan_json
     from reconciler.core.problems import GuardError
 
     options = PlanOptions(
-        destroy, choice.selection(), planning.policy, refresh, staged=planning.staged, checks=planning.checks
-    )
+        destroy, choice.selection(), planning.policy, refresh, staged=planning.staged, checks=planning.checks,
+        lasting=out is not None,
+    )  # fmt: skip
     if names := files.everywhere():
         if form not in ("text", "json"):
             raise click.UsageError("Several environments are shown as text or json.")
@@ -58,11 +57,14 @@ def command(
             raise click.UsageError("A saved plan is of one environment: --out does not go with several.")
         return show_plans(files, names, options, form, detailed_exitcode=detailed_exitcode)
     plan = run(make_plan(files.open(), options)).plan
+    text = ""
+    if out is not None and not plan.objections:
+        text, plan = serialized(plan)
     click.echo(shown_as(plan, form, compact=compact), nl=False)
     if plan.objections:
         raise GuardError(plan.objections)
     if out is not None:
-        save(out, json.dumps(plan_json(plan), indent=1) + "\n")
+        save(out, text)
         click.echo(f"Saved. Apply exactly this with: reconciler apply {out}", err=True)
     return 2 if detailed_exitcode and plan.effective else 0
 

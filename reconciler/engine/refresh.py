@@ -87,7 +87,9 @@ def _same(one: Live | None, other: Live | None) -> bool:
     return one is other or (one is not None and other is not None and (one.etag, one.body) == (other.etag, other.body))
 
 
-async def refresh_saved(api: Api, kinds: Kinds, state: State, saved: Plan, changed: SecretChanged) -> tuple[Plan, Lives]:
+async def refresh_saved(
+    api: Api, kinds: Kinds, state: State, saved: Plan, changed: SecretChanged
+) -> tuple[Plan, Lives]:
     """Return a saved plan as it is to be applied, and the live objects it touches.
 
     No-ops whose entry or object moved on are left out. Raises `StaleError` when the state, an entry or an object that

@@ -47,9 +47,13 @@ def compared(first: Plan, second: Plan) -> Comparison:
         for key in sorted({*ours, *theirs})
         if ours.get(key, _NOTHING)[1] != theirs.get(key, _NOTHING)[1]
     ]
-    if (first.environment, first.sandbox, first.basis.moved) != (second.environment, second.sandbox, second.basis.moved):
+    if _place(first) != _place(second):
         found.append(Difference("(plan)", None, None))
     return Comparison(first, second, tuple(found))
+
+
+def _place(plan: Plan) -> Tree:
+    return plan.environment, plan.platform, plan.organization, plan.sandbox, plan.basis.moved
 
 
 _NOTHING: tuple[Change | None, str] = (None, "")

@@ -128,9 +128,9 @@ class Basis:
 
     `documents` are the digests of the rendered documents by name, `files` their source files. `entries` are the digests
     of the state entries that the changes touch, by address, empty where there was none; `ids` are the ids of those that
-    had one, `adopted` the digests of those that no-ops write. `dependents` are the entries that depend on each object that a change deletes or replaces. `moved` are the
-    renames in the state (old address, new address) that the plan includes. `path` (below the root), the selection and
-    `staged` are the choices to plan again with.
+    had one, `adopted` the digests of those that no-ops write. `dependents` are the entries that depend on each object
+    that a change deletes or replaces. `moved` are the renames in the state (old address, new address) that the plan
+    includes. `path` (below the root), the selection and `staged` are the choices to plan again with.
     """
 
     documents: Mapping[str, str] = field(default_factory=dict)

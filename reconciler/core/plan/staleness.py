@@ -11,7 +11,7 @@ from dataclasses import replace
 from reconciler.core.abilities import suspend_call
 from reconciler.core.compare.diff import SecretChanged
 from reconciler.core.compare.lens import Lens
-from reconciler.core.kind import Kinds
+from reconciler.core.kind import Kind, Kinds
 from reconciler.core.plan.basis import dependents, entry_digest
 from reconciler.core.plan.drift import drift_of
 from reconciler.core.plan.input import PlanInput
@@ -54,7 +54,9 @@ def stale_documents(plan: Plan, now: Mapping[str, str]) -> list[Problem]:
     for name in sorted(behind):
         before, after = plan.basis.documents.get(name), now.get(name)
         if before != after:
-            happened = "is gone or not valid" if after is None else "is new" if before is None else "renders differently"
+            happened = (
+                "is gone or not valid" if after is None else "is new" if before is None else "renders differently"
+            )
             file = f"{plan.basis.files[name]}: " if name in plan.basis.files else ""
             what = f"the manifests changed since the plan was made: {file}the document {name} {happened}"
             problems.append(Problem("stale-plan", what, f"{_NEXT}; variables count, too: pass the same --var"))
@@ -69,8 +71,10 @@ def stale_entries(plan: Plan, state: State) -> list[Problem]:
             happened = "appeared in the state" if not before else "changed in the state"
             happened = happened if address in state.resources else "left the state"
             problems.append(_stale(address, f"the object {happened} since the plan was made"))
-    missing = {change.address for change in plan.effective} - plan.basis.entries.keys()
-    problems += [_stale(address, "the plan does not say which state of the object it was made for") for address in missing]
+    unknown = {change.address for change in plan.effective} - plan.basis.entries.keys()
+    problems += [
+        _stale(address, "the plan does not say for which entry of the state it was made") for address in unknown
+    ]
     for address, now in dependents(plan.effective, state).items():
         new = sorted(set(now) - set(plan.basis.dependents.get(address, ())))
         if new:
@@ -83,7 +87,7 @@ def stale_objects(
 ) -> list[Problem]:
     """Return which live objects differ in something that the plan shows. An etag alone is no difference."""
     drift = {item.address: item for item in plan.drift}
-    problems = []
+    problems: list[Problem] = []
     for change in plan.effective:
         if not change.deposed:
             problems += _stale_object(change, kinds, state, lives, changed, drift.get(change.address))
@@ -117,9 +121,13 @@ def _stale_object(
         return
     if entry.kind != change.kind:
         return
-    kind = kinds[change.kind]
+    yield from _stale_fields(change, kinds[change.kind], entry.applied, live, changed)
+
+
+def _stale_fields(change: Change, kind: Kind, applied: Tree, live: Live, changed: SecretChanged) -> Iterator[Problem]:
+    """Compare again what an update or replace was made from: the same fields must take the same requests."""
     lens = Lens(kind, change.desired, change, changed)
-    delta = lens.compare(entry.applied, live.body)
+    delta = lens.compare(applied, live.body)
     if _fields(delta.fields) != _fields(change.fields):
         yield _stale(change.address, f"the object was changed since the plan was made{_where(change, delta.fields)}")
     elif change.action is Action.UPDATE:
@@ -139,7 +147,8 @@ def _fields(fields: tuple[FieldChange, ...]) -> dict[tuple[str, ...], Tree]:
 
 def _where(change: Change, now: tuple[FieldChange, ...]) -> str:
     before, after = _fields(change.fields), _fields(now)
-    paths = sorted(".".join(path) for path in before.keys() | after.keys() if before.get(path, _NONE) != after.get(path, _NONE))
+    both = before.keys() | after.keys()
+    paths = sorted(".".join(path) for path in both if before.get(path, _NONE) != after.get(path, _NONE))
     return f": {', '.join(paths[:3])}"
 
 
@@ -158,7 +167,7 @@ def _stale(address: str, what: str) -> Problem:
 
 def current(plan: Plan, state: State, lives: Mapping[str, Live | None], kinds: Kinds, changed: SecretChanged) -> Plan:
     """Return the plan without the no-ops whose entry or object moved on: another run has written their state since."""
-    kept = [change for change in plan.changes if not change.adopt or _adoptable(change, plan, state, lives, kinds, changed)]
+    kept = [item for item in plan.changes if not item.adopt or _adoptable(item, plan, state, lives, kinds, changed)]
     return plan if len(kept) == len(plan.changes) else replace(plan, changes=tuple(kept))
 
 
