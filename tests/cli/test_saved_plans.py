@@ -63,7 +63,7 @@ def test_an_etag_alone_makes_no_plan_stale(live: Cli, server: Server) -> None:
     ident = live.id("customer-io/flow")
     live.edit("customer-io.yaml", "name: Streaming Dataflow", "name: A Dataflow")
     live.ok("plan", "--out", "p.plan")
-    server.edit("flows", ident, {"op": "add", "path": "/labels", "value": ["x"]})
+    server.edit("flows", ident, {"op": "replace", "path": "/name", "value": server.get("flows", ident)["name"]})
     live.ok("apply", "p.plan", "-y")
     live.edit("customer-io.yaml", "name: A Dataflow", "name: B Dataflow")
     live.ok("plan", "--out", "p.plan")
