@@ -45,6 +45,8 @@ class PlanOptions:
     checks: bool = True
     judged: bool = True
     send_secrets: bool = False
+    lasting: bool = False
+    """Whether the plan is applied later, so that it has to hold the facts it is judged by then."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,8 +92,9 @@ class Project:
     ) -> Plan:
         """Return the plan; nothing is written. The arguments are the options of `reconciler plan`."""
         options = PlanOptions(
-            destroy=destroy, selection=Selection(targets, select, exclude), read=refresh, checks=checks, staged=staged
-        )
+            destroy=destroy, selection=Selection(targets, select, exclude), read=refresh, checks=checks, staged=staged,
+            lasting=True,
+        )  # fmt: skip
         return _plan(_run(lambda: make_plan(self._session(), options)).plan)
 
     def apply(

@@ -98,6 +98,15 @@ def _alerts(plan: Plan) -> Iterator[str]:
     if plan.left_out:
         yield f"Left out of this plan: {many(len(plan.left_out))}."
         yield ""
+    if plan.basis.moved:
+        yield "Renamed in the state: " + ", ".join(f"{code(old)} → {code(new)}" for old, new in plan.basis.moved[:50])
+        yield ""
+    if plan.adopted:
+        yield f"Recorded in the state only: {many(len(plan.adopted))}."
+        yield ""
+    if plan.digest:
+        yield f"Saved plan {code(plan.digest)}"
+        yield ""
 
 
 def _drift(plan: Plan) -> list[str]:
@@ -118,7 +127,7 @@ def _row(change: Change) -> str:
 
 
 def _details(change: Change) -> list[str]:
-    body = [_coloured(line) for line in Printer(plain).details(change)]
+    body = [_coloured(line) for line in Printer(plain, verbose=True).details(change)]
     if not body:
         return []
     kept: list[str] = []
