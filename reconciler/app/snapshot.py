@@ -20,12 +20,14 @@ from reconciler.catalog import shipped
 from reconciler.core.fingerprint import Fingerprinter
 from reconciler.core.plan.model import Plan
 from reconciler.core.problems import Problem, StateError
-from reconciler.core.snapshot import Snapshot, snapshot_json, snapshot_of, without_credentials
+from reconciler.core.snapshot import Snapshot, snapshot_json, snapshot_of
 from reconciler.core.state.model import State
 from reconciler.core.values import Secret, Wire
 from reconciler.engine.settle import settle_pending
 from reconciler.engine.snapshot import SnapshotApi, take_snapshot
 from reconciler.kinds import kinds
+from reconciler.kinds.base_connection import KIND as CONNECTION
+from reconciler.kinds.credentials import without_credentials
 from reconciler.kinds.lookups import FINDERS, LISTINGS
 from reconciler.secrets.redaction import RESULTS, redact
 from reconciler.secrets.store import SecretStore
@@ -42,8 +44,8 @@ async def snapshot_of_environment(session: Session, settle: float = 5.0) -> Snap
         state = in_memory(state, await settle_pending(api, kinds(), state, SystemClock(), settle, pending))
         await prove_access(api, target.sandbox)
         return await take_snapshot(
-            api, kinds(), state, LISTINGS, public=public_parameters, hide=partial(redact, shortest=RESULTS),
-            now=SystemClock().now() // 1000, tool=__version__,
+            api, kinds(), state, LISTINGS, conceal=partial(without_credentials, public=public_parameters),
+            hide=partial(redact, shortest=RESULTS), now=SystemClock().now() // 1000, tool=__version__,
         )  # fmt: skip
 
 
@@ -81,8 +83,8 @@ async def plan_from_snapshot(session: Session, options: PlanOptions, path: Path)
     _check(session, snapshot.state, path)
     project = session.manifests()
     project.resources = {
-        address: replace(item, body=without_credentials(item.body, public_parameters, _concealed))
-        if item.kind == "Connection"
+        address: replace(item, body=without_credentials(item.body, _concealed, public_parameters))
+        if item.kind == CONNECTION.name
         else item
         for address, item in project.resources.items()
     }

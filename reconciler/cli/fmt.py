@@ -68,15 +68,19 @@ def _files(paths: tuple[Path, ...]) -> Iterator[Path]:
     """Yield the files that hold a document of ours; one that is named must be readable."""
     from reconciler.cli.terminal import message
     from reconciler.core.problems import ManifestError, Problem
+    from reconciler.documents.document import PROJECT_FILE
     from reconciler.documents.files import find_files
 
     for path in paths:
         if path.is_dir():
+            if (project := path / PROJECT_FILE).is_file():
+                yield from _ours(project)
             found = find_files(path, str)
             for problem in found.problems:
                 message(str(problem))
             for file in found.files:
                 yield from _ours(file)
+            yield from _files(tuple(found.projects))
         elif path.exists():
             yield from _ours(path)
         else:

@@ -14,7 +14,7 @@ TRUSTED = Fingerprint("trusted::")
 """Stands where an imported object has a secret that we never sent: taken for right until it is sent."""
 
 WITHHELD = Fingerprint("withheld::")
-"""Stands in a snapshot for every fingerprint: it can be compared with nothing."""
+"""Replaces every fingerprint in a snapshot: it can be compared with nothing."""
 
 
 class Fingerprinter:

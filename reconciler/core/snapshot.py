@@ -21,10 +21,9 @@ WITHHELD_TEXT = "(withheld)"
 _USER = re.compile(
     r"(created|updated|modified|changed)_?(by|user|userid|useremail|byuser|client|clientid)$", re.IGNORECASE
 )
-_AUTH = ("auth", "params")
 
-Public = Callable[[str, str], Collection[str]]
-"""Returns the parameters known not to be secret, by the id of a connection spec and the name of an auth spec."""
+Conceal = Callable[[Wire, Callable[[Wire], Wire]], Wire]
+"""Returns a body with another value for each credential in it that is not known to be harmless."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +55,7 @@ class Snapshot:
 
 
 # -- omissions ------------------------------------------------------------------------------------------------
-def public_entry(entry: Entry, public: Public, hide: Callable[[str], str]) -> Entry:
+def public_entry(entry: Entry, conceal: Conceal, hide: Callable[[str], str]) -> Entry:
     """Return an entry of the state without fingerprints and without credentials that are not known to be harmless."""
 
     def leaf(value: Wire) -> Wire:
@@ -64,17 +63,17 @@ def public_entry(entry: Entry, public: Public, hide: Callable[[str], str]) -> En
             return WITHHELD
         return WITHHELD if isinstance(value, str) and hide(value) != value else value
 
-    return replace(entry, applied=without_credentials(transform(entry.applied, leaf), public, lambda _: WITHHELD))
+    return replace(entry, applied=conceal(transform(entry.applied, leaf), lambda _: WITHHELD))
 
 
-def public_body(body: Wire, applied: Sequence[Wire], public: Public, hide: Callable[[str], str]) -> Wire:
+def public_body(body: Wire, applied: Sequence[Wire], conceal: Conceal, hide: Callable[[str], str]) -> Wire:
     """Return the live `body` of an object with the secrets, credentials and user names taken out.
 
     `body` may have an envelope around it. `applied` are the forms of the body that the state holds: a place where one
     has a fingerprint is secret. `hide` takes known secrets out of a text.
     """
     secret = {_pattern(path) for form in applied for path, leaf in leaves(form) if isinstance(leaf, Fingerprint)}
-    return without_credentials(_cleaned(body, (), secret, hide), public, lambda _: WITHHELD_TEXT)
+    return conceal(_cleaned(body, (), secret, hide), lambda _: WITHHELD_TEXT)
 
 
 def _pattern(path: Path) -> Path:
@@ -97,25 +96,6 @@ def _cleaned(tree: Wire, path: Path, secret: Collection[Path], hide: Callable[[s
     if any(here[-len(place) :] == place for place in secret) or (isinstance(tree, str) and hide(tree) != tree):
         return WITHHELD_TEXT
     return tree
-
-
-def without_credentials(tree: Wire, public: Public, instead: Callable[[Wire], Wire], spec: str = "") -> Wire:
-    """Return `tree` with `instead` of each parameter of a login, at any depth, that is not `public`."""
-    if isinstance(tree, list):
-        return [without_credentials(item, public, instead, spec) for item in tree]
-    if not isinstance(tree, dict):
-        return tree
-    own = tree.get("connectionSpec")
-    spec = str(own.get("id", "")) if isinstance(own, dict) else spec
-    kept = {}
-    for key, value in tree.items():
-        if key == _AUTH[0] and isinstance(value, dict) and isinstance(value.get(_AUTH[1]), dict):
-            names = public(spec, str(value.get("specName", "")))
-            params = {name: item if name in names else instead(item) for name, item in value[_AUTH[1]].items()}
-            kept[key] = {**value, _AUTH[1]: params}
-        else:
-            kept[key] = without_credentials(value, public, instead, spec)
-    return kept
 
 
 # -- the file --------------------------------------------------------------------------------------------------------

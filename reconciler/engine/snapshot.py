@@ -6,10 +6,11 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
 from reconciler.core.abilities import Versioned
+from reconciler.core.compare.lens import normalized
 from reconciler.core.kind import Finder, Finders, Kinds, Row
 from reconciler.core.problems import ApiError, Problem
 from reconciler.core.resource import Call, Live, Reply
-from reconciler.core.snapshot import Observed, Public, Snapshot, public_body, public_entry
+from reconciler.core.snapshot import Conceal, Observed, Snapshot, public_body, public_entry
 from reconciler.core.state.model import Entry, State
 from reconciler.core.values import Wire
 from reconciler.engine.gather import gather
@@ -28,7 +29,7 @@ async def take_snapshot(
     state: State,
     listings: Mapping[str, tuple[Listing, Finder]],
     *,
-    public: Public,
+    conceal: Conceal,
     hide: Callable[[str], str],
     now: int,
     tool: str,
@@ -36,7 +37,7 @@ async def take_snapshot(
     """Return the snapshot of the objects in `state` and of all names that can be looked up.
 
     `listings` name the calls that list all objects of a kind, and the finder that reads the answers. `now` is in s
-    since the epoch. `public` names harmless credentials, `hide` takes known secrets out of a text.
+    since the epoch. `conceal` takes credentials out of a body, `hide` takes known secrets out of a text.
     """
     entries = [entry for _, entry in sorted(state.resources.items()) if entry.id and not kinds[entry.kind].write_once]
     seen: dict[str, Observed] = {}
@@ -47,7 +48,9 @@ async def take_snapshot(
         live = await fetch(reader, kinds[entry.kind], from_state(entry), version)
         if live is not None:
             bodies.append(live.body)
-        body = public_body(reader.reply.body, (entry.applied, kinds[entry.kind].canonical(entry.applied)), public, hide)
+        body = public_body(
+            reader.reply.body, (entry.applied, normalized(kinds[entry.kind], entry.applied)), conceal, hide
+        )
         status = reader.reply.status if live is not None else 404
         found = Observed(
             entry.kind, entry.id, status, body if live else None, reader.reply.headers.get("etag"), version
@@ -62,7 +65,7 @@ async def take_snapshot(
             pinned.append((entry, version))
     await gather(*(look(entry, version) for entry, version in pinned))
     rows = await gather(*(_rows(api, *listing, hide) for listing in listings.values()))
-    shown = {address: public_entry(entry, public, hide) for address, entry in state.resources.items()}
+    shown = {address: public_entry(entry, conceal, hide) for address, entry in state.resources.items()}
     return Snapshot(
         now, tool, replace(state, resources=shown, pending={}), tuple(seen.values()),
         dict(zip(listings, rows, strict=True)),

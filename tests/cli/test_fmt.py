@@ -229,3 +229,13 @@ def test_fmt_migrates_credentials_of_the_project_file(cli: Cli) -> None:
     cli.ok("fmt")
     laid_out = (cli.folder / "reconciler.yaml").read_text()
     assert "{sandbox: '${var.BOX}', auth: {clientSecret: '${secret.AEP}'}}" in laid_out
+
+
+def test_fmt_lays_out_project_files_and_nested_projects(cli: Cli) -> None:
+    head = "apiVersion: reconciler/v1\nkind:   Project\nmetadata: {name: p}\n"
+    for file in ("reconciler.yaml", "team/reconciler.yaml"):
+        cli.write(file, head)
+    assert cli("fmt", "--check").code == 1
+    cli.ok("fmt")
+    for file in ("reconciler.yaml", "team/reconciler.yaml"):
+        assert "kind: Project\n" in (cli.folder / file).read_text()

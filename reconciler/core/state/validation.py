@@ -16,7 +16,7 @@ from reconciler.core.state.model import Entry
 _PLAIN_ID = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._~:@+=-]{1,512}")
 _URL_ID = re.compile(r"https?://[A-Za-z0-9.:-]{1,255}(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~:@+=-]+)+")
 """Schema Registry API, `$id`: the URI of a schema, field group, class or data type."""
-_FINGERPRINT = re.compile(r"hmac-sha256::[0-9a-f]+|scrypt:[^:\x00-\x1f]*:[0-9a-f]+|unproven::|trusted::")
+_FINGERPRINT = re.compile(r"hmac-sha256::[0-9a-f]+|scrypt:[^:\x00-\x1f]*:[0-9a-f]+|unproven::|trusted::|withheld::")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
