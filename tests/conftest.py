@@ -204,13 +204,17 @@ class Recorder:
         return True
 
 
+HOSTS = ("platform.test", "ims.test")
+"""Names that tests give the emulator behind a proxy."""
+
+
 def serve(options: Options | None = None, storage: Storage | None = None) -> Iterator[Server]:
     """Run an emulator in a thread for as long as the caller needs it."""
     listener = listen("127.0.0.1", 0)
     port = listener.getsockname()[1]
     held = storage or Storage(":memory:")
     server = Server(f"http://127.0.0.1:{port}", held)
-    app = Recorder(create_app(held, options), server)
+    app = Recorder(create_app(held, options, hosts=HOSTS), server)
     dated = options.date_header if options else True
     config = server_config(app, log_level="critical", timeout_graceful_shutdown=1, date_header=dated)
     running = uvicorn.Server(config)

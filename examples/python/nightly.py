@@ -12,8 +12,8 @@ import reconciler
 
 def main(path: str, env: str | None = None, *, emulator: bool = False) -> int:
     """Apply the project at `path` unless its plan deletes something; return the exit code."""
-    project = reconciler.load(path, env=env, emulator=emulator)
     try:
+        project = reconciler.load(path, env=env, emulator=emulator)
         plan = project.plan()
         for change in plan.changes:
             print(f"{change.action:8} {change.kind:18} {change.address}: {change.reason}")

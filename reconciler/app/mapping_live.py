@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from reconciler.api.client import Client
 
 RECORDS = 20
-"""Records of a case that are sent."""
+"""Records of one request; a case with more takes several requests."""
 
 _UNREPEATABLE = frozenset(("now", "timestamp", "uuid", "guid"))
 
@@ -38,14 +38,15 @@ async def compare_live(tests: MappingTests, client: Client) -> list[str]:
         schema = output_schema_of(exercised.mapping.body, ids)
         # where the platform does not know the schema yet, neither side converts values to the types of its fields
         compiled = exercised.compiled if schema else compile_mapping(exercised.mapping.rows)
-        records = list(islice(tests.records(one), RECORDS))
-        if not records:
-            continue
-        answers = await _previews(client, exercised, schema, records)
-        for number, (record, answer) in enumerate(zip(records, answers, strict=True), 1):
-            outcome = compiled.apply(record, tests.context(one))
-            where = f"{one.test.document} › {one.case.name}" + (f", record {number}" if len(records) > 1 else "")
-            found += [f"{where}: {text}" for text in _differences(exercised, outcome, answer)]
+        given = iter(tests.records(one))
+        sent = 0
+        while records := list(islice(given, RECORDS)):
+            answers = await _previews(client, exercised, schema, records)
+            for record, answer in zip(records, answers, strict=True):
+                sent += 1
+                outcome = compiled.apply(record, tests.context(one))
+                where = f"{one.test.document} › {one.case.name}, record {sent}"
+                found += [f"{where}: {text}" for text in _differences(exercised, outcome, answer)]
     return found
 
 

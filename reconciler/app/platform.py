@@ -108,6 +108,8 @@ class Platform:
                 trace=dialogue.trace,
                 notice=dialogue.notice,
             )
+            if settings.client_id and settings.client_id != settings.api_key:
+                client.client = ""  # which of the two the platform notes in new objects is not documented
             try:
                 yield client, Target(settings.url, identity, settings.organization, settings.sandbox), own
             finally:

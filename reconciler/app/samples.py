@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from reconciler.core.distribution import install_command
 from reconciler.core.problems import ManifestError, Problem
 from reconciler.dataprep import FORMATS, ReadError, Value, records_of
 from reconciler.documents.document import Document
@@ -45,7 +46,7 @@ def _parquet(path: Path) -> Iterator[dict[str, Value]]:
         import pyarrow
         import pyarrow.parquet
     except ImportError:
-        raise _unreadable(path, "is a Parquet file", "install the extra: pip install 'reconciler[parquet]'") from None
+        raise _unreadable(path, "is a Parquet file", install_command("parquet")) from None
     try:
         with pyarrow.parquet.ParquetFile(path) as file:
             for batch in file.iter_batches(batch_size=_BATCH):

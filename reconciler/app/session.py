@@ -195,13 +195,17 @@ class Session:
 
     def moves(self, state: State) -> list[Record]:
         """Return the records of the renames in the project file that the state has not followed yet."""
-        records = []
-        for move in self.project.moved:
-            for address in state.resources:
-                if address == move.from_ or address.startswith(move.from_ + "/"):
-                    target = move.to + address[len(move.from_) :]
-                    if target not in state.resources:
-                        records.append(Record("moved", address, to=target))
+        records: list[Record] = []
+        names = set(state.resources)
+        for _ in self.project.moved:  # a name that another line gives up is free in the next round
+            for move in self.project.moved:
+                for address in sorted(names):
+                    if address == move.from_ or address.startswith(move.from_ + "/"):
+                        target = move.to + address[len(move.from_) :]
+                        if target not in names:
+                            records.append(Record("moved", address, to=target))
+                            names.remove(address)
+                            names.add(target)
         return records
 
     def secret_store(self, state: State) -> SecretStore:
@@ -247,7 +251,7 @@ def open_session(options: ProjectOptions, dialogue: Dialogue) -> Session:
     Raises `ManifestError`; nothing is sent or written.
     """
     _require_unicode(os.environ)
-    absolute, root, shown = _located(options.path)
+    absolute, root, shown = _located(options)
     if is_restricted(os.environ):
         confine(root, absolute, str(options.path))
         confine(root, root / PROJECT_FILE, PROJECT_FILE)
@@ -300,8 +304,9 @@ def _require_unicode(environ: Mapping[str, str]) -> None:
             require_unicode(value, f"the environment variable {name}", secret=True)
 
 
-def _located(path: Path) -> tuple[Path, Path, str]:
+def _located(options: ProjectOptions) -> tuple[Path, Path, str]:
     """Return PATH whole, the project root, and how the root is called in messages."""
+    path = options.path
     if not path.exists():
         raise ManifestError(Problem("no-path", f"{path} does not exist", "name a manifest or a folder of manifests"))
     require_unicode(str(path), "PATH")
@@ -309,7 +314,7 @@ def _located(path: Path) -> tuple[Path, Path, str]:
     require_unicode(str(absolute), "the folder")
     if absolute.name == PROJECT_FILE:
         absolute = absolute.parent
-    root = find_root(absolute)
+    root = find_root(absolute, own_state=options.state_dir is None)
     relative = os.path.relpath(root)
     return absolute, root, "" if relative == "." else relative
 
@@ -322,7 +327,7 @@ def several(options: ProjectOptions, *, by_name: bool = False) -> list[str]:
     name = options.environment or ""
     if name != EVERY or by_name:
         return list(dict.fromkeys(filter(None, map(str.strip, name.split(","))))) if "," in name else []
-    _, root, shown = _located(options.path)
+    _, root, shown = _located(options)
     project, _ = load_project(root, shown, project_scope(options))
     if not project.environments:
         advice = "declare them under environments: in reconciler.yaml"

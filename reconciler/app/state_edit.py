@@ -49,7 +49,9 @@ async def move(session: Session, source: str, target: str, lock_timeout: float) 
         taken = sorted(set(moves.values()) & (state.resources.keys() - moves.keys()))
         if taken:
             raise StateError(Problem("taken", f"{taken[0]} is in the state already", "remove or rename that first"))
-        await transaction.record([Record("moved", name, to=to) for name, to in moves.items()])
+        # deeper names move first where names grow, and last where they shrink
+        ordered = sorted(moves, key=len, reverse=len(target) > len(source))
+        await transaction.record([Record("moved", name, to=moves[name]) for name in ordered])
         transaction.commit()
     return moves
 

@@ -36,8 +36,8 @@ def plan(job: Job) -> int:
 
     The plan, its report and the text of the comment are left in the artifact's folder.
 
-    The checkout of a fork is validated and tested only: its author must not choose what runs beside credentials. The
-    plan from a snapshot of the main branch (`plan --snapshot`, with no credentials) belongs here.
+    The checkout of a fork is validated and tested only: its author must not choose what runs beside credentials. This
+    step does not run `plan --snapshot` yet.
     """
     if job.environ.get("GITHUB_EVENT_NAME") == "pull_request_target":
         raise JobError(

@@ -198,17 +198,18 @@ class ProjectSpec(Block):
     """Rules over every plan."""
 
 
-def find_root(path: Path) -> Path:
+def find_root(path: Path, *, own_state: bool = True) -> Path:
     """Return the project root: the nearest folder at or above `path` with a project file, else `path`'s folder.
 
     A project file that cannot be read counts: its folder must not be taken for a part of another project. Raises
-    `ManifestError` where there is none and a folder above holds a state, which that of `path` would shadow.
+    `ManifestError` where there is none and a folder above holds a state, which that of `path` would shadow; it does not
+    matter without `own_state`, where the folder of the state is named.
     """
     start = path if path.is_dir() else path.parent
     for folder in (start, *start.parents):
         if os.path.lexists(folder / PROJECT_FILE):
             return folder
-    for folder in start.parents:
+    for folder in start.parents if own_state else ():
         if any(map(_is_state, (folder / "state").glob("*.json"))):
             what = f"{start} has no project file, but {folder / 'state'} holds a state"
             advice = f"run it in {folder}, or write a {PROJECT_FILE} in one of the two folders"

@@ -11,6 +11,8 @@ EXTRAS = {
     "gcs": "obstore>=0.10",
     "azure": "obstore>=0.10",
     "postgres": "psycopg[binary]>=3.2",
+    "parquet": "pyarrow>=20",
+    "useragent": "ua-parser>=1.0.1",
 }
 """The library behind each extra of the distribution."""
 

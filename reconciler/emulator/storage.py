@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sqlite3
 import threading
@@ -63,6 +64,15 @@ class StorageError(Exception):
     """The file cannot be used; the text says why."""
 
 
+def _create_private(path: str) -> None:
+    """Create the file, if it is missing, readable by its owner only; SQLite gives its journals the same mode."""
+    if path != ":memory:":
+        try:
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        except OSError as error:
+            raise StorageError(f"{path} cannot be used: {error.strerror}") from None
+
+
 class Storage:
     """A file, or memory for `:memory:`. One connection and one lock: a request is one transaction.
 
@@ -72,6 +82,7 @@ class Storage:
     def __init__(self, path: str) -> None:
         self._lock = threading.RLock()
         try:
+            _create_private(path)
             self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=30)
             self._db.create_function("regexp", 2, _matches, deterministic=True)
             self._db.execute("PRAGMA journal_mode=WAL")

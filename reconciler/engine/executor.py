@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
@@ -23,7 +24,7 @@ from reconciler.core.state.model import Pending, Record
 from reconciler.core.values import Tree
 from reconciler.engine.ledger import Ledger
 from reconciler.engine.listing import from_state
-from reconciler.engine.namesakes import Namesakes
+from reconciler.engine.namesakes import Namesakes, name_of
 from reconciler.engine.observe import read
 from reconciler.engine.pages import search
 from reconciler.engine.poller import Poller
@@ -58,6 +59,7 @@ class Executor:
     updater: Updater
     namesakes: Namesakes
     suspended: set[str] = field(default_factory=set)
+    _turns: dict[tuple[str, str | int], asyncio.Lock] = field(default_factory=dict)
     bound: set[str] = field(default_factory=set)
     """The ids that are bound to an address."""
 
@@ -89,14 +91,17 @@ class Executor:
         seed = desired if isinstance(kind, Singleton) else kind.created_fields(call)
         before = self.ledger.entries.get(change.address)
         gone = before is not None and not step.replaces
-        namesakes = await self.namesakes.of(kind, seed)
-        pending = await self.ledger.intend(change, "create", seed, namesakes=namesakes)
-        if isinstance(kind, Singleton):
-            live = await self._claim(kind, change, desired)
-        else:
-            live = await self._post(kind, change, call, desired, pending)
-        record = bound(change.address, pending, live, replace(before, id="") if before and gone else before)
-        await self.ledger.note(record)
+        name = name_of(kind, seed) if isinstance(kind, Searchable) else ""
+        # creates that could be taken for one another have their turns: the result of one is bound before the next
+        async with self._turns.setdefault((kind.name, name or hash(repr(seed))), asyncio.Lock()):
+            namesakes = await self.namesakes.of(kind, seed)
+            pending = await self.ledger.intend(change, "create", seed, namesakes=namesakes, name=name)
+            if isinstance(kind, Singleton):
+                live = await self._claim(kind, change, desired)
+            else:
+                live = await self._post(kind, change, call, desired, pending)
+            record = bound(change.address, pending, live, replace(before, id="") if before and gone else before)
+            await self.ledger.note(record)
         await self._complete(kind, change, desired, live, seed)
         return live.id
 
@@ -111,16 +116,23 @@ class Executor:
             raise
 
     async def _post(self, kind: Kind, change: Change, call: Call, desired: Tree, pending: Pending) -> Live:
-        """Send a create until it is known to have happened just once."""
+        """Send a create until it is known to have happened just once.
+
+        Once an answer was lost, a refusal of a later attempt says nothing about the first: the intent stays.
+        """
+        unclear = False
         for last in (False, False, True):
             try:
                 return self._made(kind, call, desired, pending, await self.api.send(self.ledger.clear(call)))
             except StoppedError:  # while it waited for its turn: it was not carried out
-                await self.ledger.note(Record("settled", change.address))
+                if not unclear:
+                    await self.ledger.note(Record("settled", change.address))
                 raise
             except AmbiguousError:
+                unclear = True
                 self.poller.tell(change, "no answer to the create: looking whether the object is there")
                 taken = {entry.id for entry in self.ledger.entries.values()}
+                taken |= {old.id for entry in self.ledger.entries.values() for old in entry.deposed}
                 wait = self.settings.settle
                 found = await find(self.api, kind, pending, change.address, taken, self.clock, wait)
                 if found is not None:
@@ -128,7 +140,8 @@ class Executor:
                 if last:
                     raise
             except ApiError as error:
-                await self.ledger.note(Record("settled", change.address))
+                if not unclear:
+                    await self.ledger.note(Record("settled", change.address))
                 raise await self._named(kind, change, call, error) from None
         raise AssertionError("the last attempt returns or raises")
 

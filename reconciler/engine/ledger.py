@@ -110,10 +110,11 @@ class Ledger:
         body: Tree,
         ident: str | None = None,
         namesakes: tuple[str, ...] | None = None,
+        name: str = "",
     ) -> Pending:
         """Make the intent to do `action` durable and return it; `body` is about to be sent.
 
-        `namesakes` are the ids of the objects that could be taken for the new one.
+        `namesakes` are the ids of the objects that could be taken for the new one, and `name` is its name.
         """
         kept = self.remembered(body) if body is not None else None
         pending = Pending(
@@ -123,7 +124,7 @@ class Ledger:
             namesakes=namesakes,
             client=self.api.client,
             id=ident,
-            name=str(kept.get("name", "")) if isinstance(kept, dict) else "",
+            name=name,
             body=kept,
             fingerprint=_digest(kept),
             provenance=change.provenance,

@@ -36,7 +36,7 @@ class Namesakes:
     """The objects that exist before a run creates its own; `wanted` are the names it is about to create, by kind.
 
     A kind is asked once, and only when its first object is about to be made: by its list where several names are
-    wanted, and that takes no more requests than asking for each name.
+    wanted, and by name where the list has more than two pages, or more than a tenth as many pages as there are names.
     """
 
     api: Api
@@ -70,7 +70,10 @@ class Namesakes:
     async def _ids(self, kind: Searchable, body: Tree) -> tuple[str, ...]:
         name = name_of(kind, body)
         if isinstance(kind, Listable) and name and len(self.wanted.get(kind.name, ())) > 1:
-            known = await _once(self._lists, kind.name, lambda: self._listed(kind))
+            try:
+                known = await _once(self._lists, kind.name, lambda: self._listed(kind))
+            except ApiError:
+                known = None  # a search by name may be answered all the same
             if known is not None:
                 return tuple(known.get(name, ()))
         call = kind.search(body)
@@ -81,12 +84,13 @@ class Namesakes:
         return tuple(live.id for live in lives if lens.matches(live.body))
 
     async def _listed(self, kind: Listable) -> _Ids | None:
-        """Return the ids of the wanted names from the list; None where it is longer than asking for each name."""
+        """Return the ids of the wanted names from the list; None where it has too many pages for so few names."""
         names = self.wanted[kind.name]
+        most = max(2, len(names) // 10)
         ids: _Ids = {}
         count = 0
         async for lives in pages(self.api, kind):
-            if count == len(names):
+            if count == most:
                 return None
             count += 1
             for live in lives:

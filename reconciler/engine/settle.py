@@ -14,6 +14,7 @@ from reconciler.core.resource import Live
 from reconciler.core.state.model import Deposed, Entry, Pending, Record, State
 from reconciler.core.trees import leaves, transform
 from reconciler.core.values import MISSING, Fingerprint, Path, Tree
+from reconciler.engine.namesakes import name_of
 from reconciler.engine.observe import read
 from reconciler.engine.pages import candidates
 from reconciler.engine.ports import Api, Clock
@@ -113,7 +114,7 @@ async def _edited_since(
         live
         for live in await candidates(api, kind, pending.body)
         if _is_new(kind, live, pending, taken)
-        and live.body.get("name") == pending.name
+        and name_of(kind, live.body) == pending.name
         and all(same(_at(lens.normalized(live.body), path), leaf) for path, leaf in fixed)
         and kind.edited_with(live) == pending.client
     ]

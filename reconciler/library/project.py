@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -82,19 +82,26 @@ class Project:
     def plan(
         self,
         *,
-        targets: tuple[str, ...] = (),
-        select: tuple[str, ...] = (),
-        exclude: tuple[str, ...] = (),
+        targets: str | Sequence[str] = (),
+        select: str | Sequence[str] = (),
+        exclude: str | Sequence[str] = (),
         destroy: bool = False,
         refresh: bool = True,
         checks: bool = True,
         staged: bool = False,
     ) -> Plan:
-        """Return the plan; nothing is written. The arguments are the options of `reconciler plan`."""
+        """Return the plan; nothing is written. The arguments are the options of `reconciler plan`.
+
+        `targets`, `select` and `exclude` take one text or several.
+        """
         options = PlanOptions(
-            destroy=destroy, selection=Selection(targets, select, exclude), read=refresh, checks=checks, staged=staged,
+            destroy=destroy,
+            selection=Selection(_texts(targets), _texts(select), _texts(exclude)),
+            read=refresh,
+            checks=checks,
+            staged=staged,
             lasting=True,
-        )  # fmt: skip
+        )
         return _plan(_run(lambda: make_plan(self._session(), options)).plan)
 
     def apply(
@@ -157,6 +164,11 @@ def _plan(plan: CorePlan) -> Plan:
     )  # fmt: skip
     drifted = _entries(document["drift"])
     return Plan(plan.environment, changes, drifted, plan.warnings, plan.objections, document["summary"], document, plan)
+
+
+def _texts(value: str | Sequence[str]) -> tuple[str, ...]:
+    """Return the values of an option; one text is one value, not its characters."""
+    return (value,) if isinstance(value, str) else tuple(value)
 
 
 def _entries(items: list[dict[str, Any]]) -> tuple[DriftEntry, ...]:

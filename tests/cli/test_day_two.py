@@ -198,6 +198,7 @@ def test_a_healthy_project(live: Cli, server: Server) -> None:
     assert all(line.startswith("ok") for line in lines), healthy.out
     names = (
         "manifests", "platform", "token", "sandbox", *doctor.SERVICES, "clock", "state", "lock", "catalog",
+        "network", "used objects",
     )  # fmt: skip
     assert set(checks(live)) == set(names)
     assert [item for item in server.writes() if FLOW in item.path] == []
@@ -224,11 +225,13 @@ def test_what_is_wrong_and_what_to_do(live: Cli, server: Server, monkeypatch: py
     server.before.append(Once("GET", "/data/foundation/sandbox-management/", (200, [], {"sandboxes": [
         {"name": "dev", "state": "active"}, {"name": "old", "state": "deleting"}]}), times=9))  # fmt: skip
     assert checks(live)["sandbox"] == (
-        "wrong", "'nowhere' is not one of yours | active ones: dev, old; see AEP_SANDBOX, --env",
+        "wrong",
+        "the credential has no access to the sandbox 'nowhere' | active sandboxes: dev, old; set AEP_SANDBOX, "
+        "or pass --env",
     )  # fmt: skip
     assert checks(live)["state"][0] == "wrong", "it belongs to another sandbox"
     monkeypatch.setenv("AEP_SANDBOX", "old")
-    assert checks(live)["sandbox"][1].startswith("old is deleting")
+    assert checks(live)["sandbox"][1].startswith("the sandbox 'old' is not active, but deleting")
     server.before.clear()
     server.before.append(Once("GET", "/data/foundation/sandbox-management/", (403, [], {}), times=9))
     assert checks(live)["sandbox"][0] == "warning", "not everybody may list sandboxes"

@@ -121,6 +121,8 @@ def everything(watch: Watch, *more: str) -> None:
     watch("show", *env)
     watch("state", "list", *env)
     watch("state", "pull", *env)
+    watch("snapshot", *env, "--out", "dev.snapshot", "--verbose")
+    watch("plan", *env, "--snapshot", "dev.snapshot", "--verbose")
     flow = json.loads((watch.cli.folder / "state" / "dev.json").read_text())["resources"]["kinesis-summer/flow"]["id"]
     watch("state", "rm", "kinesis-summer", *env)
     watch("import", "kinesis-summer/flow", flow, *env)

@@ -186,6 +186,18 @@ def test_live_agrees_with_the_platform_and_reports_a_difference(live: Cli, serve
     assert "x has an error in the preview only" in done.out
 
 
+def test_live_sends_every_record_in_batches(live: Cli, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("reconciler.app.mapping_live.RECORDS", 1)
+    example(live)
+    assert live("test", "--live").code == 0
+    sent = [item for item in server.requests if item.path.endswith("/mappingSets/preview")]
+    server.clear()
+    monkeypatch.setattr("reconciler.app.mapping_live.RECORDS", 20)
+    assert live("test", "--live").code == 0
+    batches = [item for item in server.requests if item.path.endswith("/mappingSets/preview")]
+    assert len(sent) > len(batches), "a case of the example has several records"
+
+
 def test_a_test_makes_nothing(live: Cli, server: Server) -> None:
     cli = live
     project(cli, "    - {name: one, given: {id: 1}}\n")

@@ -76,7 +76,7 @@ def test_a_failed_mapping_test_fails_the_job_and_leaves_the_plan(hub: Hub) -> No
     test = f"{head}spec: {{dataflow: customer-io, cases: [{case}]}}\n"
     done = hub.run("plan", hub.push("feature", MANIFEST + test), 1)
     assert done.returncode == 1
-    assert "FAIL  t › one" in done.stderr
+    assert "FAIL  t › one" in done.stdout
     (summary,) = hub.folder.glob("runner0/summary.md")
     assert "### Mapping tests failed" in summary.read_text(encoding="utf-8")
     (comment,) = hub.data["comments"]

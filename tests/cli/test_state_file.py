@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 
+from reconciler.core.interning import Interner
 from reconciler.core.problems import StateError
+from reconciler.core.provenance import Provenance
 from reconciler.core.state.model import Entry, Record, State
 from reconciler.stores.local import local_store
 from reconciler.stores.text import checked_state, line_of, parts_of, state_text
@@ -66,6 +68,7 @@ def test_the_layout_does_not_count(cli: Cli) -> None:
     cli.ok("state", "mv", "customer-io", "x", "--emulator")
     pulled = cli.write("pulled.json", cli.ok("state", "pull", "--emulator").out.replace("\n", "\r\n"))
     cli.ok("state", "push", pulled, "--emulator")
+    assert "x/flow" in json.loads(path.read_bytes())["resources"]
 
 
 def test_a_state_of_version_1_goes_on(cli: Cli) -> None:
@@ -129,7 +132,11 @@ def test_a_state_of_another_environment_is_pushed_by_force_alone(cli: Cli) -> No
 # -- nothing unreadable is written --------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     "entry",
-    [Entry("Flow", "a b"), Entry("Flow", "1", applied={"name": "\ud800"}), Entry("Flow", "1", file="\udcff")],
+    [
+        Entry("Flow", "a b"),
+        Entry("Flow", "1", applied={"name": "\ud800"}),
+        Entry("Flow", "1", provenance=Provenance("\udcff")),
+    ],
 )
 def test_what_could_not_be_read_is_not_written(tmp_path: Path, entry: Entry) -> None:
     store = local_store(tmp_path, "default")
@@ -154,14 +161,14 @@ def test_what_could_not_be_read_is_not_written(tmp_path: Path, entry: Entry) -> 
 def test_every_change_of_one_character_is_seen() -> None:
     entry = Entry("Flow", "i1", applied={"name": "n", "count": 10})
     text = b"".join(state_text(State("l", "default", "p", "o", "s", 4, {"a": entry, "b": Entry("Flow", "i2")})))
-    state, doubt = checked_state(parts_of(text), "x")
+    state, doubt = checked_state(parts_of(text), "x", Interner())
     assert doubt is None
     for place in range(len(text)):
         if not chr(text[place]).isalnum():
             continue
         changed = text[:place] + (b"7" if text[place : place + 1] != b"7" else b"6") + text[place + 1 :]
         try:
-            other, doubt = checked_state(parts_of(changed), "x")
+            other, doubt = checked_state(parts_of(changed), "x", Interner())
         except StateError:
             continue
         assert doubt is not None or other == state, changed[max(0, place - 20) : place + 20]

@@ -61,6 +61,18 @@ def test_the_life_of_a_project(project: reconciler.Project, capsys: pytest.Captu
     assert capsys.readouterr() == ("", ""), "the API prints nothing"
 
 
+def test_one_text_is_one_target(project: reconciler.Project) -> None:
+    assert [item.address for item in project.plan(targets="customer-io/mapping").changes] == ["customer-io/mapping"]
+    assert project.plan(exclude="customer-io").changes == ()
+
+
+def test_the_keys_of_a_summary_are_plain_texts(project: reconciler.Project) -> None:
+    project.apply()
+    summary = project.plan(destroy=True).summary
+    assert {type(key) for key in summary} == {str}
+    assert summary["forget"] == 1
+
+
 def test_a_plan_is_applied_as_shown_or_refused(project: reconciler.Project, folder: Path) -> None:
     early = project.plan()
     project.apply(early)

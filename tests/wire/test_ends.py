@@ -45,7 +45,7 @@ def test_a_transition_away_from_what_is_declared_is_drift(applied: Cli, server: 
     assert applied("plan", "--detailed-exitcode").code == 2
     report = applied("drift")
     assert report.code == 2
-    assert f"state: enabled → {state}" in report.out
+    assert f'state: "enabled" → "{state}"' in report.out
 
 
 # -- on its way out --------------------------------------------------------------------------------------------------

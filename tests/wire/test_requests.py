@@ -84,7 +84,9 @@ def test_a_plan_without_change_reads_lists_alone(many: Cli, server: Server) -> N
     server.clear()
     for command in ("plan", "apply", "drift"):
         assert many(command, *(["-y"] if command == "apply" else [])).code == 0
-        assert only_lists(asked(server)), command
+        found = asked(server)
+        assert found.pop("GET data/{id}", 0) == (command == "drift"), "drift asks once whether the one dataset is there"
+        assert only_lists(found), command
 
 
 def test_a_plan_with_changes_reads_what_it_touches_once_more(many: Cli, server: Server) -> None:

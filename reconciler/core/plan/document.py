@@ -23,7 +23,7 @@ def plan_document(plan: Plan) -> dict[str, Any]:
         "changes": [_change(change) for change in plan.effective],
         "drift": [drift_item(item) for item in plan.drift],
         "warnings": list(plan.warnings),
-        "summary": dict(plan.summary()),
+        "summary": {str(action): count for action, count in plan.summary().items()},
         **({"leftOut": list(plan.left_out)} if plan.left_out else {}),
         **({"moved": [{"from": old, "to": new} for old, new in plan.basis.moved]} if plan.basis.moved else {}),
         **({"recorded": [_recorded(change) for change in plan.adopted]} if plan.adopted else {}),

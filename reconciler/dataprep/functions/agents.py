@@ -45,7 +45,7 @@ def _parsed(text: str) -> tuple[_Version | None, _Version | None, str]:
         import ua_parser
     except ImportError:
         raise NotSupportedLocallyError(
-            "a user agent function", "install the extra: pip install 'reconciler[useragent]'"
+            "a user agent function", "install the library: pip install 'ua-parser>=1.0.1'"
         ) from None
     result = ua_parser.parse(text)
     os, agent = result.os, result.user_agent

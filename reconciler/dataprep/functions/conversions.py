@@ -82,6 +82,7 @@ def to_integer(value: Value) -> Value:
 def json_to_object(text: str) -> Value:
     try:
         value: Value = json.loads(text)
+        json.dumps(value, ensure_ascii=False).encode()  # half of a surrogate pair is not a character
     except (ValueError, RecursionError) as error:
         raise EvaluationError(f"the text is not JSON: {error}") from None
     return value
