@@ -26,7 +26,7 @@ from reconciler.core.problems import ApiError, GuardError, SecretError
 from reconciler.core.resource import Call, Resource
 from reconciler.core.state.model import Record, State
 from reconciler.core.trees import leaves, of_kind
-from reconciler.core.values import Secret
+from reconciler.core.values import Secret, Tree
 from reconciler.documents.load import Project
 from reconciler.engine.ports import Api
 from reconciler.engine.preflight import preflight
@@ -127,6 +127,7 @@ def _basis(session: Session, project: Project, options: PlanOptions, records: Se
         documents=project.digests(),
         files=project.files(),
         moved=tuple((item.address, item.to) for item in records if item.event == "moved" and item.to is not None),
+        variables=_given(session, project),
         path=Path(os.path.relpath(session.path, session.root)).as_posix(),
         targets=chosen.targets,
         labels=chosen.labels,
@@ -134,6 +135,15 @@ def _basis(session: Session, project: Project, options: PlanOptions, records: Se
         shard=str(chosen.shard or ""),
         staged=options.staged,
     )
+
+
+def _given(session: Session, project: Project) -> dict[str, Tree]:
+    """Return the given variables that are used, without those whose value a literal secret contains."""
+    used = (project.used_variables | session.project_variables) & session.given & session.variables.keys()
+    bodies = [item.body for item in project.resources.values() if item.sensitive]
+    literals = [leaf.template for body in bodies for leaf in of_kind(body, Secret) if leaf.literal]
+    values = {name: session.variables[name] for name in sorted(used)}
+    return {name: value for name, value in values.items() if not any(str(value) in text for text in literals)}
 
 
 async def _there_already(api: Api, resources: Mapping[str, Resource]) -> list[str]:

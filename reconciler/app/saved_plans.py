@@ -74,7 +74,7 @@ def refuse_stale(session: Session, saved: Plan) -> None:
 
 
 def _documents(session: Session, saved: Plan) -> dict[str, str]:
-    """Return the digests of the rendered documents that are at hand; a folder that is no project is not searched."""
+    """Return the digests of the rendered documents that are at hand; folders outside a project are not searched."""
     files = {*saved.basis.files.values(), *(change.file for change in saved.effective)} - {""}
     if not (session.root / PROJECT_FILE).exists() and not any((session.root / file).exists() for file in files):
         return {}

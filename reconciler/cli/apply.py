@@ -67,7 +67,7 @@ def command(
         raise click.UsageError("--refresh-only reads the platform; it does not go with a saved plan.")
     if saved.environment != "default":
         default_option("env", saved.environment)
-    session = files.open(path=Path(), dialogue=writing.terminal())
+    session = files.open(path=Path(), dialogue=writing.terminal(), saved=saved.basis.variables)
     if replan_if_stale:
         return _replan(session, options, writing, saved, files.path)
     return _apply(session, options, writing, saved)

@@ -91,6 +91,11 @@ def _notes(plan: Plan) -> Iterator[str]:
             yield f"<li>renamed: <code>{escape(old)}</code> → <code>{escape(new)}</code></li>"
         yield from (f"<li>recorded: <code>{escape(item.address)}</code></li>" for item in plan.adopted)
         yield "</ul></section>"
+    if plan.basis.variables:
+        values = (
+            f"<code>{escape(f'{name}={say(value, None)}')}</code>" for name, value in plan.basis.variables.items()
+        )
+        yield f"<p>Variables given: {', '.join(values)}</p>"
     if plan.digest:
         yield f'<p class="dim">Saved plan <code>{plan.digest}</code></p>'
 

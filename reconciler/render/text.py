@@ -77,6 +77,9 @@ def plan_text(
         more = " …" if len(plan.left_out) > len(named) else ""
         out.append(paint("dim", f"Left out: {many(len(plan.left_out))}: {', '.join(named)}{more}"))
     out += [f"Renamed in the state: {old} → {new}" for old, new in plan.basis.moved]
+    if plan.basis.variables:
+        values = ", ".join(f"{name}={say(value, None)}" for name, value in plan.basis.variables.items())
+        out.append(f"Variables given: {values}")
     if plan.adopted:
         addresses = f": {', '.join(item.address for item in plan.adopted)}" if verbose else ""
         out.append(f"Recorded in the state only: {many(len(plan.adopted))}{addresses}")

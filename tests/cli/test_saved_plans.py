@@ -196,3 +196,27 @@ def test_what_a_plan_does_not_show_is_not_sent(live: Cli, server: Server) -> Non
     desired = {**saved["changes"][index]["desired"], "name": "EVIL"}
     assert "the body shown is not the body sent" in attempt(desired=desired)
     attempt(desired=desired, after=desired)
+
+
+def test_variables_of_the_command_line_are_in_the_plan(live: Cli, server: Server) -> None:
+    live.example("customer-io")
+    live.edit("customer-io.yaml", "name: Streaming Dataflow for Customer.io", 'name: "${var.title}"')
+    plan = live.ok("plan", "--var", "title=Title A", "--var", "unused=1", "--out", "p.plan")
+    assert 'Variables given: title="Title A"' in plan.out
+    for form in ("json", "markdown", "html"):
+        assert "Title A" in live.ok("show", "p.plan", "--format", form).out
+    other = live("apply", "p.plan", "-y", "--var", "title=B")
+    assert other.code == 1
+    assert "renders differently" in other.err
+    assert server.writes() == []
+    live.ok("apply", "p.plan", "-y")
+    assert server.get("flows", live.id("customer-io/flow"))["name"] == "Title A"
+
+
+def test_a_variable_that_a_literal_secret_contains_is_not_in_the_plan(live: Cli) -> None:
+    live.example("kinesis")
+    live.ok("apply", "-y")
+    live.edit("kinesis.yaml", "${secret.kinesis-key}", "${var.key}")
+    plan = live("plan", "--var", "key=canary-literal-51", "--allow-literal-secrets", "--out", "p.plan")
+    file = live.folder / "p.plan"
+    assert "canary-literal-51" not in plan.out + plan.err + (file.read_text("utf-8") if file.exists() else "")

@@ -26,6 +26,7 @@ def plan_document(plan: Plan) -> dict[str, Any]:
         "summary": {str(action): count for action, count in plan.summary().items()},
         **({"leftOut": list(plan.left_out)} if plan.left_out else {}),
         **({"moved": [{"from": old, "to": new} for old, new in plan.basis.moved]} if plan.basis.moved else {}),
+        **({"variables": dict(plan.basis.variables)} if plan.basis.variables else {}),
         **({"recorded": [_recorded(change) for change in plan.adopted]} if plan.adopted else {}),
         **({"digest": plan.digest} if plan.digest else {}),
     }

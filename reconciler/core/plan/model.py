@@ -131,7 +131,8 @@ class Basis:
     of the state entries that the changes touch, by address, empty where there was none; `ids` are the ids of those that
     had one, `adopted` the digests of those that no-ops write. `dependents` are the entries that depend on each object
     that a change deletes or replaces. `moved` are the renames in the state (old address, new address) that the plan
-    includes. `path` (below the root), the selection and `staged` are the choices to plan again with.
+    includes. `variables` are the values, given from outside the project file, of the variables that its manifests use;
+    an apply uses them again. `path` (below the root), the selection and `staged` are the choices to plan again with.
     """
 
     documents: Mapping[str, str] = field(default_factory=dict)
@@ -141,6 +142,7 @@ class Basis:
     adopted: Mapping[str, str] = field(default_factory=dict)
     dependents: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     moved: tuple[tuple[str, str], ...] = ()
+    variables: Mapping[str, Tree] = field(default_factory=dict)
     path: str = ""
     targets: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()

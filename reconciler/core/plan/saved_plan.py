@@ -102,7 +102,7 @@ def _basis_of(data: Json) -> Basis:
     values: dict[str, Any] = {name: tuple(part) if isinstance(part, list) else part for name, part in data.items()}
     values["dependents"] = {name: tuple(part) for name, part in data["dependents"].items()}
     values["moved"] = tuple((old, new) for old, new in data["moved"])
-    for name in ("documents", "files", "entries", "ids", "adopted"):
+    for name in ("documents", "files", "entries", "ids", "adopted", "variables"):
         values[name] = dict(data[name])
     return Basis(**values)
 

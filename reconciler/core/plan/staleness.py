@@ -1,4 +1,4 @@
-"""Judges a saved plan by the moment: do its documents, entries and live objects still say what it was made from? Pure.
+"""Judges whether a saved plan still fits: compares its documents, entries and live objects with those of now. Pure.
 
 Only what the plan touches counts: other documents and entries, and the serial, may have moved on.
 """
@@ -85,7 +85,7 @@ def stale_entries(plan: Plan, state: State) -> list[Problem]:
 def stale_objects(
     plan: Plan, kinds: Kinds, state: State, lives: Mapping[str, Live | None], changed: SecretChanged
 ) -> list[Problem]:
-    """Return which live objects differ in something that the plan shows. An etag alone is no difference."""
+    """Return which live objects differ in something that the plan shows. An etag alone does not count."""
     drift = {item.address: item for item in plan.drift}
     problems: list[Problem] = []
     for change in plan.effective:
