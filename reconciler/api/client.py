@@ -250,7 +250,7 @@ class Client:
 
     @staticmethod
     def _wants_token(reply: Reply) -> bool:
-        """401, or the Flow Service's own 400 with 2114 or 2115 (api-facts no. 13)."""
+        """401, or the Flow Service's own 400 with 2114 or 2115 (flow-service-errors.md)."""
         return reply.status == 401 or (reply.status == 400 and error_code(reply.body) in ("2114-400", "2115-400"))
 
     def _no_answer(self, call: Call, failure: Failure, request: str, verdict: retry.Verdict) -> ApiError:

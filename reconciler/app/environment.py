@@ -15,7 +15,8 @@ from reconciler.core.values import Tree
 from reconciler.documents.document import NAME, Document, nearest
 from reconciler.documents.interpolate import Scope
 from reconciler.yamltext.files import read_file
-from reconciler.yamltext.reader import Text, read
+from reconciler.yamltext.reader import read
+from reconciler.yamltext.text import Text
 
 _PREFIX = "RECONCILER_VAR_"
 

@@ -32,7 +32,8 @@ from reconciler.documents.overlay import FOLDER, read_overlays
 from reconciler.kinds import kinds
 from reconciler.kinds.shape import Documented
 from reconciler.yamltext.files import read_file
-from reconciler.yamltext.reader import Text, forget_places, read
+from reconciler.yamltext.reader import read
+from reconciler.yamltext.text import Text, forget_places
 
 
 class DocumentKind(Protocol):

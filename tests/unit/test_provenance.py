@@ -19,7 +19,7 @@ from reconciler.core.values import Ref, Secret
 from reconciler.documents.document import Document
 from reconciler.documents.expand import Expansion, ProjectContext
 from reconciler.kinds import kinds
-from reconciler.yamltext.reader import Text
+from reconciler.yamltext.text import Text
 
 FULL = Provenance("m/a.yaml", protect=True, allow_data_loss=True, labels={"team": "crm"})
 
