@@ -53,7 +53,7 @@ class _Search:
         self.open = not self._applied(was, known)
 
     def _applied(self, was: Resource | None, known: Mapping[Ref, Tree]) -> bool:
-        """Tell whether the manifests said what was last applied."""
+        """Tell whether the manifests equal the last applied values."""
         if self.entry is None or not self.entry.id or was is None:
             return (was is None) is (self.entry is None or not self.entry.id)
         if self.change.action in ("delete", "forget"):
@@ -76,8 +76,8 @@ def with_history(
 ) -> tuple[tuple[PendingChange, ...], tuple[str, ...]]:
     """Return `pending` with the commits that made each change, and notes on what the history does not tell.
 
-    A commit made a change where the manifests before it said what was last applied. Only the main line of the history
-    is looked at, where a merge is one commit.
+    A commit made a change where the manifests before it equal the last applied values. Only the main line of the
+    history is read, where a merge is one commit.
     """
     if not pending:
         return (), ()

@@ -102,6 +102,7 @@ class Project:
             checks=checks,
             staged=staged,
             allow_delete=allow_delete,
+            lasting=True,
         )
         return _plan(_run(lambda: make_plan(self._session(), options)).plan)
 

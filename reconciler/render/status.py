@@ -47,7 +47,7 @@ def text(flows: Iterable[Dataflow], now: int, paint: Paint, pending: Sequence[Pe
 
 
 def _pending(changes: Sequence[PendingChange], paint: Paint) -> list[str]:
-    """Return the line that tells what was not applied; none where all was."""
+    """Return the line of the changes that were not applied; none where there are none."""
     words = ", ".join(f"{item.action} {item.address}" for item in changes)
     return [paint("yellow", f"  pending, not applied: {words}")] if changes else []
 

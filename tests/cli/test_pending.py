@@ -1,4 +1,4 @@
-"""Merged and not applied: `drift` and `status` report it, with the commits where the history tells them."""
+"""Merged and not applied: `drift` and `status` report it, with their commits where there is a history."""
 
 from __future__ import annotations
 

@@ -29,7 +29,8 @@ from reconciler.documents.interpolate import Scope, interpolate
 from reconciler.documents.load import Project, _cross_check
 from reconciler.kinds import kinds
 from reconciler.kinds.flow import KIND as FLOW
-from reconciler.yamltext.reader import Text, read
+from reconciler.yamltext.reader import read
+from reconciler.yamltext.text import Text
 
 ROOT = Path(__file__).parent.parent.parent
 
