@@ -47,7 +47,7 @@ def drift_document(report: Report) -> dict[str, Any]:
 
 
 def pending_item(item: PendingChange) -> dict[str, Any]:
-    """Return one change that was not applied, with its commits where they are known; times are in ms since the epoch."""
+    """Return one change that was not applied and its known commits; times are in ms since the epoch."""
     commits = [
         {"id": commit.id, "at": commit.at, "author": commit.author, "subject": commit.subject}
         for commit in item.commits
