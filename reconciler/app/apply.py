@@ -74,18 +74,19 @@ async def apply(
             transaction.take_lineage(saved.lineage)
         secrets = session.secret_store(transaction.state)
         secrets.send_trusted = options.send_secrets
-        records, settled = await prepare(session, api, options, transaction.state, saved)
+        owed = await prepare(session, api, options, transaction.state, project, saved)
+        records, settled = owed.records, owed.state
         if saved is not None:
             still, lives = await refresh_saved(api, kinds(), settled, saved, secrets.changed)
             plan = assemble(still, judge=partial(judged, session, state=settled, options=options))
         else:
             assert project is not None
-            plan, lives = await compute_plan(session, api, project, settled, secrets, options)
+            plan, lives = await compute_plan(session, api, project, settled, secrets, options, owed=owed)
         await prove_access(api, open_.target.sandbox)
         session.dialogue.review(plan)
         guard(session, plan, settled, allow_protected=writing.allow_protected)
         need_secrets(plan, secrets)
-        if plan.effective and not session.dialogue.confirm(f"{verb.capitalize()} these changes?"):
+        if (plan.effective or owed.imports) and not session.dialogue.confirm(f"{verb.capitalize()} these changes?"):
             return Applied(plan, refused=True)
         if not plan.effective and not records and not any(change.adopt for change in plan.changes):
             return Applied(plan)

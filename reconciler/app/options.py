@@ -35,7 +35,8 @@ class PlanOptions:
     """How a plan is made.
 
     `read` is false to take the state for live. `settle` are the seconds after which an object that lists do not show
-    is treated as absent. `judged` is false where nothing is changed, so that no policy has to be asked.
+    is treated as absent. `judged` is false where nothing is changed, so that no policy and no guardrail is asked.
+    `allow_delete` lifts the guardrails. `replace` are the addresses of objects to replace although nothing differs.
     """
 
     destroy: bool = False
@@ -48,6 +49,7 @@ class PlanOptions:
     judged: bool = True
     send_secrets: bool = False
     allow_delete: bool = False
+    replace: tuple[str, ...] = ()
     lasting: bool = False
     """Whether the plan is applied later, so that it has to hold the facts it is judged by then."""
 

@@ -14,19 +14,22 @@ from reconciler.app.access import prove_access
 from reconciler.app.options import PlanOptions
 from reconciler.app.platform import SystemClock
 from reconciler.app.policies import judge_plan
+from reconciler.app.project_lines import imported, line_notes, released, still_importable
 from reconciler.app.runtime import no_garbage_collection
 from reconciler.app.session import Session, in_memory
+from reconciler.core.abilities import undeletable_reason
 from reconciler.core.kind import Finders
 from reconciler.core.plan import guards
 from reconciler.core.plan.assemble import Findings, assemble
 from reconciler.core.plan.basis import with_facts
 from reconciler.core.plan.model import Action, Basis, Plan
 from reconciler.core.plan.selection import narrowed
-from reconciler.core.problems import ApiError, GuardError, SecretError
+from reconciler.core.problems import ApiError, GuardError, ManifestError, Problem, SecretError
 from reconciler.core.resource import Call, Resource
-from reconciler.core.state.model import Record, State
+from reconciler.core.state.model import Entry, Record, State
 from reconciler.core.trees import leaves, of_kind
 from reconciler.core.values import Secret, Tree
+from reconciler.documents.document import nearest
 from reconciler.documents.load import Project
 from reconciler.engine.ports import Api
 from reconciler.engine.preflight import preflight
@@ -51,17 +54,38 @@ class Prepared:
     secrets: SecretStore
 
 
-async def prepare(
-    session: Session, api: Client, options: PlanOptions, state: State, saved: Plan | None = None
-) -> tuple[list[Record], State]:
-    """Return the records that an earlier run and the project file still owe the state, and the state after them.
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """The records that an earlier run and the project file still owe the state, and the state after them.
 
-    The renames of a `saved` plan are in the plan itself.
+    `imports` are the entries among them that `imports` lines bind, by address.
     """
+
+    records: list[Record]
+    state: State
+    imports: Mapping[str, Entry]
+
+
+async def prepare(
+    session: Session,
+    api: Client,
+    options: PlanOptions,
+    state: State,
+    project: Project | None,
+    saved: Plan | None = None,
+) -> Owed:
+    """Return what is owed to the state before a plan; the renames and imports of a `saved` plan are in the plan."""
     moves = session.moves(state) if saved is None else _moves(saved, state)
     moved = in_memory(state, moves)
     settled = await settle_pending(api, kinds(), moved, SystemClock(), options.settle, set(moved.pending))
-    return [*moves, *settled], in_memory(moved, settled)
+    state = in_memory(moved, settled)
+    if saved is not None:
+        imports = await still_importable(api, state, saved.imports)
+    else:
+        assert project is not None
+        imports = await imported(session, api, project, state, options)
+    bound = [Record("bound", address, entry=entry) for address, entry in imports.items()]
+    return Owed([*moves, *settled, *bound], in_memory(state, bound), imports)
 
 
 def _moves(saved: Plan, state: State) -> list[Record]:
@@ -81,12 +105,12 @@ async def compute_plan(
     secrets: SecretStore,
     options: PlanOptions,
     *,
-    records: Sequence[Record] = (),
+    owed: Owed | None = None,
     finders: Finders = FINDERS,
     lists: bool = True,
     notes: tuple[str, ...] = (),
 ) -> tuple[Plan, Lives]:
-    """Return the plan for what PATH, `--target` and `--destroy` leave in scope; `state` is that after `records`.
+    """Return the plan for what PATH, `--target` and `--destroy` leave in scope; `state` includes what is `owed`.
 
     `finders` answer look-ups; without `lists` every object is read by itself; `notes` are warnings that come first.
     """
@@ -100,7 +124,8 @@ async def compute_plan(
         everything = {*resources, *scope}
         resources, scope = narrowed(options.selection, resources, scope, state)
         left_out = tuple(sorted(everything.difference(resources, scope)))
-    warnings = (*notes, *(str(problem) for problem in project.warnings))
+    _check_replace(options.replace, resources, state)
+    warnings = (*notes, *(str(problem) for problem in project.warnings), *line_notes(session, state))
     # a plan needs values only of what was sent before: to see whether it changed
     compared = [item.body for name, item in resources.items() if item.sensitive and name in state.resources]
     held = [leaf for body in compared for leaf in of_kind(body, Secret)]
@@ -110,17 +135,34 @@ async def compute_plan(
     plan, lives = await refresh(
         api, kinds(), finders, state, resources, scope, secrets,
         now=SystemClock().now() // 1000, destroy=options.destroy, read=options.read, staged=options.staged, lists=lists,
+        removed=released(session), replace_too=options.replace,
     )  # fmt: skip
     checks = Findings()
     if options.checks and options.read and not plan.objections:
         checks = await preflight(api, kinds(), plan)
         if not state.resources:
             warnings += tuple(await _there_already(api, resources))
-    plan = replace(plan, allow_delete=options.allow_delete)
+    imports = {} if owed is None else owed.imports
+    plan = replace(plan, allow_delete=options.allow_delete, imports=imports, removed=released(session))
     judge = partial(judged, session, state=state, options=options)
-    basis = _basis(session, project, options, records) if options.lasting else None
+    basis = _basis(session, project, options, owed.records if owed else ()) if options.lasting else None
     whole = assemble(plan, notes=warnings, checks=checks, left_out=left_out, basis=basis, judge=judge)
     return (with_facts(whole, state) if options.lasting else whole), lives
+
+
+def _check_replace(addresses: Collection[str], resources: Mapping[str, Resource], state: State) -> None:
+    """Raise `ManifestError` for an address of `--replace` that cannot be replaced, or is none of an applied object."""
+    problems = []
+    for address in addresses:
+        entry = state.resources.get(address)
+        if address not in resources or entry is None or not entry.id:
+            what = f"--replace: no applied object in scope has the address {address!r}"
+            known = [name for name in resources if name in state.resources]
+            problems.append(Problem("unknown-target", what, nearest(address, known) or "see: reconciler state list"))
+        elif why := undeletable_reason(kinds()[entry.kind], entry.applied):
+            problems.append(Problem("cannot-replace", f"--replace {address}: {why}", "replace the object that uses it"))
+    if problems:
+        raise ManifestError(problems)
 
 
 def _basis(session: Session, project: Project, options: PlanOptions, records: Sequence[Record]) -> Basis:
@@ -137,6 +179,7 @@ def _basis(session: Session, project: Project, options: PlanOptions, records: Se
         exclude=chosen.exclude,
         shard=str(chosen.shard or ""),
         staged=options.staged,
+        replace=options.replace,
     )
 
 
@@ -222,8 +265,9 @@ async def make_plan(
         if store.doubt is not None:
             session.dialogue.notice(str(replace(store.doubt, severity="warning")))
         secrets = session.secret_store(state)
-        records, state = await prepare(session, api, options, state)
-        plan, lives = await compute_plan(session, api, project, state, secrets, options, records=records)
+        owed = await prepare(session, api, options, state, project)
+        state = owed.state
+        plan, lives = await compute_plan(session, api, project, state, secrets, options, owed=owed)
         if options.judged:
             plan = replace(plan, warnings=(*plan.warnings, *_protected(session, plan, state)))
         await prove_access(api, target.sandbox)

@@ -18,6 +18,7 @@ from reconciler.app.runtime import keep_until_exit, no_garbage_collection
 from reconciler.app.trust import bad_prefix, confine, is_restricted, need_from_environment
 from reconciler.catalog import shipped
 from reconciler.config.project import Environment, ProjectSpec, find_root, load_project
+from reconciler.config.review_lines import line_problems
 from reconciler.config.state_settings import StateSettings
 from reconciler.core.characters import counted, require_unicode
 from reconciler.core.fingerprint import Fingerprinter
@@ -105,6 +106,8 @@ class Session:
             self.options.variables, self.options.var_files, found.used_variables | self.project_variables,
             lambda: speak_of(self.root, found.documents.values()),
         )  # fmt: skip
+        if found.documents and not found.errors:
+            found.problems += line_problems(self.project, self.project_document, self.environment, found.resources)
         return found
 
     def read_manifests(self) -> Project:

@@ -101,6 +101,7 @@ class Planning:
     """How a plan is made."""
 
     policy: tuple[Path, ...]
+    replace: tuple[str, ...]
     staged: bool
     checks: bool
 
@@ -217,6 +218,8 @@ def planner(function: F) -> F:
     for add in (
         click.option("--policy", multiple=True, type=click.Path(path_type=Path), metavar="FILE",
                      help="Rules the plan must keep, besides those of the project file."),
+        click.option("--replace", multiple=True, metavar="ADDRESS",
+                     help="Delete and create this object again, although nothing differs. Repeatable."),
         click.option("--staged", is_flag=True, help="New dataflows go live only when all of it is there."),
         click.option("--checks/--no-checks", default=True,
                      help="Ask the platform about mappings, fields and audiences before anything is written."),

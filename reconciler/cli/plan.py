@@ -56,7 +56,7 @@ def command(
 
     options = PlanOptions(
         destroy, choice.selection(), planning.policy, refresh, staged=planning.staged, checks=planning.checks,
-        allow_delete=allow_delete,
+        allow_delete=allow_delete, replace=planning.replace,
         lasting=out is not None,
     )  # fmt: skip
     if names := files.everywhere():
@@ -84,4 +84,4 @@ def command(
     if out is not None:
         save(out, text, private=True)
         click.echo(f"Saved. Apply exactly this with: reconciler apply {out}", err=True)
-    return 2 if detailed_exitcode and plan.effective else 0
+    return 2 if detailed_exitcode and (plan.effective or plan.imports) else 0

@@ -155,6 +155,30 @@ class Move(Block):
     """The new one."""
 
 
+class Import(Block):
+    """An existing object that the next apply binds to an address of the manifests."""
+
+    to: str
+    """The address."""
+    id: str = Field(min_length=1)
+    """The id of the object on the platform."""
+    environment: str | None = None
+    """The only environment it is for; left out, every environment."""
+
+    def is_for(self, environment: str) -> bool:
+        """Tell whether the line is for `environment`."""
+        return self.environment in (None, environment)
+
+
+class Removed(Block):
+    """An address that left the manifests: the next apply forgets its objects, or deletes them."""
+
+    from_: str = Field(alias="from")
+    """The address, or a document's name for all that is below it."""
+    delete: bool
+    """Whether the objects are deleted; `false` forgets them and leaves them on the platform."""
+
+
 def _is_date(value: str) -> str:
     try:
         return date.fromisoformat(value).isoformat()  # other spellings of a date would not compare as texts
@@ -194,6 +218,10 @@ class ProjectSpec(Block):
     """Limits of one apply."""
     moved: list[Move] = Field(default_factory=list)
     """Renames of addresses."""
+    imports: list[Import] = Field(default_factory=list)
+    """Existing objects to bind to addresses."""
+    removed: list[Removed] = Field(default_factory=list)
+    """Addresses that left the manifests, and whether their objects are deleted."""
     acknowledged: list[Acknowledgement] = Field(default_factory=list)
     """Drift that is known."""
     policies: Policies = Field(default_factory=Policies)

@@ -90,10 +90,11 @@ class Project:
         checks: bool = True,
         staged: bool = False,
         allow_delete: bool = False,
+        replace: str | Sequence[str] = (),
     ) -> Plan:
         """Return the plan; nothing is written. The arguments are the options of `reconciler plan`.
 
-        `targets`, `select` and `exclude` take one text or several.
+        `targets`, `select`, `exclude` and `replace` take one text or several.
         """
         options = PlanOptions(
             destroy=destroy,
@@ -102,6 +103,7 @@ class Project:
             checks=checks,
             staged=staged,
             allow_delete=allow_delete,
+            replace=_texts(replace),
             lasting=True,
         )
         return _plan(_run(lambda: make_plan(self._session(), options)).plan)

@@ -87,6 +87,11 @@ def _notes(plan: Plan) -> Iterator[str]:
     if plan.left_out:
         names = ", ".join(f"<code>{escape(name)}</code>" for name in plan.left_out)
         yield f"<details><summary>Left out: {many(len(plan.left_out))}</summary><p>{names}</p></details>"
+    if plan.imports:
+        yield '<section class="note" aria-label="Imports"><strong>Imported into the state</strong><ul>'
+        for name, item in sorted(plan.imports.items()):
+            yield f"<li><code>{escape(name)}</code> is {escape(item.kind)} <code>{escape(item.id)}</code></li>"
+        yield "</ul></section>"
     if plan.basis.moved or plan.adopted:
         yield '<section class="note" aria-label="State"><strong>Changed in the state only</strong><ul>'
         for old, new in plan.basis.moved:

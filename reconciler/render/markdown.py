@@ -101,6 +101,11 @@ def _alerts(plan: Plan) -> Iterator[str]:
     if plan.left_out:
         yield f"Left out of this plan: {many(len(plan.left_out))}."
         yield ""
+    if plan.imports:
+        bound = [f"{code(name)} is {item.kind} {code(item.id)}" for name, item in sorted(plan.imports.items())]
+        more = f" and {len(bound) - 50} more" if bound[50:] else ""
+        yield f"Imported into the state: {', '.join(bound[:50])}{more}."
+        yield ""
     if plan.basis.moved:
         yield "Renamed in the state: " + ", ".join(f"{code(old)} → {code(new)}" for old, new in plan.basis.moved[:50])
         yield ""

@@ -79,6 +79,10 @@ def plan_text(
         named = plan.left_out if verbose else plan.left_out[:5]
         more = " …" if len(plan.left_out) > len(named) else ""
         out.append(paint("dim", f"Left out: {many(len(plan.left_out))}: {', '.join(named)}{more}"))
+    out += [
+        f"Imported into the state: {address} is {entry.kind} {entry.id}"
+        for address, entry in sorted(plan.imports.items())
+    ]
     out += [f"Renamed in the state: {old} → {new}" for old, new in plan.basis.moved]
     if plan.basis.variables:
         values = ", ".join(f"{name}={say(value, None)}" for name, value in plan.basis.variables.items())
@@ -132,7 +136,8 @@ def summary(plan: Plan) -> str:
     """Return `4 to create, 1 to update, …; 7 unchanged`."""
     counts = plan.summary()
     words = ("create", "update", "replace", "delete", "forget")
-    parts = [f"{counts.get(word, 0)} to {word}" for word in words if word != "forget" or counts.get(word)]
+    parts = [f"{len(plan.imports)} to import"] if plan.imports else []
+    parts += [f"{counts.get(word, 0)} to {word}" for word in words if word != "forget" or counts.get(word)]
     return f"{', '.join(parts)}; {counts['noop']} unchanged"
 
 

@@ -10,7 +10,7 @@ from reconciler.core.characters import counted
 from reconciler.core.compare.diff import at_path
 from reconciler.core.kind import Kinds
 from reconciler.core.plan.model import Action, Change, Plan
-from reconciler.core.pointers import parse_pointer
+from reconciler.core.pointers import is_below, parse_pointer
 from reconciler.core.problems import Problem
 from reconciler.core.rules import AssociativeList
 from reconciler.core.selector import Selector
@@ -48,22 +48,23 @@ def protections(plan: Plan, state: State, *, protected: bool) -> list[Problem]:
 def exceeded(plan: Plan, state: State, limits: Guardrails, kinds: Kinds) -> list[Problem]:
     """Return which of the `limits` a plan exceeds; a destroy is explicit and has none.
 
-    Deleted and replaced objects and removed audiences count, forgets do not. The percentage is of the state entries in
-    scope, and for audiences of the audiences of these entries.
+    Deleted and replaced objects and removed audiences count, and forgets where the project file lets an object go. The
+    percentage is of the state entries in scope, and for audiences of the audiences of these entries.
     """
     if plan.destroy:
         return []
     losing = len(_losing(plan))
+    verbs = "deletes, replaces or lets go" if plan.removed else "deletes or replaces"
     members = _members(plan, state, kinds)
     total = sum(1 for address in plan.scope if address in state.resources)
     found = []
     count = losing + sum(removed for removed, _ in members.values())
     if limits.max_deletes is not None and count > limits.max_deletes:
-        parts = [f"deletes or replaces {counted(losing, 'object')}"] if losing else []
+        parts = [f"{verbs} {counted(losing, 'object')}"] if losing else []
         parts += [f"removes {counted(removed, noun)}" for noun, (removed, _) in members.items()]
         what = f"the plan {' and '.join(parts)}, more than guardrails.maxDeletes ({limits.max_deletes})"
         found.append(_refusal("max-deletes", what, "maxDeletes"))
-    percentages = {f"deletes or replaces {losing} of {counted(total, 'object')} in scope": (losing, total)}
+    percentages = {f"{verbs} {losing} of {counted(total, 'object')} in scope": (losing, total)}
     for noun, (removed, whole) in members.items():
         percentages[f"removes {removed} of {counted(whole, noun)} in scope"] = (removed, whole)
     limit, source, few = limits.max_delete_percent, "guardrails.maxDeletePercent", 0
@@ -77,8 +78,17 @@ def exceeded(plan: Plan, state: State, limits: Guardrails, kinds: Kinds) -> list
 
 
 def _losing(plan: Plan) -> list[Change]:
-    """Return the changes that delete or replace an object in use."""
-    return [item for item in plan.effective if item.action in (Action.DELETE, Action.REPLACE) and not item.deposed]
+    """Return the changes that delete or replace an object in use, or let it go as the project file says."""
+    return [
+        item
+        for item in plan.effective
+        if not item.deposed
+        and (item.action in (Action.DELETE, Action.REPLACE) or (item.action is Action.FORGET and _released(item, plan)))
+    ]
+
+
+def _released(change: Change, plan: Plan) -> bool:
+    return is_below(change.address, plan.removed)
 
 
 def _refusal(code: str, what: str, key: str) -> Problem:
