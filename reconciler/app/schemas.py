@@ -6,7 +6,6 @@ import json
 from importlib.resources import files
 from typing import Any
 
-
 DOCUMENTS = ("manifest", "plan", "drift", "validate", "events")
 
 

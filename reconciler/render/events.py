@@ -14,6 +14,8 @@ from reconciler.core.problems import Problem
 from reconciler.render.json import FORMAT_VERSION, drift_document, finding, plan_document
 
 Status = Literal["started", "waiting", "done", "failed", "skipped"]
+_CHANGE = ("address", "kind", "action", "id", "reason", "link")
+
 Result = Literal["ok", "changes", "failed", "refused", "interrupted"]
 """How a command ended: `changes` is drift, `refused` that the plan was not carried out."""
 
@@ -27,7 +29,7 @@ def plan_events(plan: Plan) -> Iterator[dict[str, Any]]:
     """Yield an event for each change that is not a no-op, and the plan with its counts, warnings and objections."""
     document = plan_document(plan)
     for change in document["changes"]:
-        yield {"type": "change", **{name: change[name] for name in ("address", "kind", "action", "id", "reason")}}
+        yield {"type": "change", **{name: change[name] for name in _CHANGE if name in change}}
     yield {
         "type": "plan",
         "warnings": document["warnings"],
