@@ -20,6 +20,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import jsonpatch
 import yaml
 
 from reconciler.catalog import shipped
@@ -28,6 +29,7 @@ from reconciler.core.values import Ref, Secret
 from reconciler.documents.load import load
 from reconciler.kinds import kinds
 from reconciler.kinds.selectors import SELECTORS
+from tests.cases.cases import planned
 
 FOLDER = Path(__file__).parent / "pages"
 DATA_LAKE = shipped().fixed_spec("data-lake")["id"]
@@ -121,10 +123,10 @@ def _destination(parts: Body) -> dict[str, Any]:
     return spec
 
 
-# -- what is sent ------------------------------------------------------------------------------------------------
+# -- sending -------------------------------------------------------------------------------------------------
 @dataclass(frozen=True)
 class Outcome:
-    """What became of an example: the errors of its manifest, and how what is sent differs from the page."""
+    """The errors of an example's manifest, and how the requests differ from those of the page."""
 
     errors: tuple[str, ...]
     differences: tuple[str, ...]
@@ -171,6 +173,34 @@ def paste(example: Example, folder: Path) -> Outcome:
     if "patch" in example.parts and "flow/flow" in made:
         found += _activated(example.parts["patch"], plain(made["flow/flow"].body))
     return Outcome((), tuple(found))
+
+
+def update(example: Example, folder: Path) -> Outcome:
+    """Apply the patch of a page to the pasted body, and compare the objects after the page's requests and after ours.
+
+    `/auth/params` goes whole and removals go highest index first (design of the client), so the objects are compared.
+    """
+    (role,) = example.parts.keys() - {"patch", "flowSpec"}
+    before: dict[str, Any] = {key: value for key, value in example.parts.items() if key != "patch"}
+    patch = [{key: value for key, value in step.items() if step["op"] != "remove" or key != "value"}
+             for step in example.parts["patch"]]  # fmt: skip
+    after = {**before, role: jsonpatch.apply_patch(before[role], patch)}
+    for name, parts in (("before", before), ("after", after)):
+        _, errors = resources(manifests(parts), folder / name)
+        if errors:
+            return Outcome(errors, ())
+    address = "account" if role == "connection" else f"flow/{role}"
+    case: dict[str, Any] = {"before": manifests(before), "documents": manifests(after), "secrets": {"literals": True}}
+    if role != "connection":  # as the page shows it, with what the platform added
+        ident = address.replace("/", "-")
+        shown = {**before[role], "state": "enabled", "id": ident, "etag": '"1"'}
+        case["live"] = {address: {"id": ident, "etag": '"1"', "body": shown}}
+    plan, _ = planned(case, folder / "plan")
+    found = [f"{item.address}: {item.action}" for item in plan.effective if item.address != address]
+    (change,) = (item for item in plan.changes if item.address == address)
+    steps = [step for call in change.every_call if call.method == "PATCH" for step in call.body]
+    mine = jsonpatch.apply_patch(before[role], plain(steps))
+    return Outcome((), (*found, *differences(after[role], mine, set())))
 
 
 def _printed(parts: Body) -> Iterator[tuple[str, Body]]:
