@@ -9,7 +9,8 @@ A case is a YAML file. Everything but `why` and `documents` may be left out:
     live        whole live objects by address: `{id, etag, body, outputs}`
     state       fields of state entries by address, in place of what `before` gives; null for no entry
     moved       entries that have another address: `{old: new}`
-    secrets     names of secrets that have `changed`, or that have no value to compare with (`unknown`)
+    secrets     names of secrets that have `changed`, or that have no value to compare with (`unknown`);
+                `literals: true` where those written out have changed
     options     `destroy`, `staged`, `now`, `scope`, `target`, `exclude`, `guardrails`
     show        more of each change to hold: `before`, `after`
     plan        the golden value
@@ -213,6 +214,8 @@ def plan_input(case: Case, folder: Path) -> PlanInput:
             return True
         if set(secret.names()) & set(secrets.get("unknown", ())):
             return None
+        if secret.literal:
+            return bool(secrets.get("literals"))
         return bool(set(secret.names()) & set(secrets.get("changed", ())))
 
     return PlanInput(
