@@ -59,8 +59,7 @@ async def apply(
     The lock is held from before the plan to the end. Raises `ReconcilerError` where the plan may not be carried out:
     then nothing was sent. The outcome of a run that failed in part is returned, not raised.
     """
-    if saved is not None:
-        refuse_stale(session, saved)
+    declared = refuse_stale(session, saved) if saved is not None else {}
     project = None if saved is not None else session.desired(destroy=options.destroy)
     options = replace(options, allow_delete=options.allow_delete or writing.allow_delete)
     async with connected(
@@ -68,6 +67,9 @@ async def apply(
         like=project.resources if project else None,
     ) as open_:  # fmt: skip
         api, transaction = open_.api, open_.transaction
+        if options.destroy and transaction.fresh:
+            where = transaction.store.where
+            session.dialogue.notice(f"There is no state at {where}: --env and --state-dir choose another.")
         if not transaction.fresh:
             transaction.begin()
         elif saved is not None and saved.serial == 0:
@@ -77,7 +79,7 @@ async def apply(
         owed = await prepare(session, api, options, transaction.state, project, saved)
         records, settled = owed.records, owed.state
         if saved is not None:
-            still, lives = await refresh_saved(api, kinds(), settled, saved, secrets.changed)
+            still, lives = await refresh_saved(api, kinds(), settled, saved, secrets.changed, declared)
             plan = assemble(still, judge=partial(judged, session, state=settled, options=options))
         else:
             assert project is not None

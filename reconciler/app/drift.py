@@ -90,8 +90,9 @@ def _report(session: Session, plan: Plan, others: tuple[Unmanaged, ...] | None, 
     entries = [Acknowledged(item.address, item.path, item.reason, item.until) for item in known]
     drift, notes = acknowledge(plan.drift, entries, today)
     return Report(
-        plan.environment, plan.sandbox, len(plan.scope), drift, pending_changes(plan), (*notes, *used), others
-    )
+        plan.environment, plan.sandbox, len(plan.scope), drift, pending_changes(plan), (*notes, *used), others,
+        platform=plan.platform, organization=plan.organization,
+    )  # fmt: skip
 
 
 async def _unmanaged(api: Client, state: State) -> list[Unmanaged]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from reconciler.core.compare.views import mask
+from reconciler.core.console import Place, console_url
 from reconciler.core.display import shown
 from reconciler.core.plan.model import Change, Drift, DriftField, Plan
 from reconciler.core.pointers import pointer
@@ -21,10 +22,11 @@ def plan_document(plan: Plan) -> dict[str, Any]:
     return {
         "formatVersion": FORMAT_VERSION,
         "environment": plan.environment,
-        "changes": [_change(change) for change in plan.effective],
+        "changes": [_change(change, plan) for change in plan.effective],
         "drift": [drift_item(item) for item in plan.drift],
         "warnings": list(plan.warnings),
         "summary": {str(action): count for action, count in plan.summary().items()},
+        **({"destroy": True} if plan.destroy else {}),
         **({"leftOut": list(plan.left_out)} if plan.left_out else {}),
         **({"allowDelete": True} if plan.allow_delete else {}),
         **({"imports": [_import(*item) for item in sorted(plan.imports.items())]} if plan.imports else {}),
@@ -70,7 +72,8 @@ def secret_names(body: Tree) -> dict[str, str]:
     }
 
 
-def _change(change: Change) -> dict[str, Any]:
+def _change(change: Change, place: Place) -> dict[str, Any]:
+    link = console_url(place, change.rules.page, change.ident or "")
     return {
         "address": change.address,
         "kind": change.rules.reported_as or change.kind,
@@ -84,6 +87,7 @@ def _change(change: Change) -> dict[str, Any]:
         "replacePaths": list(change.replace_paths),
         **({"reasonCodes": dict(change.reason_codes)} if change.replace_paths else {}),
         **({"labels": dict(change.labels)} if change.labels else {}),
+        **({"link": link} if link else {}),
     }
 
 

@@ -79,6 +79,8 @@ class Report:
     pending: tuple[PendingChange, ...] = ()
     notes: tuple[str, ...] = ()
     unmanaged: tuple[Unmanaged, ...] | None = None
+    platform: str = ""
+    organization: str = ""
     fails_on_pending: bool = False
 
     def of(self, *statuses: str) -> list[Drift]:
