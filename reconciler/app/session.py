@@ -17,10 +17,11 @@ from reconciler.app.platform import EMULATOR, Platform, Target, chosen_url
 from reconciler.app.runtime import keep_until_exit, no_garbage_collection
 from reconciler.app.trust import bad_prefix, confine, is_restricted, need_from_environment
 from reconciler.catalog import shipped
-from reconciler.config.project import Environment, ProjectSpec, find_root, load_project
+from reconciler.config.project import Environment, ProjectSpec, development_of, find_root, load_project
 from reconciler.config.review_lines import line_problems
 from reconciler.config.state_settings import StateSettings
 from reconciler.core.characters import counted, require_unicode
+from reconciler.core.development import Development, developed
 from reconciler.core.fingerprint import Fingerprinter
 from reconciler.core.pointers import parse_pointer
 from reconciler.core.problems import ManifestError, Problem, StateError
@@ -31,7 +32,7 @@ from reconciler.core.values import Secret, Tree
 from reconciler.documents.document import PROJECT_FILE, Document
 from reconciler.documents.load import Project, load, no_manifests
 from reconciler.documents.overlay import speak_of
-from reconciler.kinds import kinds
+from reconciler.kinds import dataflow_kind, kinds
 from reconciler.kinds.selectors import SELECTORS
 from reconciler.secrets.providers import Provider, command, dotenv, environment, files, keyring
 from reconciler.secrets.redaction import redact
@@ -68,6 +69,8 @@ class Session:
     """The variables that were given from outside the project file."""
     project_variables: frozenset[str] = frozenset()
     """The variables that the project file itself uses."""
+    development: Development | None = None
+    """The development mode of the environment, if it has one."""
 
     # -- manifests -------------------------------------------------------------------------------------------
     def manifests(self) -> Project:
@@ -112,7 +115,7 @@ class Session:
 
     def read_manifests(self) -> Project:
         """Return the project's resources and the findings about its documents."""
-        return load(
+        found = load(
             self.root,
             self.path,
             self.shown,
@@ -124,6 +127,9 @@ class Session:
             environments=self.project.environments,
             skip=[self.state_dir],
         )
+        if self.development is not None:
+            found.resources = developed(found.resources, kinds(), dataflow_kind().name, self.development)
+        return found
 
     def scope(self, project: Project, state: State) -> tuple[dict[str, Resource], list[str]]:
         """Return the resources PATH names, and the state entries this run may touch.
@@ -176,12 +182,19 @@ class Session:
         if (
             self.options.state_dir is not None or self.options.emulator
         ):  # trying something out leaves no trace in what teams share
-            return store_of(StateSettings(), self.environment, self.state_dir, self._revealed)
+            return store_of(StateSettings(), self._state_name, self.state_dir, self._revealed)
         if is_restricted(os.environ):
             if settings.backend != "local":
                 raise ManifestError(need_from_environment(f"state.backend: {settings.backend}", "RECONCILER_STATE_DIR"))
             confine(self.root, self.root / settings.path, "state.path in reconciler.yaml")
-        return store_of(settings, self.environment, self.root / settings.path, self._revealed)
+        return store_of(settings, self._state_name, self.root / settings.path, self._revealed)
+
+    @property
+    def _state_name(self) -> str:
+        """The name that the environment's state is kept under: in development mode, one for each developer."""
+        if self.development is None:
+            return self.environment
+        return f"{self.environment}_{self.development.prefix[:-1]}"
 
     def _revealed(self, text: str) -> str:
         """Return a setting with `${secret.NAME}` filled in."""
@@ -286,6 +299,7 @@ def open_session(options: ProjectOptions, dialogue: Dialogue) -> Session:
     name, settings = choose_environment(project, document, options.environment)
     folder = Path(os.path.abspath(options.state_dir)) if options.state_dir else root / project.state.path  # noqa: PTH100
     emulated = options.emulator or chosen_url(project, settings) == EMULATOR
+    development = development_of(document, name, settings, scope)
     variables, given = collect_variables(project, document, name, settings, options)
     return Session(
         options,
@@ -302,6 +316,7 @@ def open_session(options: ProjectOptions, dialogue: Dialogue) -> Session:
         variables,
         given,
         frozenset(scope.used),
+        development,
     )
 
 

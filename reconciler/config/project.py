@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
 from reconciler.config.policies import Policies
 from reconciler.config.state_settings import StateSettings
+from reconciler.core.development import Development
 from reconciler.core.problems import ManifestError, Problem
-from reconciler.core.trees import transform
+from reconciler.core.trees import members, transform
 from reconciler.core.values import Path as Steps
 from reconciler.core.values import Secret, Tree
 from reconciler.documents.blocks import Block
@@ -23,6 +26,9 @@ from reconciler.documents.shapes import problems_of
 from reconciler.yamltext.files import read_file
 from reconciler.yamltext.reader import read
 from reconciler.yamltext.text import Text
+
+_PREFIX = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?-")
+"""Prefixes of development mode: their last hyphen aside, names of a state."""
 
 
 class AuthSettings(Block):
@@ -55,6 +61,16 @@ class Platform(Block):
     """The credential."""
 
 
+class DevelopmentSettings(Block):
+    """Development mode: each developer applies the manifests to objects and a state of their own."""
+
+    prefix: str
+    """What the names of created objects begin with, as `${var.me}-`: lower-case letters, digits and hyphens, and a
+    hyphen at the end."""
+    state: Literal["disabled"] | None = None
+    """`disabled` disables every flow."""
+
+
 class Environment(Block):
     """One environment: what differs from the rest of the project."""
 
@@ -68,6 +84,8 @@ class Environment(Block):
     """Values of variables here."""
     protected: bool = False
     """Whether deletes and replaces are refused without `--allow-protected`."""
+    development: DevelopmentSettings | None = None
+    """Names and states of its own for each developer."""
 
 
 class EnvProvider(Block):
@@ -295,7 +313,48 @@ def _filled(document: Document, scope: Scope) -> Tree:
     def say(path: Steps, code: str, what: str, advice: str) -> None:
         found.append(document.problem(("spec", *path), code, what, advice))
 
-    spec = interpolate(document.spec, scope, say)
+    modes = _development_modes(document.spec)  # only that of the chosen environment is filled in
+    spec = interpolate(_with_modes(document.spec, dict.fromkeys(modes)), scope, say)
     if found:
         raise ManifestError(found)
-    return transform(spec, lambda leaf: leaf.template if isinstance(leaf, Secret) else leaf)
+    return _with_modes(transform(spec, lambda leaf: leaf.template if isinstance(leaf, Secret) else leaf), modes)
+
+
+def _development_modes(spec: Tree) -> dict[str, Tree]:
+    """Return the development block of each environment that has one, as it is written."""
+    environments = members(members(spec).get("environments"))
+    return {
+        name: body["development"] for name, item in environments.items() if "development" in (body := members(item))
+    }
+
+
+def _with_modes(spec: Tree, modes: Mapping[str, Tree]) -> Tree:
+    """Return the spec with these development blocks in its environments."""
+    if not modes:
+        return spec
+    environments = members(members(spec)["environments"])
+    changed = {name: {**members(environments[name]), "development": mode} for name, mode in modes.items()}
+    return {**members(spec), "environments": {**environments, **changed}}
+
+
+def development_of(
+    document: Document | None, environment: str, settings: Environment, scope: Scope
+) -> Development | None:
+    """Return the development mode of an environment, None for none. Raises `ManifestError` for a bad one."""
+    mode = settings.development
+    if mode is None or document is None:
+        return None
+    place = ("environments", environment, "development", "prefix")
+    found: list[Problem] = []
+
+    def say(path: Steps, code: str, what: str, advice: str) -> None:
+        found.append(document.problem(("spec", *path), code, what, advice))
+
+    prefix = interpolate(mode.prefix, scope, say, place)
+    if not found and not (isinstance(prefix, str) and _PREFIX.fullmatch(prefix)):
+        shown = "(sensitive)" if isinstance(prefix, Secret) else repr(prefix)
+        advice = "use lower-case letters, digits and hyphens, and a hyphen at the end, as in ada-"
+        found.append(document.problem(("spec", *place), "bad-prefix", f"invalid prefix {shown}", advice))
+    if found:
+        raise ManifestError(found)
+    return Development(str(prefix), disabled=mode.state == "disabled")

@@ -17,7 +17,7 @@ def line_problems(
     """Yield what is wrong with the lines, each at its place: addresses that are missing, declared or named twice."""
     if document is None:
         return
-    seen: dict[str, str] = {}
+    seen: set[tuple[str, str]] = set()
     for index, item in enumerate(project.imports):
         place = ("spec", "imports", index, "to")
         if not item.is_for(environment):
@@ -26,9 +26,11 @@ def line_problems(
             what = f"no manifest declares the address {item.to!r}"
             advice = nearest(item.to, resources) or "addresses are listed by: reconciler plan"
             yield document.problem(place, "unknown-address", what, advice)
-        if item.to in seen or item.id in seen.values():
+            continue
+        names = {("", item.to), (resources[item.to].kind, item.id)}  # an object and its labels have the same id
+        if names & seen:
             yield document.problem(place, "duplicate-import", "two lines import the same", "keep one of them")
-        seen[item.to] = item.id
+        seen |= names
     for index, gone in enumerate(project.removed):
         declared = sorted(name for name in resources if is_below(name, (gone.from_,)))
         if declared:

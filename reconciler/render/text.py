@@ -55,6 +55,8 @@ def nothing_to_do(plan: Plan) -> str:
     if plan.destroy:
         where = " in the selection" if plan.left_out else ""
         return f"Nothing to destroy: the state of environment {plan.environment} holds no object{where}."
+    if plan.imports:
+        return "No changes on the platform. Existing objects are bound in the state."
     return "No changes. The platform is as the manifests say."
 
 
