@@ -18,7 +18,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,12 +80,16 @@ sys.exit(code)
 
 @dataclass(frozen=True)
 class Scenario:
-    """What is applied: an example; after `edit`, if there is one, once more, and that is killed."""
+    """An example that is applied; after `edit`, if there is one, it is applied once more, and that apply is killed.
+
+    With `imports` the state is lost before that, and lines of the project file import the objects.
+    """
 
     name: str
     example: str
     edit: tuple[str, str] | None = None
     options: tuple[str, ...] = ()
+    imports: bool = False
 
 
 SCENARIOS = {
@@ -96,6 +100,7 @@ SCENARIOS = {
         Scenario("batch", "snowflake"),
         Scenario("replace", "snowflake", ("PUBLIC.PURCHASES", "PUBLIC.ORDERS")),
         Scenario("schemas, staged", "http-api", None, ("--staged",)),
+        Scenario("imports", "customer-io", ("Streaming Dataflow", "Another Dataflow"), imports=True),
         Scenario("mapping", "sftp-orders", ("order.total", "order.sum")),
     )
 }
@@ -132,7 +137,9 @@ class Place(Protocol):
         ...
 
 
-def matrix(scenario: Scenario, folder: Path, place: Place | None = None) -> Iterator[Row]:
+def matrix(
+    scenario: Scenario, folder: Path, place: Place | None = None, moments: Sequence[str] = MOMENTS
+) -> Iterator[Row]:
     """Yield a row for each boundary of `scenario`; everything happens below `folder`, but for a state in `place`."""
     with forks() as runner, contextmanager(serve)() as server:
         whole = _Case(scenario, server, folder / "whole", "whole", runner, place and place.at("whole"))
@@ -143,7 +150,7 @@ def matrix(scenario: Scenario, folder: Path, place: Place | None = None) -> Iter
             zip(("requests", "journal", "state"), map(int, done.stdout.split("SEEN ")[1].split()), strict=True)
         )
         wanted = whole.objects()
-        for moment in MOMENTS:
+        for moment in moments:
             for number in range(1, counts[moment if moment in counts else "requests"] + 1):
                 name = f"{moment}-{number}"
                 case = _Case(scenario, server, folder / name, name, runner, place and place.at(name))
@@ -174,6 +181,15 @@ class _Case:
             text = path.read_text(encoding="utf-8")
             assert self.scenario.edit[0] in text
             path.write_text(text.replace(*self.scenario.edit), encoding="utf-8")
+        if self.scenario.imports:
+            state = local_store(self.folder / "state", "default").read()
+            assert state is not None
+            lines = [{"to": address, "id": entry.id} for address, entry in state.resources.items()]
+            head = {"apiVersion": "reconciler/v1", "kind": "Project", "metadata": {"name": "killed"}}
+            (self.folder / "reconciler.yaml").write_text(
+                json.dumps({**head, "spec": {"imports": lines}}), encoding="utf-8"
+            )
+            shutil.rmtree(self.folder / "state")
 
     def outcome(self, moment: str, number: int, wanted: dict[str, int], addresses: set[str]) -> str:
         """Kill, apply again, and return what is not as it should be."""
