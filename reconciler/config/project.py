@@ -65,8 +65,8 @@ class DevelopmentSettings(Block):
     """Development mode: each developer applies the manifests to objects and a state of their own."""
 
     prefix: str
-    """What the names of created objects begin with, as `${var.me}-`: lower-case letters, digits and hyphens, and a
-    hyphen at the end."""
+    """Prefix of the names of created objects, as `${var.me}-`: lower-case letters, digits and hyphens, and a hyphen at
+    the end."""
     state: Literal["disabled"] | None = None
     """`disabled` disables every flow."""
 
