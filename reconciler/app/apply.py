@@ -60,8 +60,7 @@ async def apply(
     The lock is held from before the plan to the end. Raises `ReconcilerError` where the plan may not be carried out:
     then nothing was sent. The outcome of a run that failed in part is returned, not raised.
     """
-    if saved is not None:
-        refuse_stale(session, saved)
+    declared = refuse_stale(session, saved) if saved is not None else {}
     project = None if saved is not None else session.manifests()
     async with connected(
         session, verb, lock_timeout=writing.lock_timeout, parallelism=writing.parallelism,
@@ -79,7 +78,7 @@ async def apply(
         secrets.send_trusted = options.send_secrets
         records, settled = await prepare(session, api, options, transaction.state, saved)
         if saved is not None:
-            still, lives = await refresh_saved(api, kinds(), settled, saved, secrets.changed)
+            still, lives = await refresh_saved(api, kinds(), settled, saved, secrets.changed, declared)
             plan = assemble(still, judge=partial(judge_plan, session, files=options.policies))
         else:
             assert project is not None

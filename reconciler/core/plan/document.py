@@ -25,6 +25,7 @@ def plan_document(plan: Plan) -> dict[str, Any]:
         "drift": [drift_item(item) for item in plan.drift],
         "warnings": list(plan.warnings),
         "summary": {str(action): count for action, count in plan.summary().items()},
+        **({"destroy": True} if plan.destroy else {}),
         **({"leftOut": list(plan.left_out)} if plan.left_out else {}),
         **({"moved": [{"from": old, "to": new} for old, new in plan.basis.moved]} if plan.basis.moved else {}),
         **({"variables": dict(plan.basis.variables)} if plan.basis.variables else {}),
