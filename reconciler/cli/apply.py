@@ -37,9 +37,10 @@ def command(
 
     A saved plan is applied exactly as it was shown, or refused when its documents, its state entries or its live
     objects moved on. With --replan-if-stale it is then planned again, and applied if the changes are the same;
-    otherwise the new plan is saved as FILE.new. With RECONCILER_PLAN_KEY set, a plan must carry a valid signature. With
-    --refresh-only drift is accepted into the state where the manifests say the same, or nothing any more. Several
-    environments, as --env dev,stage,prod, are applied one after the other, until one does not end well.
+    otherwise the new plan is saved as FILE.new. With RECONCILER_PLAN_KEY set, a plan must carry a valid signature;
+    with --replan-if-stale an unsigned plan is planned again as well. With --refresh-only drift is accepted into the
+    state where the manifests say the same, or nothing any more. Several environments, as --env dev,stage,prod, are
+    applied one after the other, until one does not end well.
     """
     from reconciler.cli.event_stream import stream_of
 
@@ -73,7 +74,7 @@ def _command(
         checks=planning.checks, send_secrets=send_secrets,
     )  # fmt: skip
     notes: list[str] = []
-    saved = parse_plan(files.path, notes, applying=True)
+    saved = parse_plan(files.path, notes, signed_only=not replan_if_stale)
     for note in notes:
         message(note)
     if names := files.everywhere(by_name=True):
@@ -106,13 +107,14 @@ def _replan(
 ) -> int:
     """Apply a saved plan; when it is stale, apply a new one that makes the same changes, or save the new one."""
     from reconciler.app.running import run
-    from reconciler.app.saved_plans import planned_again, serialized
+    from reconciler.app.saved_plans import planned_again, refuse_unsigned, serialized
     from reconciler.cli.terminal import message
     from reconciler.core.problems import Problem, StaleError
     from reconciler.render.comparison import comparison_text
     from reconciler.yamltext.files import save
 
     try:
+        refuse_unsigned(file)
         return _apply(session, options, writing, stream, saved)
     except StaleError as stale:
         found = run(planned_again(session, saved, options, stale))
