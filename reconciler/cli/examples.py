@@ -58,6 +58,11 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "graph": ("reconciler graph --format svg > graph.svg", "reconciler graph --plan --documents --format mermaid"),
     "status": ("reconciler status", "reconciler status --fail-on error --fail-on stale=2h"),
     "outputs": ("reconciler outputs", "reconciler outputs --format json"),
+    "convert": (
+        "reconciler convert setup.sh --out dataflows",
+        "reconciler convert flows.postman_collection.json --env-file dev.postman_environment.json --out dataflows",
+        "reconciler convert recording.har > dataflows.yaml",
+    ),
     "export": ("reconciler export --out dataflows --adopt",),
     "adopt": ("reconciler adopt",),
     "import": ("reconciler import customer-io/flow 7d6e4f5a-1b2c-4d3e-8f90-a1b2c3d4e5f6",),
