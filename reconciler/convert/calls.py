@@ -68,7 +68,7 @@ class Call:
 
 @dataclass(slots=True)
 class Recording:
-    """What an input holds: calls in order, values of placeholders by name, and the number of lines that are no call."""
+    """The content of an input: calls in order, values of placeholders by name, secrets, and a count of other lines."""
 
     calls: list[Call] = field(default_factory=list)
     values: dict[str, str] = field(default_factory=dict)

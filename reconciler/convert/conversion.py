@@ -17,6 +17,7 @@ from reconciler.convert.manifests import Writer
 from reconciler.convert.objects import Left, Related
 from reconciler.convert.replay import replay
 from reconciler.convert.routes import shown
+from reconciler.core.characters import counted
 from reconciler.core.selector import Selectors
 from reconciler.core.values import Tree
 from reconciler.export.export_result import Written
@@ -36,7 +37,7 @@ class Input:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A remark about a call: where it is, its method and path, and what there is to say."""
+    """A remark about a call: its place, its method and path, and the remark."""
 
     file: str
     line: int
@@ -50,7 +51,7 @@ class Converted:
 
     `variables` holds the value of each variable, None where the input has none; `placeholders` how the input writes
     it. `reads`, `tokens`, `foreign` and `lines` count what was left out on purpose: reads, calls for tokens, calls to
-    other services, and lines that are no call.
+    other services, and lines without a call.
     """
 
     documents: dict[str, Written] = field(default_factory=dict)
@@ -86,7 +87,7 @@ def convert(
         whole.extend(found)
     calls = [*sorted(bare, key=json_inputs.in_order), *whole.calls]
     if len(calls) > CALLS:
-        raise UnreadableError(f"there are {len(calls):,} calls, and at most {CALLS:,} are converted at once")
+        raise UnreadableError(f"one conversion takes at most {counted(CALLS, 'call')}, and there are {len(calls):,}")
     credentials = Credentials(catalog)
     for value, name in whole.secrets.items():
         credentials.learn(value, name.lower().replace("_", "-"))

@@ -96,7 +96,7 @@ class Credentials:
         return frozenset(key for key in params if not _named(key) and not self._secret_by_catalog(key, body))
 
     def is_secret(self, key: str, body: Mapping[str, Tree]) -> bool:
-        """Tell whether a parameter of an account is hidden: by the catalog, by its name, or as nobody knows it."""
+        """Tell whether a parameter of an account is hidden: by the catalog, by its name, or as an unknown one."""
         return self._secret_by_catalog(key, body) or _named(key) or key not in _harmless(self.catalog)
 
     def _secret_by_catalog(self, key: str, body: Mapping[str, Tree]) -> bool:

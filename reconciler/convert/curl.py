@@ -29,7 +29,7 @@ _ADDRESS = re.compile(r"(?:https?://|//|\{\{|[\w.-]+\.adobe)", re.IGNORECASE)
 
 @dataclass(slots=True)
 class _Request:
-    """What the options of one request say."""
+    """The options of one request."""
 
     method: str = ""
     urls: list[str] = field(default_factory=list)

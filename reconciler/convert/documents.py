@@ -10,6 +10,7 @@ from reconciler.convert.calls import only_hole
 from reconciler.convert.credentials import snake
 from reconciler.convert.manifests import Block, CannotConvertError, Writer, auth, direction_of, own, rest
 from reconciler.convert.objects import Made, spec_id
+from reconciler.core.characters import counted
 from reconciler.core.selector import Selectors, of_documents
 from reconciler.core.trees import elements, members
 from reconciler.core.values import Ref, Tree
@@ -77,7 +78,7 @@ def _flow(writer: Writer, item: Made, selectors: Selectors) -> None:
 def _end(writer: Writer, flow: Made, side: str) -> Made | Tree:
     idents = elements(flow.body.get(f"{side}ConnectionIds"))
     if len(idents) != 1:
-        raise CannotConvertError(f"it has {len(idents)} {side} connections, and manifests have one")
+        raise CannotConvertError(f"it has {counted(len(idents), f'{side} connection')}, and a manifest has one")
     found = writer.object_of(idents[0])
     if found is None:
         if isinstance(idents[0], Ref):
@@ -272,7 +273,7 @@ def _selections(writer: Writer, flow: Made, selectors: Selectors) -> Block:
     return spec
 
 
-# -- what has a document of its own ----------------------------------------------------------------------------------
+# -- documents of their own ------------------------------------------------------------------------------------------
 def _connection(writer: Writer, item: Made) -> None:
     if not item.body.get("connectionSpec"):
         raise CannotConvertError("it names no connection spec")

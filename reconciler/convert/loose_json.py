@@ -103,7 +103,7 @@ def _line_end(text: str, start: int) -> int:
 
 
 def _strict(text: str) -> Parsed | None:
-    """Return what the standard parser reads, or None where it refuses or a key is there twice."""
+    """Return what the standard parser reads, or None where it refuses or a key is duplicate."""
     if START in text:
         return None  # a placeholder may be where a number is expected
     twice: list[str] = []

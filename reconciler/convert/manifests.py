@@ -43,7 +43,7 @@ class Writer:
     """Keys of the objects that some document holds."""
 
     def __post_init__(self) -> None:
-        """Count the users of each object: what several use is a document of its own."""
+        """Count the users of each object: an object with several users has a document of its own."""
         for item in self.alive():
             self.users.update({ref.address for ref in refs(item.body)})
 
@@ -121,7 +121,7 @@ class Writer:
         return Secret("".join(parts))
 
     def variables_in(self, text: str) -> str:
-        """Return a text with variables for its placeholders; what else looks like one is escaped."""
+        """Return a text with variables for its placeholders; other `${` are escaped."""
         parts: list[str] = []
         at = 0
         for found in HOLE.finditer(text):

@@ -36,7 +36,7 @@ class Left:
 
 @dataclass(slots=True)
 class History:
-    """What calls left behind: objects by key, what cannot be expressed, remarks, and numbers of calls left out."""
+    """The outcome of calls: objects by key, calls that cannot be expressed, remarks, and numbers of calls left out."""
 
     objects: dict[str, Made] = field(default_factory=dict)
     left: list[Left] = field(default_factory=list)
@@ -50,7 +50,7 @@ class History:
 
 @dataclass(frozen=True)
 class Related:
-    """What the catalog says of specs: which account, connections and flow fit together."""
+    """The catalog's knowledge of specs: which account, connections and flow fit together."""
 
     catalog: Catalog
 

@@ -1,4 +1,4 @@
-"""Which call of which service a request is (api-facts 1.1): the kind of its object, the operation, the object's id."""
+"""The kind of object a request is about, the operation, and the object's id (Adobe's API reference)."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Route:
 def route(call: Call) -> Route:
     """Return what a request does."""
     address, _, query = call.url.partition("?")
-    path = unquote(address.rstrip("/"))
+    path = address.rstrip("/")
     if _TOKEN.search(path):
         return Route("token")
     tail = None if _PLATFORM.search(path) else _TAIL.search(path)
@@ -66,7 +66,7 @@ def route(call: Call) -> Route:
     kind = _COLLECTIONS.get(found[1].lower(), "") if found else ""
     if found is None or not kind or (kind == "Schema" and "/conversion/" in path.lower()):
         return Route("read" if path.endswith(("/validate", "/preview", "/search")) else "other", _adhoc(path))
-    return _of_kind(call.method, kind, found[2] or "", found[3] or "", query)
+    return _of_kind(call.method, kind, unquote(found[2] or ""), found[3] or "", query)
 
 
 def _adhoc(path: str) -> str:
@@ -76,7 +76,6 @@ def _adhoc(path: str) -> str:
 def _of_kind(method: str, kind: str, ident: str, rest: str, query: str) -> Route:
     values = {key.lower(): [item.lower() for item in items] for key, items in parse_qs(query).items()}
     draft = values.get("mode") == ["draft"]
-    ident = ident.removeprefix("@")
     if ident.lower() in ("validate", "preview", "test", "query"):
         return Route("read")
     if rest.rstrip("/").lower() == "action":

@@ -216,14 +216,13 @@ ROOMS = {
     "render": {"render", "core"},
     "secrets": {"secrets", "core"},
     "app": {
-        "app", "api", "catalog", "config", "convert", "core", "dataprep", "documents", "emulator", "engine", "export", "kinds",
-        "network",
-        "secrets", "stores", "yamltext",
+        "app", "api", "catalog", "config", "convert", "core", "dataprep", "documents", "emulator", "engine", "export",
+        "kinds", "network", "secrets", "stores", "yamltext",
     },
     "library": {"library", "app", "core", "render", "secrets"},
     "cli": {
-        "cli", "app", "catalog", "config", "convert", "core", "dataprep", "documents", "emulator", "engine", "export", "render",
-        "secrets", "yamltext",
+        "cli", "app", "catalog", "config", "convert", "core", "dataprep", "documents", "emulator", "engine", "export",
+        "render", "secrets", "yamltext",
     },
     "emulator": {"emulator", "dataprep"},
     "dataprep": {"dataprep"},
