@@ -58,7 +58,6 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "show": ("reconciler show prod.plan", "reconciler show prod.plan --format html > plan.html", "reconciler show"),
     "graph": ("reconciler graph --format svg > graph.svg", "reconciler graph --plan --documents --format mermaid"),
     "status": ("reconciler status", "reconciler status --fail-on error --fail-on stale=2h"),
-    "outputs": ("reconciler outputs", "reconciler outputs --format json"),
     "convert": (
         "reconciler convert setup.sh --out dataflows",
         "reconciler convert flows.postman_collection.json --env-file dev.postman_environment.json --out dataflows",
