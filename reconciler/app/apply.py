@@ -12,6 +12,7 @@ from reconciler.app.dialogue import Dialogue
 from reconciler.app.options import PlanOptions, WriteOptions
 from reconciler.app.planning import compute_plan, guard, judged, need_secrets, prepare
 from reconciler.app.platform import SystemClock
+from reconciler.app.project_lines import released
 from reconciler.app.running import on_interrupt
 from reconciler.app.saved_plans import refuse_stale
 from reconciler.app.session import Session
@@ -79,6 +80,7 @@ async def apply(
         owed = await prepare(session, api, options, transaction.state, project, saved)
         records, settled = owed.records, owed.state
         if saved is not None:
+            saved = replace(saved, removed=tuple(sorted({*saved.removed, *released(session)})))
             still, lives = await refresh_saved(api, kinds(), settled, saved, secrets.changed, declared)
             plan = assemble(still, judge=partial(judged, session, state=settled, options=options))
         else:

@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING
 
 from reconciler.app.git_history import GitError, History
 from reconciler.app.options import PlanOptions
-from reconciler.app.planning import compute_plan
-from reconciler.app.session import Session, open_session
+from reconciler.app.planning import Owed, compute_plan
+from reconciler.app.project_lines import imported
+from reconciler.app.session import Session, in_memory, open_session
 from reconciler.core.compare.lens import Lens
 from reconciler.core.fingerprint import Fingerprinter
 from reconciler.core.plan.drift_report import Commit, PendingChange, pending_changes
 from reconciler.core.problems import ReconcilerError
 from reconciler.core.resource import Resource
-from reconciler.core.state.model import Entry, State
+from reconciler.core.state.model import Entry, Record, State
 from reconciler.core.trees import filled, resolve
 from reconciler.core.values import Ref, Tree
 from reconciler.documents.document import API_VERSION, PROJECT_FILE
@@ -92,7 +93,7 @@ def with_history(
 async def not_applied(session: Session, api: Client, state: State) -> tuple[tuple[PendingChange, ...], str]:
     """Return what the manifests want beyond what was last applied, and why that is not known, or an empty text.
 
-    No object is read, no secret is compared and nothing is settled: only look-ups ask the platform.
+    No secret is compared and nothing is settled: only look-ups and lines that import objects ask the platform.
     """
     try:
         project = session.manifests()
@@ -100,7 +101,10 @@ async def not_applied(session: Session, api: Client, state: State) -> tuple[tupl
             return (), ""
         secrets = SecretStore([], Fingerprinter(None, state.lineage))
         options = PlanOptions(read=False, checks=False, judged=False)
-        plan, _ = await compute_plan(session, api, project, state, secrets, options)
+        imports = await imported(session, api, project, state, options)
+        bound = [Record("bound", address, entry=entry) for address, entry in imports.items()]
+        owed = Owed(bound, in_memory(state, bound), imports)
+        plan, _ = await compute_plan(session, api, project, owed.state, secrets, options, owed=owed)
     except ReconcilerError as error:
         return (), str(error.problems[0])
     return pending_changes(plan), ""
@@ -120,7 +124,10 @@ def _searched(
             known[Ref(name)] = entry.id
         known |= {Ref(name, key): value for key, value in entry.outputs.items()}
     searches = [
-        _Search(item, state.resources.get(item.address), project.resources.get(item.address)) for item in pending
+        _Search(
+            item, state.resources.get(item.address), project.resources.get(item.address), open=item.action != "import"
+        )
+        for item in pending
     ]
     paths = _paths(project, state, pending)
     commits = history.commits(paths, _COMMITS)

@@ -15,7 +15,7 @@ from reconciler.app.environment import EVERY, choose_environment, collect_variab
 from reconciler.app.options import ProjectOptions
 from reconciler.app.platform import EMULATOR, Platform, Target, chosen_url
 from reconciler.app.runtime import keep_until_exit, no_garbage_collection
-from reconciler.app.trust import bad_prefix, confine, is_restricted, need_from_environment
+from reconciler.app.trust import check_secret_prefixes, confine, is_restricted, need_from_environment
 from reconciler.catalog import shipped
 from reconciler.config.project import Environment, ProjectSpec, development_of, find_root, load_project
 from reconciler.config.review_lines import line_problems
@@ -295,7 +295,7 @@ def open_session(options: ProjectOptions, dialogue: Dialogue) -> Session:
         confine(root, absolute, str(options.path))
         confine(root, root / PROJECT_FILE, PROJECT_FILE)
     project, document = load_project(root, shown, scope := project_scope(options))
-    _check_secret_prefixes(project, document)
+    check_secret_prefixes(project, document)
     name, settings = choose_environment(project, document, options.environment)
     folder = Path(os.path.abspath(options.state_dir)) if options.state_dir else root / project.state.path  # noqa: PTH100
     emulated = options.emulator or chosen_url(project, settings) == EMULATOR
@@ -318,24 +318,6 @@ def open_session(options: ProjectOptions, dialogue: Dialogue) -> Session:
         frozenset(scope.used),
         development,
     )
-
-
-def _check_secret_prefixes(project: ProjectSpec, document: Document | None) -> None:
-    """Raise `ManifestError` for `env` providers that may not read what they want; hide what the others may read."""
-    problems = []
-    for index, item in enumerate(project.secrets):
-        if item.env is None:
-            continue
-        problem = bad_prefix(item.env.prefix, os.environ)
-        if problem is not None:
-            place = ("spec", "secrets", index, "env", "prefix")
-            problems.append(document.problem(place, problem.code, problem.what, problem.next) if document else problem)
-            continue
-        for name, value in os.environ.items():
-            if name.startswith(item.env.prefix):
-                redact.hide(value)
-    if problems:
-        raise ManifestError(problems)
 
 
 def _require_unicode(environ: Mapping[str, str]) -> None:

@@ -44,6 +44,9 @@ def test_imports_are_planned_applied_and_done(lost: Cli, server: Server) -> None
     assert plan["changes"] == []
     assert {item["address"]: item["id"] for item in plan["imports"]} == ids(lost)
     assert lost("plan", "--detailed-exitcode").code == 2
+    assert {item["action"] for item in lost.ok("drift", "--format", "json").json()["pending"]} == {"import"}
+    assert lost("drift", "--fail-on", "pending").code == 2
+    assert "pending, not applied: import customer-io/flow" in lost.ok("status").out
     flow = ids(lost)["customer-io/flow"]
     for form, words in (("text", f"Imported into the state: customer-io/flow is Flow {flow}"),
                         ("markdown", f"`customer-io/flow` is Flow `{flow}`"),

@@ -53,11 +53,12 @@ class PendingChange:
 def pending_changes(plan: Plan) -> tuple[PendingChange, ...]:
     """Return the changes of a plan that the manifests want, without those that only revert what changed outside."""
     outside = {item.address: item.status for item in plan.drift if item.status in ("changed", "missing")}
-    return tuple(
+    changes = [
         PendingChange(change.address, str(change.action))
         for change in plan.effective
         if change.address not in outside or _wanted(change, outside[change.address])
-    )
+    ]
+    return (*(PendingChange(address, "import") for address in sorted(plan.imports)), *changes)
 
 
 def _wanted(change: Change, status: str) -> bool:
