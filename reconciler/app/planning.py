@@ -115,10 +115,10 @@ async def compute_plan(
     `finders` answer look-ups; without `lists` every object is read by itself; `notes` are warnings that come first.
     """
     resources, scope = session.scope(project, state)
-    if not options.destroy:
-        session.require_something(project, resources, scope)
     if options.destroy:
         resources = {}
+    elif not (resources or scope):
+        session.require_something(project, state)
     left_out: tuple[str, ...] = ()
     if options.selection:
         everything = {*resources, *scope}

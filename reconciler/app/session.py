@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
@@ -92,9 +92,10 @@ class Session:
             raise ManifestError([problem, *(item for item in found.warnings if item.code != problem.code)])
         return found
 
-    def require_something(self, project: Project, resources: Collection[str], scope: Collection[str]) -> None:
+    def require_something(self, project: Project, state: State) -> None:
         """Raise `ManifestError` where PATH holds no manifest and no entry of the state came from it."""
-        if not (resources or scope or any(self.came_from_path(item.file) for item in project.documents.values())):
+        files = (item.file for item in (*project.documents.values(), *state.resources.values()))
+        if not any(map(self.came_from_path, files)):
             what = f"there is no manifest under {self.options.path}, and no entry of the state came from it"
             raise ManifestError(Problem("no-manifests", what, f"name a folder or a file of the project in {self.root}"))
 

@@ -49,8 +49,8 @@ def plan_json(plan: Plan) -> Json:
         "leftOut": list(plan.left_out),
         "basis": _basis_json(plan.basis),
         **({"allowDelete": True} if plan.allow_delete else {}),
-        "imports": {address: entry_json(entry) for address, entry in plan.imports.items()},
-        "removed": list(plan.removed),
+        **({"imports": {name: entry_json(entry) for name, entry in plan.imports.items()}} if plan.imports else {}),
+        **({"removed": list(plan.removed)} if plan.removed else {}),
         "warnings": list(plan.warnings),
         "changes": [_change_json(change) for change in plan.changes],
         "drift": [_drift_json(item) for item in plan.drift],
@@ -89,8 +89,8 @@ def plan_of(data: Any, source: str, kinds: Kinds) -> Plan:
             basis=_basis_of(data["basis"]),
             digest=plan_digest(data),
             allow_delete=data.get("allowDelete") is True,
-            imports={address: entry_of(item) for address, item in data["imports"].items()},
-            removed=tuple(data["removed"]),
+            imports={address: entry_of(item) for address, item in data.get("imports", {}).items()},
+            removed=tuple(data.get("removed", ())),
             warnings=tuple(data["warnings"]),
             changes=tuple(_change_of(item) for item in data["changes"]),
             drift=tuple(_drift_of(item) for item in data["drift"]),
@@ -130,6 +130,7 @@ def _basis_json(basis: Basis) -> Json:
     return {
         item.name: dict(value) if isinstance(value := getattr(basis, item.name), Mapping) else value
         for item in dataclasses.fields(Basis)
+        if item.name != "replace" or basis.replace
     }
 
 
