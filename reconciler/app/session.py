@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -94,7 +95,9 @@ class Session:
 
     def require_something(self, project: Project, state: State) -> None:
         """Raise `ManifestError` where PATH holds no manifest and no entry of the state came from it."""
-        files = (item.file for item in (*project.documents.values(), *state.resources.values()))
+        files = chain(
+            (item.file for item in project.documents.values()), (item.file for item in state.resources.values())
+        )
         if not any(map(self.came_from_path, files)):
             what = f"there is no manifest under {self.options.path}, and no entry of the state came from it"
             raise ManifestError(Problem("no-manifests", what, f"name a folder or a file of the project in {self.root}"))

@@ -322,7 +322,7 @@ def test_two_that_are_alike_are_not_guessed_at(live: Cli) -> None:
     live.ok("apply", "-y")
     for old, new in (("one", "three"), ("two", "four")):
         live.edit(f"{old}.yaml", f"name: {old}", f"name: {new}")
-    plan = live.ok("plan").out
+    plan = live.ok("plan", "--allow-delete").out
     assert "8 to create" in plan
     assert "moved:" not in plan, "which of them became which nobody can tell"
 
