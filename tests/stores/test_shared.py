@@ -266,6 +266,7 @@ def test_parts_are_applied_one_by_one_and_make_the_whole(
     assert "is no part of a whole" in live("plan", "--shard", "4/3").err
 
 
+@pytest.mark.processes
 def test_parts_that_are_applied_at_once_take_turns(
     live: Cli, server: Server, remote: Backend, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -18,6 +18,7 @@ from reconciler.engine.stop import Stop, Stoppable
 from tests.conftest import FLOW, Cli, Request, Server
 from tests.wire.test_faults import Once, one_of_each
 
+pytestmark = pytest.mark.processes
 TOO_MANY = (429, [(b"retry-after", b"290")], {"error_code": "429050", "message": "Too many requests"})
 
 
