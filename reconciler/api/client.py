@@ -16,6 +16,7 @@ from reconciler.api.auth import Credentials
 from reconciler.api.body import ENCODINGS, UnexpectedAnswer, decode, read
 from reconciler.api.error_bodies import body_text, error_code, error_text, policy_violations, says_absent
 from reconciler.api.pace import Pace
+from reconciler.core.call_path import require_safe
 from reconciler.core.problems import AmbiguousError, ApiError, ConflictError, Problem
 from reconciler.core.resource import Call, Reply
 from reconciler.network.exact_json import encoded
@@ -107,8 +108,10 @@ class Client:
         A 2xx has the documented shape of the call. `accept` with 404 takes only the documented "not found", a 400 with
         that error code included, and returns it as a 404. `etag` goes into If-Match of a guarded call. Raises
         `ConflictError` on 412, `AmbiguousError` when a call that is not safe to repeat may have been carried out,
-        `ApiError` for everything else.
+        `ApiError` for everything else. A call with an unsafe path
+        raises `ReconcilerError` before anything is sent.
         """
+        require_safe(call)
         renewed: str | None = None
         began = time.monotonic()
         for attempt in range(retry.ATTEMPTS):
