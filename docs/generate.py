@@ -299,7 +299,7 @@ def _fixed_ids(text: str, known: str) -> str:
 
 
 PAGES: dict[str, Callable[[], str]] = {
-    **{f"schemas/{name}.schema.json": _schema(name) for name in ("manifest", "plan", "drift", "validate")},
+    **{f"schemas/{name}.schema.json": _schema(name) for name in ("manifest", "plan", "drift", "validate", "events")},
     "commands.md": commands,
     "manifests.md": manifests,
     "connectors.md": connectors,

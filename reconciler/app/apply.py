@@ -67,6 +67,9 @@ async def apply(
         like=project.resources if project else None,
     ) as open_:  # fmt: skip
         api, transaction = open_.api, open_.transaction
+        if options.destroy and transaction.fresh:
+            where = transaction.store.where
+            session.dialogue.notice(f"There is no state at {where}: --env and --state-dir choose another.")
         if not transaction.fresh:
             transaction.begin()
         elif saved is not None and saved.serial == 0:

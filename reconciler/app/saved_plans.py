@@ -45,11 +45,11 @@ def serialized(plan: Plan) -> tuple[str, Plan]:
     return text + "\n", replace(plan, digest=digest)
 
 
-def parse_plan(path: Path, session_note: list[str] | None = None, *, applying: bool = False) -> Plan | None:
+def parse_plan(path: Path, session_note: list[str] | None = None, *, signed_only: bool = False) -> Plan | None:
     """Return the saved plan in `path`, or None when it holds something else.
 
-    A plan that is about to be applied must be signed where there is a key. A signature that cannot be checked, for
-    want of the key, adds a note to `session_note`. Raises `StateError` for a plan that cannot be used.
+    With `signed_only` the plan must be signed where there is a key. A signature that cannot be checked, for want of the
+    key, adds a note to `session_note`. Raises `StateError` for a plan that cannot be used.
     """
     if not path.is_file():
         return None
@@ -61,10 +61,17 @@ def parse_plan(path: Path, session_note: list[str] | None = None, *, applying: b
         return None
     key = _key()
     if key:
-        check_signature(data, str(path), key, required=applying)
+        check_signature(data, str(path), key, required=signed_only)
     elif SIGNATURE in data and session_note is not None:
         session_note.append(f"{path} is signed; the signature is not checked, because {KEY} is not set.")
     return saved_plan.plan_of(data, str(path), kinds())
+
+
+def refuse_unsigned(path: Path) -> None:
+    """Raise `StaleError` where there is a key and the plan in `path` has no signature: it has to be made again."""
+    if _key() and SIGNATURE not in json.loads(read_file(path, str(path))):
+        what = f"{path} is not signed, and {KEY} demands a signature"
+        raise StaleError(Problem("plan-unsigned", what, "plan again with the key set"))
 
 
 def refuse_stale(session: Session, saved: Plan) -> Mapping[str, Provenance]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from reconciler.core.compare.views import mask
+from reconciler.core.console import Place, console_url
 from reconciler.core.display import shown
 from reconciler.core.plan.model import Change, Drift, DriftField, Plan
 from reconciler.core.pointers import pointer
@@ -20,7 +21,7 @@ def plan_document(plan: Plan) -> dict[str, Any]:
     return {
         "formatVersion": FORMAT_VERSION,
         "environment": plan.environment,
-        "changes": [_change(change) for change in plan.effective],
+        "changes": [_change(change, plan) for change in plan.effective],
         "drift": [drift_item(item) for item in plan.drift],
         "warnings": list(plan.warnings),
         "summary": {str(action): count for action, count in plan.summary().items()},
@@ -63,7 +64,8 @@ def secret_names(body: Tree) -> dict[str, str]:
     }
 
 
-def _change(change: Change) -> dict[str, Any]:
+def _change(change: Change, place: Place) -> dict[str, Any]:
+    link = console_url(place, change.rules.page, change.ident or "")
     return {
         "address": change.address,
         "kind": change.rules.reported_as or change.kind,
@@ -77,6 +79,7 @@ def _change(change: Change) -> dict[str, Any]:
         "replacePaths": list(change.replace_paths),
         **({"reasonCodes": dict(change.reason_codes)} if change.replace_paths else {}),
         **({"labels": dict(change.labels)} if change.labels else {}),
+        **({"link": link} if link else {}),
     }
 
 
