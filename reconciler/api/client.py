@@ -209,8 +209,8 @@ class Client:
         """Wait before the next attempt and return True; False when there is to be none.
 
         `began` is when the call was first sent (monotonic seconds), `headers` are those of the answer, `patience` for
-        how many seconds a call is tried. A `shared` wait slows everybody down. Raises `StoppedError` when the run is asked
-        to stop meanwhile.
+        how many seconds a call is tried. A `shared` wait slows everybody down. Raises `StoppedError` when the run is
+        asked to stop meanwhile.
         """
         seconds = retry.wait(attempt, headers)
         over = time.monotonic() - began + seconds > patience

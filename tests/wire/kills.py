@@ -1,14 +1,14 @@
 """Every boundary of an apply, and a process killed at it with SIGKILL: what the next apply makes of it.
 
-`./run kill-matrix [SCENARIO …]` prints the table; `test_kills.py` holds it. Boundaries are counted in a run that is left alone, then
-each is killed at in a sandbox and a state folder of its own:
+`./run kill-matrix [SCENARIO …]` prints the table; `test_kills.py` holds it. Boundaries are counted in a run that is left
+alone, then each is killed at in a sandbox and a state folder of its own:
 
 sending    the intent is in the journal, the request is not sent       committed  the server did it, no answer came
 answered   the answer is read, nothing is written of it                journal    half of what is appended is written
 state      the new state file is written, not yet in its place
 
-Clocks disagree: that of the platform is behind or ahead, its answers have no Date header, or the local clock steps between
-the killed run and the next one. The tests give each boundary one of `CLOCKS` in turn, the table has all of them.
+Clocks disagree: that of the platform is behind or ahead, its answers have no Date header, or the local clock steps
+between the killed run and the next one. The tests give each boundary one of `CLOCKS` in turn, the table has them all.
 
 With the state on a server (`tests/stores`) an entry or a state is there whole, and its writer dies before it knows.
 """
@@ -295,7 +295,8 @@ class _Case:
         return {
             **clean, **SECRETS, "AEP_PLATFORM_URL": self.server.url, "AEP_ACCESS_TOKEN": "t", "AEP_API_KEY": "key",
             "AEP_ORG_ID": "ORG@AdobeOrg", "AEP_SANDBOX": self.sandbox, "RECONCILER_FINGERPRINT_KEY": "key",
-            "PYTHONPATH": str(ROOT), "STEP": str(self.step), "MEDIUM": self.place.medium if self.place else "reconciler.stores.local:Folder",
+            "PYTHONPATH": str(ROOT), "STEP": str(self.step),
+            "MEDIUM": self.place.medium if self.place else "reconciler.stores.local:Folder",
             **{f"RECONCILER_SECRET_{name.upper()}": value for name, value in values.items()},
         }  # fmt: skip
 
