@@ -1,6 +1,6 @@
 """Every boundary of an apply, and a process killed at it with SIGKILL: what the next apply makes of it.
 
-`./run kill-matrix [SCENARIO …]` prints the table; `test_kills.py` holds it. Boundaries are counted in a run that is left
+`./run kill-matrix [SCENARIO …]` prints the table; `test_kills.py` holds it. Boundaries are counted in a run left
 alone, then each is killed at in a sandbox and a state folder of its own:
 
 sending    the intent is in the journal, the request is not sent       committed  the server did it, no answer came
