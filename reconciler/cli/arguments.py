@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -12,12 +12,15 @@ import click
 from reconciler.cli.options import F, option
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from reconciler.app.dialogue import Dialogue
     from reconciler.app.options import ProjectOptions, WriteOptions
     from reconciler.app.session import Session
     from reconciler.cli.terminal import Terminal
     from reconciler.core.plan.selection import Selection
     from reconciler.core.plan.sharding import Shard
+    from reconciler.core.values import Tree
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +36,25 @@ class Files:
         """Return the options of the project; `path` and `env` replace PATH and `--env` where they are given."""
         return project_options(path or self.path, self.variables, self.var_file, self.allow_literal_secrets, env)
 
-    def open(self, *, path: Path | None = None, env: str | None = None, dialogue: Dialogue | None = None) -> Session:
+    def open(
+        self,
+        *,
+        path: Path | None = None,
+        env: str | None = None,
+        dialogue: Dialogue | None = None,
+        saved: Mapping[str, Tree] | None = None,
+    ) -> Session:
         """Return the session for PATH, or for another `path`, and for `env` instead of `--env`.
+
+        `saved` are the variables of a saved plan.
 
         Raises `ManifestError`; nothing is sent or written.
         """
         from reconciler.app.session import open_session
         from reconciler.cli.terminal import Terminal
 
-        return open_session(self.options(path=path, env=env), dialogue or Terminal())
+        options = replace(self.options(path=path, env=env), saved=saved or {})
+        return open_session(options, dialogue or Terminal())
 
     def everywhere(self, *, by_name: bool = False) -> list[str]:
         """Return the names of the environments that `--env all`, or a list as `dev,prod`, means; empty for one alone.

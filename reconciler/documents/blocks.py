@@ -134,7 +134,7 @@ class ExportedDataset(Block):
 
 
 class Row(Block):
-    """One line of a mapping, in the current or the older vocabulary (api-facts 4.1)."""
+    """One line of a mapping, in the current or the older vocabulary (data-prep.yaml)."""
 
     source_type: Literal["ATTRIBUTE", "EXPRESSION", "STATIC"] | None = None
     """What `source` is: a field, an expression, or a fixed value; left out, ATTRIBUTE."""
@@ -256,7 +256,7 @@ class Attribute(Block):
 
 
 class PrimaryField(Block):
-    """One deduplication key of a file export: an attribute, or an identity (api-facts 7.3)."""
+    """One deduplication key of a file export: an attribute, or an identity (destinations.yaml)."""
 
     field_type: Literal["ATTRIBUTE", "IDENTITY"] = "ATTRIBUTE"
     """Whether the key is an attribute or an identity."""

@@ -1,4 +1,4 @@
-"""`DestinationDataflow`: audiences and profile attributes, or datasets, going out (seed-dst; api-facts 7)."""
+"""`DestinationDataflow`: audiences and profile attributes, or datasets, going out (destinations.yaml)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Connection and flow specs as the platform lists them, made from the connector files in `specs/` (api-facts 2.11)."""
+"""Connection and flow specs in the platform's form, made from the files in `specs/` (flow-service.yaml)."""
 
 from __future__ import annotations
 

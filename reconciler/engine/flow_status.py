@@ -1,4 +1,4 @@
-"""Reads how dataflows fare: each flow, its last runs (api-facts 9), and whether the objects exist that it uses."""
+"""Reads the health of dataflows: each flow, its last runs (monitor.md), and whether the objects it uses exist."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`FieldGroup`: fields for schemas to take in (schema-registry.yaml, Field groups; api-facts 6.3)."""
+"""`FieldGroup`: fields for schemas to take in (schema-registry.yaml, Field groups)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`Flow`: a dataflow, its transformations, schedule and state (flow-service.yaml, Flows; api-facts 2.7, 7)."""
+"""`Flow`: a dataflow, its transformations, schedule and state (flow-service.yaml, Flows)."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ class Flow(FlowServiceKind, DataflowKind, Relying, Suspendable, Constrained, Rev
         )
 
     def needs_readback(self, body: Wire) -> bool:
-        """The platform enables a new flow itself, and its etag moves (api-facts 2.2)."""
+        """The platform enables a new flow itself, which changes its etag (examples of flow-service.yaml)."""
         del body
         return True
 
@@ -113,7 +113,7 @@ class Flow(FlowServiceKind, DataflowKind, Relying, Suspendable, Constrained, Rev
         return self._export_rules if exporting else self._rules
 
     def canonical(self, body: Wire) -> Wire:
-        """The folder template of a dataset export has two spellings; the schema's is kept (api-facts 7.5)."""
+        """The folder template of a dataset export has two spellings; the schema's is kept (destinations.yaml)."""
         schedule = body.get("scheduleParams") if isinstance(body, dict) else None
         if not isinstance(schedule, dict) or "foldernameTemplate" not in schedule:
             return body
@@ -121,7 +121,7 @@ class Flow(FlowServiceKind, DataflowKind, Relying, Suspendable, Constrained, Rev
         return {**body, "scheduleParams": other}
 
     def seed(self, body: Wire) -> Wire:
-        """Selectors start empty and are added by PATCH, as documented (api-facts 7.1; seed-dst)."""
+        """Selectors start empty and are added by PATCH (connect-activate-batch-destinations.md)."""
         seed = super().seed(body)
         if isinstance(seed.get("transformations"), list):
             seed = {**seed, "transformations": [self._emptied(item) for item in seed["transformations"]]}
@@ -141,11 +141,11 @@ class Flow(FlowServiceKind, DataflowKind, Relying, Suspendable, Constrained, Rev
         return {**transformation, "params": emptied}
 
     def predicted(self, call: Call) -> Wire:
-        """The platform enables a new flow that is no draft (api-facts 2.2)."""
+        """The platform enables a new flow unless it is a draft (draft.md)."""
         return {"state": "enabled", **self.created_fields(call)}
 
     def update(self, live: Live, patch: Sequence[Wire], body: Wire) -> Sequence[Call]:
-        """What a file export sends whole is always an `add`, and emptied rather than removed (api-facts 7.4)."""
+        """Send whole lists of file exports as `add`, and empty ones instead of a removal (destinations.yaml)."""
         return super().update(live, [_set_whole(step) for step in patch], body)
 
     def actions(self, live: Live, body: Wire) -> Sequence[str]:
@@ -156,7 +156,7 @@ class Flow(FlowServiceKind, DataflowKind, Relying, Suspendable, Constrained, Rev
         return [*first, *then]
 
     def incompatible_changes(self, live: Wire, fields: Sequence[FieldChange], now: int) -> Mapping[Path, str]:
-        """A startTime that has passed cannot move, whether the flow is enabled or not (api-facts 2.6)."""
+        """A startTime that has passed cannot move, whether the flow is enabled or not (update-dataflows.md)."""
         start = str((live.get("scheduleParams") or {}).get("startTime", "")) if isinstance(live, dict) else ""
         if not start.isdigit() or int(start) > now or live.get("state") == "draft":
             return {}
@@ -224,7 +224,7 @@ class Flow(FlowServiceKind, DataflowKind, Relying, Suspendable, Constrained, Rev
         return str(value or "completed").lower() not in ("inprogress", "processing", "pending")
 
     def failure(self, live: Live) -> str | None:
-        """`lastOperation.status.errors` holds asynchronous failures (api-facts 2.9)."""
+        """`lastOperation.status.errors` holds asynchronous failures (flow-service.yaml)."""
         status = (live.body.get("lastOperation") or {}).get("status")
         errors = status.get("errors") if isinstance(status, dict) else None
         if not isinstance(errors, list) or not errors:

@@ -10,6 +10,7 @@ from html import escape
 from importlib.resources import files
 
 from reconciler.core.display import shown
+from reconciler.core.plan.document import secret_names
 from reconciler.core.plan.model import Action, Change, Plan
 from reconciler.core.pointers import pointer
 from reconciler.core.resource import Call
@@ -84,6 +85,19 @@ def _notes(plan: Plan) -> Iterator[str]:
     if plan.left_out:
         names = ", ".join(f"<code>{escape(name)}</code>" for name in plan.left_out)
         yield f"<details><summary>Left out: {many(len(plan.left_out))}</summary><p>{names}</p></details>"
+    if plan.basis.moved or plan.adopted:
+        yield '<section class="note" aria-label="State"><strong>Changed in the state only</strong><ul>'
+        for old, new in plan.basis.moved:
+            yield f"<li>renamed: <code>{escape(old)}</code> → <code>{escape(new)}</code></li>"
+        yield from (f"<li>recorded: <code>{escape(item.address)}</code></li>" for item in plan.adopted)
+        yield "</ul></section>"
+    if plan.basis.variables:
+        values = (
+            f"<code>{escape(f'{name}={say(value, None)}')}</code>" for name, value in plan.basis.variables.items()
+        )
+        yield f"<p>Variables given: {', '.join(values)}</p>"
+    if plan.digest:
+        yield f'<p class="dim">Saved plan <code>{plan.digest}</code></p>'
 
 
 def _drift(plan: Plan) -> Iterator[str]:
@@ -144,6 +158,9 @@ def _change(change: Change, *, unfolded: bool) -> Iterator[str]:
         for call in calls:
             guard = ' <span class="dim">with If-Match</span>' if call.guarded else ""
             yield f"<div><code>{escape(call.method)} {escape(_url(call))}</code>{guard}</div>"
+            yield from (f"<div><code>{escape(key)}: {escape(value)}</code></div>" for key, value in call.headers)
+            for place, names in secret_names(call.body).items():
+                yield f'<div class="dim">secret at <code>{escape(place)}</code>: <code>{escape(names)}</code></div>'
             if call.body is not None:
                 yield f"<pre>{escape(json.dumps(shown(call.body), indent=2, ensure_ascii=False))}</pre>"
     yield "</div></details>"

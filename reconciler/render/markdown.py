@@ -11,7 +11,7 @@ from reconciler.core.plan.model import Change, Plan
 from reconciler.render.drift import markdown as drift_markdown
 from reconciler.render.drift import plain
 from reconciler.render.text import SYMBOLS, Printer, summary
-from reconciler.render.values import code, inline, many
+from reconciler.render.values import code, inline, many, say
 
 LIMIT = 60_000
 """Characters of the whole text: GitHub takes 65,536 in a comment, and whoever posts it may add some."""
@@ -98,6 +98,19 @@ def _alerts(plan: Plan) -> Iterator[str]:
     if plan.left_out:
         yield f"Left out of this plan: {many(len(plan.left_out))}."
         yield ""
+    if plan.basis.moved:
+        yield "Renamed in the state: " + ", ".join(f"{code(old)} → {code(new)}" for old, new in plan.basis.moved[:50])
+        yield ""
+    if plan.basis.variables:
+        values = (code(f"{name}={say(value, None)}") for name, value in plan.basis.variables.items())
+        yield "Variables given: " + ", ".join(list(values)[:50])
+        yield ""
+    if plan.adopted:
+        yield f"Recorded in the state only: {many(len(plan.adopted))}."
+        yield ""
+    if plan.digest:
+        yield f"Saved plan {code(plan.digest)}"
+        yield ""
 
 
 def _drift(plan: Plan) -> list[str]:
@@ -118,7 +131,7 @@ def _row(change: Change) -> str:
 
 
 def _details(change: Change) -> list[str]:
-    body = [_coloured(line) for line in Printer(plain).details(change)]
+    body = [_coloured(line) for line in Printer(plain, verbose=True).details(change)]
     if not body:
         return []
     kept: list[str] = []

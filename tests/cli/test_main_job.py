@@ -37,7 +37,9 @@ def test_the_plan_in_json(live: Cli) -> None:
     assert flow["after"]["sourceConnectionIds"] == [{"$ref": "kinesis-summer/source#id"}]
     account = next(item for item in plan["changes"] if item["address"] == "kinesis-summer/target/connection")
     assert account["after"]["auth"]["params"]["secretKey"] == "(sensitive)"
-    assert set(flow) == {"address", "kind", "action", "id", "reason", "before", "after", "patch", "replacePaths"}
+    assert set(flow) == {
+        "address", "kind", "action", "id", "reason", "before", "after", "patch", "calls", "replacePaths",
+    }  # fmt: skip
 
 
 def test_drift_is_seen_told_and_repaired(live: Cli, server: Server) -> None:

@@ -32,6 +32,7 @@ from reconciler.core.state.model import State
 from reconciler.emulator.options import Options
 from reconciler.stores.local import local_store
 from tests.conftest import ROOT, SECRETS, Request, Server, serve
+from tests.forks import Forks, Running, forks
 
 MOMENTS = ("sending", "committed", "answered", "journal", "state")
 KILLER = """
@@ -169,12 +170,10 @@ def matrix(
 
     Everything happens below `folder`, but for a state in `place`.
     """
-    script = folder / "killer.py"
-    script.write_text(KILLER, encoding="utf-8")
-    with ExitStack() as stack:
+    with forks() as runner, ExitStack() as stack:
         servers = [stack.enter_context(contextmanager(serve)(item.options())) for item in clocks]
         turns = itertools.cycle(zip(clocks, servers, strict=True))
-        whole = _Case(scenario, servers[0], folder / "whole", "whole", script, place and place.at("whole"))
+        whole = _Case(scenario, servers[0], folder / "whole", "whole", runner, place and place.at("whole"))
         whole.prepare()
         done = whole.run("none", 0)
         assert done.returncode == 0, done.stderr
@@ -186,7 +185,7 @@ def matrix(
             for number in range(1, counts[moment if moment in counts else "requests"] + 1):
                 name = f"{moment}-{number}"
                 clock, server = next(turns)
-                case = _Case(scenario, server, folder / name, name, script, place and place.at(name), clock.step)
+                case = _Case(scenario, server, folder / name, name, runner, place and place.at(name), clock.step)
                 outcome = case.outcome(moment, number, wanted, whole.addresses())
                 yield Row(scenario.name, moment, number, clock.name, outcome)
                 shutil.rmtree(case.folder)
@@ -198,7 +197,7 @@ class _Case:
     server: Server
     folder: Path
     sandbox: str
-    script: Path
+    forks: Forks
     place: Place | None = None
     step: int = 0
 
@@ -211,7 +210,7 @@ class _Case:
             project = {**head, "spec": {"state": self.place.settings}}
             (self.folder / "reconciler.yaml").write_text(json.dumps(project), encoding="utf-8")
         if self.scenario.edit is not None:
-            assert self.tool("apply", "-y").returncode == 0
+            assert self.forks.run(self.folder, self.environment(), "apply", "-y").returncode == 0
             path = self.folder / f"{self.scenario.example}.yaml"
             text = path.read_text(encoding="utf-8")
             assert self.scenario.edit[0] in text
@@ -247,23 +246,21 @@ class _Case:
             "import sys; from reconciler.__main__ import run; "
             f"sys.exit(run({apply!r}) or run(['plan', '--detailed-exitcode']))"
         )
-        return self.python("-c", code)
+        return self.forks.run(self.folder, self.environment(), code=code)
 
     def run(self, moment: str, number: int) -> subprocess.CompletedProcess[str]:
         """Apply in a process that dies at its boundary; for `committed` the server has it killed before it answers."""
-        command = [sys.executable, str(self.script), moment, str(number), "apply", "-y", *self.scenario.options]
-        with subprocess.Popen(
-            command, cwd=self.folder, env=self.environment(), text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-        ) as process:
-            fault = self._killing(process, number)
-            if moment == "committed":
-                self.server.after.append(fault)
-            out, err = process.communicate(timeout=60)
-            if moment == "committed":
-                self.server.after.remove(fault)
-        return subprocess.CompletedProcess(command, process.returncode, out, err)
+        running = Running()
+        fault = self._killing(running, number)
+        if moment == "committed":
+            self.server.after.append(fault)
+        arguments = (moment, str(number), "apply", "-y", *self.scenario.options)
+        done = self.forks.run(self.folder, self.environment(), *arguments, code=KILLER, running=running)
+        if moment == "committed":
+            self.server.after.remove(fault)
+        return done
 
-    def _killing(self, process: subprocess.Popen[str], number: int) -> Callable[[Request], Any]:
+    def _killing(self, running: Running, number: int) -> Callable[[Request], Any]:
         seen = 0
 
         def fault(request: Request) -> Any:
@@ -271,22 +268,11 @@ class _Case:
             asks = request.method == "GET" or request.path.endswith(("/validate", "/token/v3"))
             seen += not asks
             if not asks and seen == number:
-                process.kill()
+                os.kill(running.pid, signal.SIGKILL)
                 return "drop"
             return None
 
         return fault
-
-    def tool(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run the command line as it is."""
-        return self.python("-m", "reconciler", *arguments)
-
-    def python(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run Python in the project's folder, with its environment."""
-        command = [sys.executable, *arguments]
-        return subprocess.run(
-            command, cwd=self.folder, env=self.environment(), text=True, capture_output=True, check=False
-        )
 
     def environment(self) -> dict[str, str]:
         """Return what a user would set, with a sandbox for this case alone."""
