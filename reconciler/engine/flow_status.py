@@ -44,7 +44,7 @@ async def _used(
 ) -> tuple[dict[str, list[str]], list[Problem]]:
     """Return, by the address of a flow, words about what it uses and others replaced or deleted.
 
-    The connections of a flow are believed to be as applied: they are not read.
+    Connections are taken from the state and not read again.
     """
     notes: dict[str, list[str]] = {address: [] for address in flows}
     needs = {address: entry.dependencies for address, entry in state.resources.items()}

@@ -11,6 +11,7 @@ from reconciler.core.problems import ApiError, Problem
 from reconciler.core.resource import Live
 from reconciler.core.state.model import State
 from reconciler.engine.gather import gather
+from reconciler.engine.listing import MANY
 from reconciler.engine.pages import gathered
 from reconciler.engine.ports import Api
 from reconciler.engine.preflight import ask
@@ -43,7 +44,10 @@ def in_words(problem: Problem) -> str:
 
 
 async def _gone_pins(api: Api, kinds: Kinds, state: State, lives: Mapping[str, Live | None]) -> list[Problem]:
-    """Return a finding for each flow that is pinned to an object of the state which the platform deleted."""
+    """Return a finding for each flow that is pinned to an object of the state which the platform deleted.
+
+    The description of Data Prep has no such call (data-prep.yaml), and each takes a request: many are not asked for.
+    """
     owners = {(entry.kind, entry.id): address for address, entry in state.resources.items() if entry.id}
     pinned: dict[str, dict[str, list[str]]] = {}
     for user, live in lives.items():
@@ -52,6 +56,7 @@ async def _gone_pins(api: Api, kinds: Kinds, state: State, lives: Mapping[str, L
         for pin in kind.pins(live.body) if live is not None and isinstance(kind, DataflowKind) else ():
             if (pin.kind, pin.ident) in owners:
                 pinned.setdefault(pin.kind, {}).setdefault(pin.ident, []).append(user)
+    pinned = {kind: idents for kind, idents in pinned.items() if len(idents) < MANY}
     found = await gather(*(gathered(api, kinds[kind], idents) for kind, idents in pinned.items()))
     return [
         Problem(

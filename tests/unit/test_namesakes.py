@@ -44,7 +44,7 @@ def test_the_name_is_in_the_field_that_a_search_goes_by(kind: str, body: Tree, n
     assert name_of(searchable, body) == name
 
 
-# -- what is asked ---------------------------------------------------------------------------------------------------
+# -- requests --------------------------------------------------------------------------------------------------------
 def asked(platform: Platform, wanted: dict[str, set[str]], *names: str) -> list[tuple[str, ...] | None]:
     """Return the namesakes of connections of some names, asked for at the same time."""
     namesakes = Namesakes(platform, wanted)
