@@ -74,20 +74,6 @@ def test_retry_after(header: str, low: float, high: float) -> None:
     assert low <= retry.wait(5, {"retry-after": header}) <= high
 
 
-@pytest.mark.parametrize(
-    ("date", "low", "high"),
-    [
-        ("Wed, 21 Oct 2015 07:27:00 GMT", 60, 60),  # by the clock of the platform, whatever ours says
-        ("Wed, 21 Oct 2015 08:28:00 GMT", 0, 0),
-        ("nonsense", 0, 0),
-        ("", 0, 0),
-    ],
-)
-def test_a_date_to_wait_for_is_one_of_the_platforms_clock(date: str, low: float, high: float) -> None:
-    headers = {"retry-after": "Wed, 21 Oct 2015 07:28:00 GMT", "date": date}
-    assert low <= retry.wait(0, headers) <= high
-
-
 def test_backoff_has_full_jitter(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retry, "BASE", 0.5)
     waits = [[retry.wait(attempt, None) for _ in range(200)] for attempt in range(8)]
