@@ -19,6 +19,7 @@ from reconciler.app.session import Session, in_memory
 from reconciler.core.kind import Finders
 from reconciler.core.plan import guards, saved_plan
 from reconciler.core.plan.assemble import Findings, assemble, no_policies
+from reconciler.core.plan.judged import with_judged
 from reconciler.core.plan.model import Action, Plan
 from reconciler.core.plan.selection import narrowed
 from reconciler.core.problems import ApiError, GuardError, ManifestError, SecretError
@@ -96,7 +97,7 @@ async def compute_plan(
         everything = {*resources, *scope}
         resources, scope = narrowed(options.selection, resources, scope, state)
         left_out = tuple(sorted(everything.difference(resources, scope)))
-    warnings = (*notes, *(str(problem) for problem in project.warnings))
+    warnings = (*notes, *(str(problem) for problem in project.doubts))
     # a plan needs values only of what was sent before: to see whether it changed
     compared = [item.body for name, item in resources.items() if item.sensitive and name in state.resources]
     held = [leaf for body in compared for leaf in of_kind(body, Secret)]
@@ -107,6 +108,7 @@ async def compute_plan(
         api, kinds(), finders, state, resources, scope, secrets,
         now=SystemClock().now() // 1000, destroy=options.destroy, read=options.read, staged=options.staged, lists=lists,
     )  # fmt: skip
+    plan = with_judged(plan, project.judged)
     checks = Findings()
     if options.checks and options.read and not plan.objections:
         checks = await preflight(api, kinds(), plan)
