@@ -146,12 +146,12 @@ class Rules:
         rules = (rule for rule in self._by_reason[Reason.RELEASED] if matches_exactly(rule.pattern, path))
         return any(not rule.values or applied in rule.values for rule in rules)
 
-    def releases_inside(self, path: Path) -> bool:
-        """Tell whether a value below `path` may stay when it leaves the manifest."""
+    def has_inside(self, reason: Reason, path: Path) -> bool:
+        """Tell whether a rule with `reason` is about values below `path`."""
         depth = len(path)
         return any(
             depth < len(steps := parse_pointer(rule.pattern)) and matches_exactly(pointer(steps[:depth]), path)
-            for rule in self._by_reason[Reason.RELEASED]
+            for rule in self._by_reason[reason]
         )
 
     def is_probed(self, path: Path) -> bool:

@@ -87,11 +87,17 @@ class Selector(AssociativeList):
         value: dict[str, Tree] = {
             name: item
             for name, item in self.declared(member).items()
-            if name not in self.shown_only and item not in (None, "", {}, [])
+            if name in self.member_fields and item not in (None, "", {}, [])
         }
         if self.short and value == {self.key_field: value.get(self.key_field), **dict(self.defaults)}:
             return value[self.key_field]
         return value
+
+    def untold(self, member: Tree) -> list[str]:
+        """Return the names of what a live member says and no manifest can."""
+        value = self.declared(member)
+        known = {*self.member_fields, *self.shown_only}
+        return sorted(name for name in value if name not in known and value[name] not in (None, "", {}, []))
 
     def _lists(self, body: Tree, depth: int = 0) -> Iterator[Sequence[Tree]]:
         if depth == len(self.steps):

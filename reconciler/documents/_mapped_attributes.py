@@ -7,7 +7,6 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from reconciler.core.mapping_rows import destination_of, kind_of, source_of
 from reconciler.core.trees import elements
 from reconciler.core.values import Ref, Tree
 from reconciler.documents.blocks import PrimaryField
@@ -15,6 +14,7 @@ from reconciler.documents.expand import Expansion
 from reconciler.documents.mapping_blocks import Row
 from reconciler.documents.mapping_checks import MappedRow, check_rows
 from reconciler.documents.shapes import problems_of
+from reconciler.kinds.mapping_rows import destination_of, kind_of, source_of
 
 
 def mapped(ctx: Expansion, attributes: Tree) -> dict[str, Tree]:

@@ -253,7 +253,7 @@ class Attribute(Block):
 
     path: Annotated[str, Field(min_length=1)]
     """The XDM path of the attribute."""
-    operator: str | None = None
+    operator: Literal["EXISTS"] | None = None
     """The documented `operator`; always EXISTS."""
     mapping: Mapping | None = None
     """The documented `mapping` of the attribute."""

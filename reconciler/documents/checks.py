@@ -97,8 +97,7 @@ def auth(
     if connector is None:
         return params, []
     if not specs:
-        what = f"the catalog knows no credentials of {connector.name}"
-        report(path, "no-auth", what, "remove auth if the connector has none", severity="warning")
+        report(path, "no-auth", f"{connector.name} has no credentials of its own", "remove auth")
         return params, []
     if block.spec_name not in specs:
         report(

@@ -12,9 +12,9 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from reconciler.core.mapping_rows import SOURCES
 from reconciler.core.values import Path, Secret, Tree
 from reconciler.documents.document import nearest
+from reconciler.kinds.mapping_rows import SOURCES
 
 TOKEN = re.compile(r"\$\$\{|\$\{([^}]*)\}")
 """A literal `${`, or the content of `${…}` as the first group."""

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from reconciler.core.mapping_rows import SOURCES, destination_of, kind_of
 from reconciler.core.problems import Problem
 from reconciler.core.values import Span, Tree
+from reconciler.kinds.mapping_rows import SOURCES, destination_of, kind_of
 
 if TYPE_CHECKING:
     from reconciler import dataprep

@@ -8,7 +8,6 @@ from typing import Any
 from reconciler.core.abilities import Checked, Persistent, Searchable, Versioned, whole_number
 from reconciler.core.answers import SAME_IDENT, SCALAR, TEXT, Answer, ListOf, Object, OneOf, rows
 from reconciler.core.kind import Check, Reference
-from reconciler.core.mapping_rows import DESTINATIONS, SOURCES, kind_of
 from reconciler.core.plan.model import Change
 from reconciler.core.resource import Call, Live, Reply
 from reconciler.core.rules import FieldRule, Reason, Rules
@@ -16,6 +15,7 @@ from reconciler.core.trees import refs, without_nulls
 from reconciler.core.values import Wire
 from reconciler.kinds.checks import PREP as BASE
 from reconciler.kinds.checks import destinations, valid_mapping
+from reconciler.kinds.mapping_rows import DESTINATIONS, SOURCES, kind_of
 from reconciler.kinds.selectors import MAPPED_ATTRIBUTES
 
 _RENAMED = {
@@ -70,6 +70,7 @@ class MappingSet(Searchable, Versioned, Checked, Persistent):
                 FieldRule(f"/mappings/*/{name}", Reason.WRITE_ONLY, "data-prep.yaml, GET /mappingSets/{id}")
                 for name in _NOT_READ
             ),
+            FieldRule("/version", Reason.WRITE_ONLY, "mapping-set.md: the platform counts it itself"),
             *(
                 FieldRule(f"/{name}", Reason.PARTLY_SHOWN, "data-prep.yaml, GET /mappingSets/{id}")
                 for name in ("name", "description", *_OLDER)
@@ -94,8 +95,7 @@ class MappingSet(Searchable, Versioned, Checked, Persistent):
         """Rows in the current vocabulary: they come back in both, with media types for kinds."""
         if not isinstance(body, dict) or not isinstance(body.get("mappings"), list):
             return body
-        kept = {key: value for key, value in body.items() if key != "version"} if "version" in body else body
-        return {**kept, "mappings": [_row(row) for row in body["mappings"]]}
+        return {**body, "mappings": [_row(row) for row in body["mappings"]]}
 
     def declarable(self, body: Wire) -> Wire:
         """A row's `version` is the server's, too, which writes false for flags not sent (api-facts 4.2)."""

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from reconciler.core.mapping_rows import SOURCES, destination_of, kind_of, source_of
 from reconciler.core.rules import MemberLine
 from reconciler.core.selector import Selector, Selectors
 from reconciler.core.values import Wire
 from reconciler.kinds.checks import audience
+from reconciler.kinds.mapping_rows import SOURCES, destination_of, kind_of, source_of
 
 FLOW = "Flow"
 PARAMS = "/transformations/GeneralTransform/params"

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from reconciler.core.compare.same import is_empty, is_masked, same, same_scalar
 from reconciler.core.pointers import matches, parse_pointer, pointer
-from reconciler.core.rules import AssociativeList, Cause, FieldChange, Rules
+from reconciler.core.rules import AssociativeList, Cause, FieldChange, Reason, Rules
 from reconciler.core.trees import leaves, without_nulls
 from reconciler.core.values import MISSING, Fingerprint, Path, Ref, Secret, Tree
 
@@ -58,6 +58,8 @@ class _Walk:
             self._write_only(path, at, want, applied, live)
         elif isinstance(want, dict) and isinstance(live, dict):
             self._members(path, at, want, applied, live)
+        elif isinstance(want, dict) and isinstance(applied, dict) and live is MISSING and self._is_part(path):
+            self._members(path, at, want, applied, {})
         elif isinstance(want, list) and isinstance(live, list) and (rule := self.rules.associative(path)):
             self._set(rule, path, at, want, applied, live)
         elif isinstance(want, Ref) or not _alike(want, live):
@@ -79,6 +81,10 @@ class _Walk:
             applied is not MISSING and self.rules.forces_replace(path) and _alike(want, applied)
         )
 
+    def _is_part(self, path: Path) -> bool:
+        """Tell whether the platform may show any part of the value at `path`, or nothing of it."""
+        return self.rules.has_inside(Reason.PARTLY_SHOWN, path)
+
     def _members(self, path: Path, at: Path, want: dict[str, Tree], applied: Tree, live: dict[str, Tree]) -> None:
         before = applied if isinstance(applied, dict) else {}
         for key in [*want, *(key for key in before if key not in want)]:
@@ -99,7 +105,7 @@ class _Walk:
         if (
             isinstance(applied, dict)
             and isinstance(live, dict)
-            and (not live.keys() <= applied.keys() or self.rules.releases_inside(path))
+            and (not live.keys() <= applied.keys() or self.rules.has_inside(Reason.RELEASED, path))
         ):
             self._members(path, at, {}, applied, live)
         else:

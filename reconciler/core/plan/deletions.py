@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from reconciler.core import graph
 from reconciler.core.abilities import DataHolding, Part, is_leaving, undeletable_reason
 from reconciler.core.compare.diff import at_path
+from reconciler.core.compare.lens import normalized
 from reconciler.core.plan.input import PlanInput
 from reconciler.core.plan.model import Action, Change
 from reconciler.core.pointers import parse_pointer
@@ -93,7 +94,7 @@ def _still_used(world: PlanInput, gone: Collection[str]) -> Mapping[str, str]:
         kind = world.kinds[resource.kind]
         rules = kind.rules(resource.body)
         places = [parse_pointer(rule.pattern) for rule in rules.of(Reason.RELEASED)]
-        ids = {str(at_path(rules, kind.canonical(live.body), place)) for place in places}
+        ids = {str(at_path(rules, normalized(kind, live.body), place)) for place in places}
         for address in entry.dependencies:
             if address in gone and entries[address].id in ids:
                 kept[address] = f"{user} still uses it, so it stays there unmanaged"
