@@ -23,6 +23,8 @@ import dataprep
 from kinds import kinds
 
 HERE = Path(__file__).parent
+REFERENCES = "https://github.com/AdobeDocs/experience-platform.en/blob/main"
+"""Where the pages that `specs/` names are published."""
 NOTE = "<!-- Written by docs/generate.py; change the code and run ./run docs. -->\n\n"
 
 
@@ -175,18 +177,26 @@ def connectors() -> str:
         "# Connectors\n\n`reconciler connectors show KEY` prints ids, ways to log in, parameters and a manifest "
         "ready to be filled in; `reconciler init --connector KEY` writes it; `reconciler connectors refresh` tells how "
         "a sandbox differs. A connector that is not here works with `connectionSpec: {id, version}` and "
-        "`flowSpec: {id, version}`.\n",
+        "`flowSpec: {id, version}`. The last column links the pages of Adobe's "
+        f"[documentation]({REFERENCES}) that the facts come from.\n",
     ]
     for direction in ("source", "destination"):
         out.append(
-            f"\n## {direction.capitalize()}s\n\n| key | name | category | kind | auth |\n"
-            "| --- | --- | --- | --- | --- |\n"
+            f"\n## {direction.capitalize()}s\n\n| key | name | category | kind | auth | pages |\n"
+            "| --- | --- | --- | --- | --- | --- |\n"
         )
         for item in shipped().all():
             if item.direction == direction:
                 auth = ", ".join(item.auth_specs) or "none"
-                out.append(f"| `{item.key}` | {item.name} | {item.category} | {item.kind} | {auth} |\n")
+                pages = ", ".join(_page(path) for path in item.facts["documents"])
+                out.append(f"| `{item.key}` | {item.name} | {item.category} | {item.kind} | {auth} | {pages} |\n")
     return "".join(out)
+
+
+def _page(path: str) -> str:
+    """Return a link to a page of Adobe's documentation; its text tells pages of one name apart."""
+    folder, _, name = path.removesuffix(".md").rpartition("/")
+    return f"[{folder.rpartition('/')[2]}/{name}]({REFERENCES}/{path})"
 
 
 def emulator() -> str:
@@ -289,7 +299,7 @@ def _fixed_ids(text: str, known: str) -> str:
 
 
 PAGES: dict[str, Callable[[], str]] = {
-    **{f"schemas/{name}.schema.json": _schema(name) for name in ("manifest", "plan", "drift", "validate")},
+    **{f"schemas/{name}.schema.json": _schema(name) for name in ("manifest", "plan", "drift", "validate", "events")},
     "commands.md": commands,
     "manifests.md": manifests,
     "connectors.md": connectors,

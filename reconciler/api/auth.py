@@ -1,4 +1,4 @@
-"""One access token, fetched and renewed once for all callers (api-facts 1.3; IMS token/v3)."""
+"""One access token, fetched and renewed once for all callers (IMS token/v3, api-authentication.md)."""
 
 from __future__ import annotations
 

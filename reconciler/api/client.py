@@ -16,6 +16,7 @@ from reconciler.api.auth import Credentials
 from reconciler.api.body import ENCODINGS, UnexpectedAnswer, decode, read
 from reconciler.api.error_bodies import body_text, error_code, error_text, policy_violations, says_absent
 from reconciler.api.pace import Pace
+from reconciler.core.call_path import require_safe
 from reconciler.core.problems import AmbiguousError, ApiError, ConflictError, Problem
 from reconciler.core.resource import Call, Reply
 from reconciler.network.exact_json import encoded
@@ -107,8 +108,10 @@ class Client:
         A 2xx has the documented shape of the call. `accept` with 404 takes only the documented "not found", a 400 with
         that error code included, and returns it as a 404. `etag` goes into If-Match of a guarded call. Raises
         `ConflictError` on 412, `AmbiguousError` when a call that is not safe to repeat may have been carried out,
-        `ApiError` for everything else.
+        `ApiError` for everything else. A call with an unsafe path
+        raises `ReconcilerError` before anything is sent.
         """
+        require_safe(call)
         renewed: str | None = None
         began = time.monotonic()
         for attempt in range(retry.ATTEMPTS):
@@ -247,7 +250,7 @@ class Client:
 
     @staticmethod
     def _wants_token(reply: Reply) -> bool:
-        """401, or the Flow Service's own 400 with 2114 or 2115 (api-facts no. 13)."""
+        """401, or the Flow Service's own 400 with 2114 or 2115 (flow-service-errors.md)."""
         return reply.status == 401 or (reply.status == 400 and error_code(reply.body) in ("2114-400", "2115-400"))
 
     def _no_answer(self, call: Call, failure: Failure, request: str, verdict: retry.Verdict) -> ApiError:

@@ -14,14 +14,13 @@ from reconciler.app.planning import compute_plan, guard, need_secrets, prepare
 from reconciler.app.platform import SystemClock
 from reconciler.app.policies import judge_plan
 from reconciler.app.running import on_interrupt
+from reconciler.app.saved_plans import refuse_stale
 from reconciler.app.session import Session
 from reconciler.app.transaction import connected
 from reconciler.core.plan.assemble import assemble
 from reconciler.core.plan.model import Plan
 from reconciler.core.plan.steps import steps
-from reconciler.core.problems import Problem, StaleError
 from reconciler.core.state.model import State
-from reconciler.documents.load import changed_since
 from reconciler.engine.apply import Outcome, Run
 from reconciler.engine.executor import Settings
 from reconciler.engine.refresh import Lives, refresh_saved
@@ -61,24 +60,26 @@ async def apply(
     The lock is held from before the plan to the end. Raises `ReconcilerError` where the plan may not be carried out:
     then nothing was sent. The outcome of a run that failed in part is returned, not raised.
     """
-    if saved is not None:
-        _refuse_stale(session, saved)
+    declared = refuse_stale(session, saved) if saved is not None else {}
     project = None if saved is not None else session.manifests()
     async with connected(
         session, verb, lock_timeout=writing.lock_timeout, parallelism=writing.parallelism,
         like=project.resources if project else None,
     ) as open_:  # fmt: skip
         api, transaction = open_.api, open_.transaction
+        if options.destroy and transaction.fresh:
+            where = transaction.store.where
+            session.dialogue.notice(f"There is no state at {where}: --env and --state-dir choose another.")
         if not transaction.fresh:
             transaction.begin()
         elif saved is not None and saved.serial == 0:
             transaction.take_lineage(saved.lineage)
         secrets = session.secret_store(transaction.state)
         secrets.send_trusted = options.send_secrets
-        records, settled = await prepare(session, api, options, transaction.state)
+        records, settled = await prepare(session, api, options, transaction.state, saved)
         if saved is not None:
-            lives = await refresh_saved(api, kinds(), settled, saved)
-            plan = assemble(saved, judge=partial(judge_plan, session, files=options.policies))
+            still, lives = await refresh_saved(api, kinds(), settled, saved, secrets.changed, declared)
+            plan = assemble(still, judge=partial(judge_plan, session, files=options.policies))
         else:
             assert project is not None
             plan, lives = await compute_plan(session, api, project, settled, secrets, options)
@@ -97,16 +98,6 @@ async def apply(
         )
         transaction.commit()
     return Applied(plan, outcome)
-
-
-def _refuse_stale(session: Session, saved: Plan) -> None:
-    """Raise `StaleError` for a plan of another environment, or one whose manifests changed."""
-    if saved.environment != session.environment:
-        what = f"the plan was made for environment {saved.environment!r}, not {session.environment!r}"
-        raise StaleError(Problem("stale-plan", what, f"pass --env {saved.environment}"))
-    if changed := changed_since(session.root, saved.manifests):
-        what = f"the plan was made from other manifests: {', '.join(changed[:5])} changed since"
-        raise StaleError(Problem("stale-plan", what, "plan again, and review what it shows"))
 
 
 async def _run(

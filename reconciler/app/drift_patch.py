@@ -11,7 +11,7 @@ from reconciler.export.acceptance import NoPlaceError, accepting
 from reconciler.kinds.selectors import SELECTORS
 from reconciler.yamltext.edit import CannotEditError, Edit, rewritten
 from reconciler.yamltext.files import unified_diff
-from reconciler.yamltext.reader import Text
+from reconciler.yamltext.text import Text
 
 _OURS_TO_ACCEPT = ("outside", "conflict")
 

@@ -15,7 +15,8 @@ from reconciler.core.values import Tree
 from reconciler.documents.document import NAME, Document, nearest
 from reconciler.documents.interpolate import Scope
 from reconciler.yamltext.files import read_file
-from reconciler.yamltext.reader import Text, read
+from reconciler.yamltext.reader import read
+from reconciler.yamltext.text import Text
 
 _PREFIX = "RECONCILER_VAR_"
 
@@ -59,10 +60,13 @@ def collect_variables(
     environment: str,
     settings: Environment,
     options: ProjectOptions,
-) -> dict[str, Tree]:
-    """Return the variables; `--var` wins, then `--var-file`, RECONCILER_VAR_*, the environment's, the project's."""
+) -> tuple[dict[str, Tree], frozenset[str]]:
+    """Return the variables, and the names of those that were given from outside the project file.
+
+    `--var` wins, then `--var-file`, RECONCILER_VAR_*, the saved plan's, the environment's, the project's.
+    """
     declared = project.variables.keys() | settings.variables.keys()
-    told: list[Given] = []
+    told = [_saved(name, value) for name, value in options.saved.items()]
     for key, value in os.environ.items():
         name = key.removeprefix(_PREFIX)
         if name != key:
@@ -74,7 +78,12 @@ def collect_variables(
         told += [Given(name, f"--var-file {file}", value=value) for name, value in _var_file(file).items()]
     told += [Given(name, f"the variable {name}", value=value) for name, value in options.values.items()]
     told += map(_typed, options.variables)
-    return resolve(project.variables, settings.variables, told, environment, document)
+    values = resolve(project.variables, settings.variables, told, environment, document)
+    return values, frozenset(item.name for item in told)
+
+
+def _saved(name: str, value: Tree) -> Given:
+    return Given(name, f"the variable {name} of the saved plan", value=value)
 
 
 class _Given(Mapping[str, Tree]):
@@ -83,6 +92,7 @@ class _Given(Mapping[str, Tree]):
     def __init__(self, options: ProjectOptions, environ: Mapping[str, str]) -> None:
         self._typed = {name: Given(name, f"the variable {name}", value=value) for name, value in options.values.items()}
         self._typed |= {item.name: item for item in map(_typed, options.variables)}
+        self._saved = {name: _saved(name, value) for name, value in options.saved.items()}
         self._environ = environ
 
     def _given(self, name: str) -> Given | None:
@@ -91,7 +101,7 @@ class _Given(Mapping[str, Tree]):
         for word in (name, name.upper().replace("-", "_")):
             if (text := self._environ.get(_PREFIX + word)) is not None:
                 return Given(name, _PREFIX + word, text=text)
-        return None
+        return self._saved.get(name)
 
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and self._given(name) is not None

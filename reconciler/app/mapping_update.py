@@ -6,7 +6,7 @@ from reconciler.app.mapping_tests import MappingTests, changed_cases
 from reconciler.core.mapping_report import MappingReport
 from reconciler.core.problems import ManifestError, Problem
 from reconciler.yamltext.edit import CannotEditError, Edit, rewritten
-from reconciler.yamltext.reader import Text
+from reconciler.yamltext.text import Text
 
 
 def update(tests: MappingTests, report: MappingReport) -> list[str]:

@@ -15,13 +15,15 @@ class ProjectOptions:
     """Which project, and how its manifests are read.
 
     `environment` is a name, or None for the only one. `variables` are texts `NAME=VALUE` whose values are YAML
-    scalars, `values` are variables that already have a value. `state_dir` and `emulator` imply a local state.
+    scalars, `values` are variables that already have a value. `saved` are those of a saved plan, which every other
+    source outside the project file replaces. `state_dir` and `emulator` imply a local state.
     """
 
     path: Path = Path()
     environment: str | None = None
     variables: tuple[str, ...] = ()
     values: Mapping[str, Tree] = field(default_factory=dict)
+    saved: Mapping[str, Tree] = field(default_factory=dict)
     var_files: tuple[Path, ...] = ()
     state_dir: Path | None = None
     emulator: bool = False
@@ -45,6 +47,8 @@ class PlanOptions:
     checks: bool = True
     judged: bool = True
     send_secrets: bool = False
+    lasting: bool = False
+    """Whether the plan is applied later, so that it has to hold the facts it is judged by then."""
 
 
 @dataclass(frozen=True, slots=True)

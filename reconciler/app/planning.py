@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import Awaitable, Callable, Collection, Mapping
+import os
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -17,16 +17,17 @@ from reconciler.app.policies import judge_plan
 from reconciler.app.runtime import no_garbage_collection
 from reconciler.app.session import Session, in_memory
 from reconciler.core.kind import Finders
-from reconciler.core.plan import guards, saved_plan
+from reconciler.core.plan import guards
 from reconciler.core.plan.assemble import Findings, assemble, no_policies
+from reconciler.core.plan.basis import with_facts
 from reconciler.core.plan.judged import with_judged
-from reconciler.core.plan.model import Action, Plan
+from reconciler.core.plan.model import Action, Basis, Plan
 from reconciler.core.plan.selection import narrowed
-from reconciler.core.problems import ApiError, GuardError, ManifestError, SecretError
+from reconciler.core.problems import ApiError, GuardError, SecretError
 from reconciler.core.resource import Call, Resource
 from reconciler.core.state.model import Record, State
 from reconciler.core.trees import leaves, of_kind
-from reconciler.core.values import Secret
+from reconciler.core.values import Secret, Tree
 from reconciler.documents.load import Project
 from reconciler.engine.ports import Api
 from reconciler.engine.preflight import preflight
@@ -36,7 +37,6 @@ from reconciler.engine.settle import settle_pending
 from reconciler.kinds import dataflow_kind, kinds
 from reconciler.kinds.lookups import FINDERS
 from reconciler.secrets.store import SecretStore
-from reconciler.yamltext.files import read_file
 
 if TYPE_CHECKING:
     from reconciler.api.client import Client
@@ -52,25 +52,26 @@ class Prepared:
     secrets: SecretStore
 
 
-def parse_plan(path: Path) -> Plan | None:
-    """Return the saved plan in `path`, or None when it holds something else."""
-    if not path.is_file():
-        return None
-    try:
-        data = json.loads(read_file(path, str(path)))
-    except (ManifestError, ValueError, RecursionError):
-        return None
-    if not isinstance(data, dict) or data.get("format") != saved_plan.PLAN_FORMAT:
-        return None
-    return saved_plan.plan_of(data, str(path), kinds())
+async def prepare(
+    session: Session, api: Client, options: PlanOptions, state: State, saved: Plan | None = None
+) -> tuple[list[Record], State]:
+    """Return the records that an earlier run and the project file still owe the state, and the state after them.
 
-
-async def prepare(session: Session, api: Client, options: PlanOptions, state: State) -> tuple[list[Record], State]:
-    """Return the records that an earlier run and the project file still owe the state, and the state after them."""
-    moves = session.moves(state)
+    The renames of a `saved` plan are in the plan itself.
+    """
+    moves = session.moves(state) if saved is None else _moves(saved, state)
     moved = in_memory(state, moves)
     settled = await settle_pending(api, kinds(), moved, SystemClock(), options.settle, set(moved.pending))
     return [*moves, *settled], in_memory(moved, settled)
+
+
+def _moves(saved: Plan, state: State) -> list[Record]:
+    """Return the renames of a saved plan that the state has not followed yet."""
+    return [
+        Record("moved", old, to=new)
+        for old, new in saved.basis.moved
+        if old in state.resources and new not in state.resources
+    ]
 
 
 async def compute_plan(
@@ -81,11 +82,12 @@ async def compute_plan(
     secrets: SecretStore,
     options: PlanOptions,
     *,
+    records: Sequence[Record] = (),
     finders: Finders = FINDERS,
     lists: bool = True,
     notes: tuple[str, ...] = (),
 ) -> tuple[Plan, Lives]:
-    """Return the plan for what PATH, `--target` and `--destroy` leave in scope.
+    """Return the plan for what PATH, `--target` and `--destroy` leave in scope; `state` is that after `records`.
 
     `finders` answer look-ups; without `lists` every object is read by itself; `notes` are warnings that come first.
     """
@@ -115,8 +117,35 @@ async def compute_plan(
         if not state.resources:
             warnings += tuple(await _there_already(api, resources))
     judge = partial(judge_plan, session, files=options.policies) if options.judged else no_policies
-    whole = assemble(plan, notes=warnings, checks=checks, left_out=left_out, manifests=project.digests(), judge=judge)
-    return whole, lives
+    basis = _basis(session, project, options, records) if options.lasting else None
+    whole = assemble(plan, notes=warnings, checks=checks, left_out=left_out, basis=basis, judge=judge)
+    return (with_facts(whole, state) if options.lasting else whole), lives
+
+
+def _basis(session: Session, project: Project, options: PlanOptions, records: Sequence[Record]) -> Basis:
+    """Return what a saved plan keeps of the manifests and the choices it was made from."""
+    chosen = options.selection
+    return Basis(
+        documents=project.digests(),
+        files=project.files(),
+        moved=tuple((item.address, item.to) for item in records if item.event == "moved" and item.to is not None),
+        variables=_given(session, project),
+        path=Path(os.path.relpath(session.path, session.root)).as_posix(),
+        targets=chosen.targets,
+        labels=chosen.labels,
+        exclude=chosen.exclude,
+        shard=str(chosen.shard or ""),
+        staged=options.staged,
+    )
+
+
+def _given(session: Session, project: Project) -> dict[str, Tree]:
+    """Return the given variables that are used, without those whose value a literal secret contains."""
+    used = (project.used_variables | session.project_variables) & session.given & session.variables.keys()
+    bodies = [item.body for item in project.resources.values() if item.sensitive]
+    literals = [leaf.template for body in bodies for leaf in of_kind(body, Secret) if leaf.literal]
+    values = {name: session.variables[name] for name in sorted(used)}
+    return {name: value for name, value in values.items() if not any(str(value) in text for text in literals)}
 
 
 async def _there_already(api: Api, resources: Mapping[str, Resource]) -> list[str]:
@@ -181,8 +210,8 @@ async def make_plan(
         if store.doubt is not None:
             session.dialogue.notice(str(replace(store.doubt, severity="warning")))
         secrets = session.secret_store(state)
-        _, state = await prepare(session, api, options, state)
-        plan, lives = await compute_plan(session, api, project, state, secrets, options)
+        records, state = await prepare(session, api, options, state)
+        plan, lives = await compute_plan(session, api, project, state, secrets, options, records=records)
         await prove_access(api, target.sandbox)
         if more is not None:
             await more(api, state, lives)

@@ -63,6 +63,8 @@ class Session:
     state_dir: Path
     emulated: bool
     variables: dict[str, Tree] = field(default_factory=dict)
+    given: frozenset[str] = frozenset()
+    """The variables that were given from outside the project file."""
     project_variables: frozenset[str] = frozenset()
     """The variables that the project file itself uses."""
 
@@ -260,7 +262,7 @@ def open_session(options: ProjectOptions, dialogue: Dialogue) -> Session:
     name, settings = choose_environment(project, document, options.environment)
     folder = Path(os.path.abspath(options.state_dir)) if options.state_dir else root / project.state.path  # noqa: PTH100
     emulated = options.emulator or chosen_url(project, settings) == EMULATOR
-    variables = collect_variables(project, document, name, settings, options)
+    variables, given = collect_variables(project, document, name, settings, options)
     return Session(
         options,
         dialogue,
@@ -274,6 +276,7 @@ def open_session(options: ProjectOptions, dialogue: Dialogue) -> Session:
         folder,
         emulated,
         variables,
+        given,
         frozenset(scope.used),
     )
 

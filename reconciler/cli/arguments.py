@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -12,12 +12,16 @@ import click
 from reconciler.cli.options import F, option
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from reconciler.app.dialogue import Dialogue
     from reconciler.app.options import ProjectOptions, WriteOptions
     from reconciler.app.session import Session
+    from reconciler.cli.event_stream import Stream
     from reconciler.cli.terminal import Terminal
     from reconciler.core.plan.selection import Selection
     from reconciler.core.plan.sharding import Shard
+    from reconciler.core.values import Tree
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +37,25 @@ class Files:
         """Return the options of the project; `path` and `env` replace PATH and `--env` where they are given."""
         return project_options(path or self.path, self.variables, self.var_file, self.allow_literal_secrets, env)
 
-    def open(self, *, path: Path | None = None, env: str | None = None, dialogue: Dialogue | None = None) -> Session:
+    def open(
+        self,
+        *,
+        path: Path | None = None,
+        env: str | None = None,
+        dialogue: Dialogue | None = None,
+        saved: Mapping[str, Tree] | None = None,
+    ) -> Session:
         """Return the session for PATH, or for another `path`, and for `env` instead of `--env`.
+
+        `saved` are the variables of a saved plan.
 
         Raises `ManifestError`; nothing is sent or written.
         """
         from reconciler.app.session import open_session
         from reconciler.cli.terminal import Terminal
 
-        return open_session(self.options(path=path, env=env), dialogue or Terminal())
+        options = replace(self.options(path=path, env=env), saved=saved or {})
+        return open_session(options, dialogue or Terminal())
 
     def everywhere(self, *, by_name: bool = False) -> list[str]:
         """Return the names of the environments that `--env all`, or a list as `dev,prod`, means; empty for one alone.
@@ -129,6 +143,7 @@ class Writing:
     lock_timeout: float
     wait_timeout: float
     settle: float
+    form: str
 
     def options(self) -> WriteOptions:
         """Return them as the use cases take them."""
@@ -136,11 +151,19 @@ class Writing:
 
         return WriteOptions(self.parallelism, self.lock_timeout, self.wait_timeout, self.time_limit, self.allow_delete)
 
-    def terminal(self) -> Terminal:
-        """Return the dialogue of the command. Raises a usage error where its question could not be answered."""
+    def dialogue(self, stream: Stream | None = None) -> Terminal:
+        """Return the dialogue of the command; its results are events where there is a `stream`.
+
+        Raises a usage error where its question could not be answered.
+        """
         from reconciler.cli.terminal import Terminal
 
-        terminal = Terminal(approved=self.auto_approve)
+        if stream is None:
+            terminal = Terminal(approved=self.auto_approve)
+        else:
+            from reconciler.cli.event_stream import EventDialogue
+
+            terminal = EventDialogue(stream, approved=self.auto_approve)
         terminal.require_answer()
         return terminal
 
@@ -210,6 +233,8 @@ def writer(function: F) -> F:
     function = _gathered(function, "writing", Writing)
     for add in (
         click.option("-y", "--auto-approve", is_flag=True, help="Do not ask."),
+        click.option("--format", "form", type=click.Choice(["text", "jsonl"]), default="text", show_default=True,
+                     help="jsonl prints one JSON object for each event as it happens."),
         click.option("--parallelism", default=10, type=click.IntRange(1, 100), show_default=True, help="Calls at once"),
         click.option("--lock-timeout", default=0.0, type=click.FloatRange(0), help="Seconds to wait for the lock."),
         click.option("--wait-timeout", default=300.0, type=click.FloatRange(0), show_default=True,

@@ -59,7 +59,7 @@ def laid_out(name: str, content: str) -> str:
     from reconciler.catalog import shipped
     from reconciler.documents.migrate import without_env
     from reconciler.yamltext.layout import formatted
-    from reconciler.yamltext.reader import Text
+    from reconciler.yamltext.text import Text
 
     return formatted(without_env(Text(name, content), shipped()))
 

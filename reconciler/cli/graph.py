@@ -23,8 +23,9 @@ def command(files: Files, form: str, with_plan: bool, documents: bool, choice: C
     Without --plan nothing is asked of the platform. Arrows lead from what is needed to who needs it.
     """
     from reconciler.app.options import PlanOptions
-    from reconciler.app.planning import make_plan, parse_plan
+    from reconciler.app.planning import make_plan
     from reconciler.app.running import run
+    from reconciler.app.saved_plans import parse_plan
     from reconciler.core.plan.selection import narrowed
     from reconciler.core.state.model import State
     from reconciler.render.graph import dot, graph_of, graph_of_plan, mermaid

@@ -44,19 +44,18 @@ def command(
     shown in one table. With --snapshot the plan is made from a file that `reconciler snapshot` wrote: nothing is sent,
     no secret is needed, and the platform is not asked to check anything.
     """
-    import json
-
     from reconciler.app.options import PlanOptions
     from reconciler.app.planning import make_plan
     from reconciler.app.running import run
+    from reconciler.app.saved_plans import serialized
     from reconciler.cli.environments import show_plans
-    from reconciler.core.plan.saved_plan import plan_json
     from reconciler.core.problems import GuardError
     from reconciler.yamltext.files import save
 
     options = PlanOptions(
-        destroy, choice.selection(), planning.policy, refresh, staged=planning.staged, checks=planning.checks
-    )
+        destroy, choice.selection(), planning.policy, refresh, staged=planning.staged, checks=planning.checks,
+        lasting=out is not None,
+    )  # fmt: skip
     if names := files.everywhere():
         if form not in ("text", "json"):
             raise click.UsageError("Several environments are shown as text or json.")
@@ -73,10 +72,13 @@ def command(
         plan = run(plan_from_snapshot(files.open(), options, snapshot))
     else:
         plan = run(make_plan(files.open(), options)).plan
+    text = ""
+    if out is not None and not plan.objections:
+        text, plan = serialized(plan)
     click.echo(shown_as(plan, form, compact=compact), nl=False)
     if plan.objections:
         raise GuardError(plan.objections)
     if out is not None:
-        save(out, json.dumps(plan_json(plan), indent=1, ensure_ascii=False) + "\n", private=True)
+        save(out, text, private=True)
         click.echo(f"Saved. Apply exactly this with: reconciler apply {out}", err=True)
     return 2 if detailed_exitcode and plan.effective else 0

@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from reconciler.cli.formats import PLAN_FORMATS, shown_as
 from reconciler.cli.options import common
 
+if TYPE_CHECKING:
+    from reconciler.core.plan.model import Plan
+
 
 @click.command("show")
 @click.argument("file", type=click.Path(path_type=Path), required=False)
 @click.option("--format", "form", type=click.Choice([*PLAN_FORMATS]), default="text", show_default=True)
+@click.option("--compare", "other", type=click.Path(path_type=Path), metavar="FILE",
+              help="Show how the saved plan differs from another one.")  # fmt: skip
 @common
-def command(file: Path | None, form: str) -> int:
+def command(file: Path | None, form: str, other: Path | None) -> int:
     """Show a plan saved by plan --out, or a state file; without FILE the state of the environment."""
     import json
     import sys
 
-    from reconciler.app.planning import parse_plan
+    from reconciler.app.saved_plans import parse_plan
     from reconciler.app.state_edit import read_state
     from reconciler.cli.arguments import open_project
-    from reconciler.cli.terminal import painter
+    from reconciler.cli.terminal import message, painter
     from reconciler.core.problems import ManifestError, Problem, StateError
     from reconciler.core.state.codec import state_json, state_of
     from reconciler.render import json as as_json
@@ -30,7 +36,12 @@ def command(file: Path | None, form: str) -> int:
     from reconciler.yamltext.files import read_file
 
     paint = painter(sys.stdout)
-    plan = parse_plan(file) if file else None
+    notes: list[str] = []
+    plan = parse_plan(file, notes) if file else None
+    for note in notes:
+        message(note)
+    if other is not None:
+        return _compare(plan, file, other, form)
     if plan is not None:
         click.echo(shown_as(plan, form), nl=False)
         return 0
@@ -46,4 +57,22 @@ def command(file: Path | None, form: str) -> int:
     else:
         state = read_state(open_project(Path()))
     click.echo(as_json.text(state_json(state)) if form == "json" else state_text(state, paint), nl=False)
+    return 0
+
+
+def _compare(plan: Plan | None, file: Path | None, other: Path, form: str) -> int:
+    """Print how two saved plans differ; the exit code is 0 either way."""
+    from reconciler.app.saved_plans import parse_plan
+    from reconciler.core.plan.comparison import compared
+    from reconciler.render import json as as_json
+    from reconciler.render.comparison import comparison_document, comparison_text
+
+    if form not in ("text", "json"):
+        raise click.UsageError("A comparison is shown as text or json.")
+    second = parse_plan(other)
+    if plan is None or second is None:
+        wrong = file if plan is None else other
+        raise click.UsageError(f"--compare takes two saved plans; {wrong} is not one.")
+    found = compared(plan, second)
+    click.echo(as_json.text(comparison_document(found)) if form == "json" else comparison_text(found), nl=False)
     return 0

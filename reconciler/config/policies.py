@@ -16,7 +16,8 @@ from reconciler.documents.blocks import Block
 from reconciler.documents.document import Document
 from reconciler.documents.shapes import problems_of
 from reconciler.yamltext.files import read_file
-from reconciler.yamltext.reader import Text, read
+from reconciler.yamltext.reader import read
+from reconciler.yamltext.text import Text
 
 
 def _expression(value: str) -> str:

@@ -21,7 +21,8 @@ from reconciler.documents.document import PROJECT_FILE, Document, envelope
 from reconciler.documents.interpolate import Scope, interpolate
 from reconciler.documents.shapes import problems_of
 from reconciler.yamltext.files import read_file
-from reconciler.yamltext.reader import Text, read
+from reconciler.yamltext.reader import read
+from reconciler.yamltext.text import Text
 
 
 class AuthSettings(Block):

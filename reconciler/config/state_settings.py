@@ -11,7 +11,8 @@ from pydantic_core import PydanticCustomError
 
 from reconciler.core.problems import ManifestError, Problem
 from reconciler.documents.blocks import Block
-from reconciler.yamltext.reader import Text, read
+from reconciler.yamltext.reader import read
+from reconciler.yamltext.text import Text
 
 _SHARED = ("prefix", "lease", "versions")
 _OF: Mapping[str, tuple[str, ...]] = {

@@ -12,7 +12,8 @@ from reconciler.core.problems import ManifestError, Problem
 from reconciler.core.values import MISSING, Tree
 from reconciler.documents.blocks import Block
 from reconciler.documents.document import Document, nearest
-from reconciler.yamltext.reader import Text, read
+from reconciler.yamltext.reader import read
+from reconciler.yamltext.text import Text
 
 _TYPES: Mapping[str, tuple[type, ...]] = {
     "string": (str,),

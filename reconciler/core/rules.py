@@ -101,13 +101,15 @@ class Rules:
 
     `fields` are the fields that are not like any other, each with its reason. `associative_lists` are lists whose
     members are identified by a key. `unlabelled` are the places whose last step says nothing to people. `reported_as`
-    is the kind that JSON documents name, where it is not the kind's own name.
+    is the kind that JSON documents name, where it is not the kind's own name. `page` is the path of the object's page
+    in the platform's UI, with `{id}` for its id; empty where no public document names it (see `core/console.py`).
     """
 
     fields: tuple[FieldRule, ...] = ()
     associative_lists: tuple[AssociativeList, ...] = ()
     unlabelled: tuple[str, ...] = ()
     reported_as: str = ""
+    page: str = ""
     _by_reason: Mapping[Reason, tuple[FieldRule, ...]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

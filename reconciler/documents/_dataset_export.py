@@ -1,4 +1,4 @@
-"""Dataset exports: a `DestinationDataflow` whose source names datasets (api-facts 7.1, 7.5; export-datasets.md)."""
+"""Dataset exports: a `DestinationDataflow` whose source names datasets (export-datasets.md)."""
 
 from __future__ import annotations
 

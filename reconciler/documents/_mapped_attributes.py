@@ -1,4 +1,7 @@
-"""Attributes of file-based destinations: rows of a mapping set between two ad-hoc schemas (api-facts 4.5, 7.1, 7.3)."""
+"""Attributes of file-based destinations: rows of a mapping set between two ad-hoc schemas.
+
+Source: activate-segments-file-based-destinations.md.
+"""
 
 from __future__ import annotations
 

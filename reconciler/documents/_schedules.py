@@ -1,4 +1,7 @@
-"""Offline checks of schedules: of batch sources, dataset exports and audiences in files (api-facts 2.9, 7.2, 7.5)."""
+"""Offline checks of schedules: of batch sources, dataset exports and audiences in files.
+
+Sources: flow-service.yaml, destinations.yaml, export-datasets.md.
+"""
 
 from __future__ import annotations
 
@@ -130,7 +133,7 @@ def audience(ctx: Expansion, connector: Connector | None, item: Audience, path: 
 
 
 def _combination(ctx: Expansion, judge: Report, mode: str, schedule: dict[str, Any], path: Sequence[str]) -> None:
-    """Which frequency and trigger go with which mode (api-facts 7.2)."""
+    """Check that frequency and trigger fit the export mode (destinations.yaml, PATCH /flows)."""
     place = (*path, "schedule")
     if mode not in _FREQUENCIES:
         what = f"exportMode must be one of {', '.join(_FREQUENCIES)}, not {mode!r}"

@@ -1,4 +1,4 @@
-"""The `mapping` of a SourceDataflow as a mapping set, and its place among the flow's transformations (api-facts 4)."""
+"""The `mapping` of a SourceDataflow as a mapping set, and its place among the flow's transformations."""
 
 from __future__ import annotations
 

@@ -262,7 +262,7 @@ class Attribute(Block):
 
 
 class PrimaryField(Block):
-    """One deduplication key of a file export: an attribute, or an identity (api-facts 7.3)."""
+    """One deduplication key of a file export: an attribute, or an identity (destinations.yaml)."""
 
     field_type: Literal["ATTRIBUTE", "IDENTITY"] = "ATTRIBUTE"
     """Whether the key is an attribute or an identity."""

@@ -1,4 +1,4 @@
-"""`Dataset`: data of one schema; by itself, or inside a dataflow's target (api-facts 5)."""
+"""`Dataset`: data of one schema; by itself, or inside a dataflow's target (catalog.yaml)."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def _add_labels(
 
 
 def _check_profile(ctx: Expansion, spec: DatasetSpec, reference: Tree, place: tuple[str, ...]) -> None:
-    """A dataset joins Profile after its schema (api-facts 5.4); of a schema that is not ours nothing is known."""
+    """A dataset joins Profile after its schema (catalog.yaml); an unmanaged schema cannot be checked."""
     values = [value.replace(" ", "") for value in (spec.tags or {}).get("unifiedProfile") or ()]
     schema = members(reference).get("id")
     if "enabled:true" not in values or not isinstance(schema, Ref):

@@ -1,4 +1,4 @@
-"""`DestinationDataflow`: audiences and profile attributes, or datasets, going out (seed-dst; api-facts 7)."""
+"""`DestinationDataflow`: audiences and profile attributes, or datasets, going out (destinations.yaml)."""
 
 from __future__ import annotations
 
@@ -171,7 +171,7 @@ def _source(ctx: Expansion, written: Endpoint | None, connector: Connector | Non
 
 
 def _has_no_account(ctx: Expansion) -> bool:
-    """Tell whether the documented source of this destination has no account: that of files (api-facts 7.1)."""
+    """Tell whether the documented source of this destination has no account: that of files (activate-segments-file-based-destinations.md)."""
     return _maps(ctx, ctx.spec.get("target"))
 
 

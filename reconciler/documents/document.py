@@ -11,7 +11,8 @@ from typing import Any
 from reconciler.core.interning import Interner
 from reconciler.core.problems import ManifestError, Problem
 from reconciler.core.values import Path, Span, Tree
-from reconciler.yamltext.reader import Text, read
+from reconciler.yamltext.reader import read
+from reconciler.yamltext.text import Text
 
 API_VERSION = "reconciler/v1"
 PROJECT_FILE = "reconciler.yaml"

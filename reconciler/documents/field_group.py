@@ -1,4 +1,4 @@
-"""`FieldGroup`: fields for schemas to take in through `{ref: NAME}` (api-facts 6.3)."""
+"""`FieldGroup`: fields for schemas to take in through `{ref: NAME}` (field-groups.md)."""
 
 from __future__ import annotations
 

@@ -15,6 +15,7 @@ import reconciler.documents
 from reconciler.catalog import Catalog
 from reconciler.core import graph
 from reconciler.core.abilities import Singleton
+from reconciler.core.plan.basis import rendered_digest
 from reconciler.core.plan.judged import Judged
 from reconciler.core.pointers import parse_pointer
 from reconciler.core.problems import ManifestError, Problem
@@ -32,7 +33,8 @@ from reconciler.documents.overlay import FOLDER, read_overlays
 from reconciler.kinds import kinds
 from reconciler.kinds.shape import Documented
 from reconciler.yamltext.files import read_file
-from reconciler.yamltext.reader import Text, digest_of, forget_places, read
+from reconciler.yamltext.reader import read
+from reconciler.yamltext.text import Text, forget_places
 
 
 class DocumentKind(Protocol):
@@ -80,15 +82,19 @@ class Project:
     """Folders below the root, relative to it, that are projects of their own."""
 
     def digests(self) -> dict[str, str]:
-        """Return the digest of each file that the addresses inside were made from, by its path below the root."""
-        files = {self.resources[address].document for address in self.inside}
-        found: dict[str, str] = {}
-        for name in files:
-            document = self.documents[name]
-            for part in (document, *document.overlays):
-                if part.file not in found:
-                    found[part.file] = part.text.digest
-        return found
+        """Return the digest of each rendered document that the addresses inside were made from, by its name.
+
+        Overlays, variables and includes are part of it, secrets only by name; the place in the file is not.
+        """
+        rendered: dict[str, list[Resource]] = {}
+        for address in sorted(self.inside):
+            resource = self.resources[address]
+            rendered.setdefault(resource.document, []).append(resource)
+        return {name: rendered_digest(items) for name, items in rendered.items()}
+
+    def files(self) -> dict[str, str]:
+        """Return the source file of each document that the addresses inside were made from, by its name."""
+        return {self.resources[address].document: self.resources[address].file for address in self.inside}
 
     def declares(self, text: str) -> bool:
         """Tell whether `text` is the whole of a value that a manifest writes out, other than as a secret."""
@@ -134,17 +140,6 @@ class Project:
     def doubts(self) -> list[Problem]:
         """The findings that stop nothing, whatever is live."""
         return [problem for problem in self.problems if problem.severity != "error"]
-
-
-def changed_since(root: Path, digests: Mapping[str, str]) -> list[str]:
-    """Return those of the files that are no longer as `digests` say; none where no file of them is there at all."""
-    found = {}
-    for file in digests:
-        try:
-            found[file] = digest_of(read_file(root / file, file))
-        except ManifestError:
-            continue
-    return [file for file, digest in digests.items() if found and found.get(file) != digest]
 
 
 def load(

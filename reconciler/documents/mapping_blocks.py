@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 from reconciler.documents.blocks import Block, ExternalRef, Mapping, SchemaRef
 
 RowType = Literal["ATTRIBUTE", "EXPRESSION", "STATIC", "text/x.schema-path", "text/x.aep-xl", "text/plain"]
-"""The kinds of a row as sent, and as the platform shows them (api-facts 4.2)."""
+"""The kinds of a row as sent, and as the platform shows them (mapping-set.md)."""
 
 
 class Row(Block):

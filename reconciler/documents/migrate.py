@@ -10,7 +10,8 @@ from reconciler.core.values import Path, Wire
 from reconciler.documents.document import API_VERSION
 from reconciler.documents.interpolate import TOKEN, is_platform_syntax
 from reconciler.yamltext.layout import scalars
-from reconciler.yamltext.reader import Text, read
+from reconciler.yamltext.reader import read
+from reconciler.yamltext.text import Text
 
 _ENV = re.compile(r"\s*env\.(.*)", re.DOTALL)
 _SECRET_WORDS = re.compile(r"KEY|SECRET|TOKEN|PASS", re.IGNORECASE)

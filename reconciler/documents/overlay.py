@@ -12,7 +12,8 @@ from reconciler.core.values import Tree
 from reconciler.documents.document import Document, envelope, nearest
 from reconciler.documents.files import Found, find_files
 from reconciler.yamltext.files import read_file
-from reconciler.yamltext.reader import Text, read
+from reconciler.yamltext.reader import read
+from reconciler.yamltext.text import Text
 
 FOLDER = "overlays"
 _VARIABLE = re.compile(r"\$\{\s*var\.([^}]*)\}")

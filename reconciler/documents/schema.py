@@ -1,4 +1,4 @@
-"""`Schema`: a class, field groups and descriptors; by itself, or inside a dataflow's target (api-facts 6)."""
+"""`Schema`: a class, field groups and descriptors; by itself, or inside a dataflow's target (schema-registry.yaml)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CLASSES = {
     "profile": "https://ns.adobe.com/xdm/context/profile",
     "experienceevent": "https://ns.adobe.com/xdm/context/experienceevent",
 }
-"""The two classes that have a short name here (api-facts 6.3)."""
+"""The two classes that have a short name in manifests (classes.md)."""
 
 
 class SchemaSpec(RegistryBlock):

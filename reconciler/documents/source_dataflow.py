@@ -1,4 +1,4 @@
-"""`SourceDataflow`: source, target, mapping and flow of data coming in (seed-src; api-facts 2, 4)."""
+"""`SourceDataflow`: source, target, mapping and flow of data coming in (flow-service.yaml, data-prep.yaml)."""
 
 from __future__ import annotations
 

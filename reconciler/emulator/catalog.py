@@ -1,4 +1,4 @@
-"""Catalog: datasets (api-facts 5; catalog.yaml). Its envelopes are maps by id, and lists of one reference."""
+"""Catalog: datasets (catalog.yaml). Its envelopes are maps by id, and lists of one reference."""
 
 from __future__ import annotations
 
@@ -161,7 +161,7 @@ class Catalog(Service):
         return answer([f"@/dataSets/{old['id']}"])
 
     def delete(self, ask: Ask) -> Response:
-        """DELETE a dataset; nothing refuses one that a flow writes to (api-facts 5.3)."""
+        """Delete a dataset, also one that a flow writes to (delete-object.md)."""
         self._found(ask)
         self.storage.delete(ask.who.tenant, "dataSets", ask.id)
         return answer([f"@/dataSets/{ask.id}"])

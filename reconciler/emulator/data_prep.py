@@ -1,4 +1,4 @@
-"""Data Prep: mapping sets and their versions, checks, previews, the language (api-facts 4; data-prep.yaml)."""
+"""Data Prep: mapping sets and their versions, checks, previews, the language (data-prep.yaml)."""
 
 from __future__ import annotations
 

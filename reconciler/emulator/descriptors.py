@@ -1,4 +1,4 @@
-"""Schema descriptors: identities, relationships, display names (api-facts 6.4; schema-registry.yaml)."""
+"""Schema descriptors: identities, relationships, display names (schema-registry.yaml)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The Flow Service's filters, `orderby` and continuation tokens, as SQL (api-facts 2.4; sort-and-filter.md)."""
+"""The Flow Service's filters, `orderby` and continuation tokens, as SQL (sort-and-filter.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The life of a Flow Service object: born, touched, in transition, acted upon, shown (api-facts 2.2-2.7, 2.13)."""
+"""The life of a Flow Service object: creation, updates, transitions, actions, output (flow-service.yaml, draft.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the Flow Service demands of an object, and what it makes of one (api-facts 2.1-2.9, 3, 7)."""
+"""The rules of the Flow Service for new and changed objects (flow-service.yaml, destinations.yaml)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The Flow Service: connections, their ends, flows (api-facts 2; flow-service.yaml, destinations.yaml)."""
+"""The Flow Service: connections, their ends, flows (flow-service.yaml, destinations.yaml)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The streaming inlet, where flows and accounts take events in (api-facts 1.7; streaming-ingestion.yaml)."""
+"""The streaming inlet, where flows and accounts take events in (streaming-ingestion.yaml)."""
 
 from __future__ import annotations
 

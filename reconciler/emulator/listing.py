@@ -1,4 +1,4 @@
-"""Pages of the Flow Service: lists, searches, counts, what connections reach (api-facts 2.4, 2.10)."""
+"""Pages of the Flow Service: lists, searches, counts, exploration (flow-service.yaml, sort-and-filter.md)."""
 
 from __future__ import annotations
 

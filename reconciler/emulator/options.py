@@ -9,7 +9,7 @@ from dataclasses import dataclass
 class Options:
     """How this emulator behaves; the defaults are the milder ways, each switch is documented in docs/emulator.md.
 
-    Times are seconds. Where documents contradict each other (api-facts 10), the default answers as the service's own
+    Times are seconds. Where documents contradict each other, the default answers as the service's own
     description does, and a switch gives the other form.
     """
 

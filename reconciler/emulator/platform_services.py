@@ -132,7 +132,7 @@ def _sandbox(organization: str, name: str, facts: Json) -> Json:
 
 
 class Activation(Service):
-    """Running a file export now (api-facts 7.6)."""
+    """Running a file export now (ad-hoc-activation.yaml)."""
 
     base = "/data/core/activation/disflowprovider"
     title = "Ad-hoc activation"

@@ -1,4 +1,4 @@
-"""Words of the Schema Registry: refusals, Accept headers, filters, shapes (api-facts 1.5, 6.2, 6.3)."""
+"""Words of the Schema Registry: refusals, Accept headers, filters, shapes (schema-registry.yaml)."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def check_shape(kind: str, body: Json) -> None:
 
 
 def registry_refusal(status: int, code: str, detail: str) -> Refusal:
-    """Return a refusal in the registry's shape (api-facts 1.5)."""
+    """Return a refusal in the registry's shape (schema-registry.yaml)."""
     moment = datetime.now(UTC).strftime("%m-%d-%Y %H:%M:%S")
     title = {404: "Resource not found", 403: "Forbidden"}.get(status, "Bad request")
     report = {"registryRequestId": new_hex(32), "timestamp": moment, "detailed-message": detail, "sub-errors": []}

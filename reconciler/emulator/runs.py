@@ -1,4 +1,4 @@
-"""Flow runs: the platform's, those of events, those on demand (api-facts 9; flow-service.yaml, destinations.yaml)."""
+"""Flow runs: the platform's, those of events, those on demand (flow-service.yaml, destinations.yaml)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When a schedule of a flow is a good one (api-facts 2.9, 7.5; the schedule facts in `specs/platform.yaml`)."""
+"""The rules of a flow's schedule (flow-service.yaml, export-datasets.md; the facts in `specs/platform.yaml`)."""
 
 from __future__ import annotations
 

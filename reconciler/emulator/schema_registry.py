@@ -1,4 +1,4 @@
-"""Schema Registry: schemas, field groups, classes, data types in two containers (api-facts 6; schema-registry.yaml)."""
+"""Schema Registry: schemas, field groups, classes, data types in two containers (schema-registry.yaml)."""
 
 from __future__ import annotations
 

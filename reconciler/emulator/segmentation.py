@@ -1,4 +1,4 @@
-"""Segmentation: audiences and segment definitions (api-facts 8; segmentation.yaml)."""
+"""Segmentation: audiences and segment definitions (segmentation.yaml)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The Flow Service's connection and flow specs, served from `specs/` (api-facts 2.11; flow-service.yaml)."""
+"""The Flow Service's connection and flow specs, served from `specs/` (flow-service.yaml)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Connection and flow specs as the platform lists them, made from the connector files in `specs/` (api-facts 2.11)."""
+"""Connection and flow specs in the platform's form, made from the files in `specs/` (flow-service.yaml)."""
 
 from __future__ import annotations
 
@@ -77,9 +77,8 @@ class Specs:
 
     def auth_name(self, ident: str, given: str) -> str | None:
         """Return the name of an auth spec as it is read back, or None: some documents create under other names."""
-        if any(item["name"] == given for item in self.connection[ident]["authSpec"]):
-            return given
-        return self._other_names.get((ident, given))
+        other = self._other_names.get((ident, given))
+        return other or (given if any(item["name"] == given for item in self.connection[ident]["authSpec"]) else None)
 
     def inlet_from(self, ident: str) -> str | None:
         """Return which object of a streaming source gets the inlet: `flow`, `base-connection` or None."""

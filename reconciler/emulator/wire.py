@@ -32,7 +32,7 @@ Refuse = Callable[[int, str], Refusal]
 
 
 def flow_refusal(code: str, title: str, detail: str = "") -> Refusal:
-    """Return a refusal from the Flow Service's catalogue: `code` is `NNNN-HTTP` (api-facts 1.5, 1.6)."""
+    """Return a refusal from the Flow Service's catalogue: `code` is `NNNN-HTTP` (flow-service-errors.md)."""
     status = int(code.rpartition("-")[2])
     text = detail or title
     return Refusal(
@@ -49,7 +49,7 @@ def flow_refusal(code: str, title: str, detail: str = "") -> Refusal:
 
 
 def placeholder_refusal(status: int, detail: str) -> Refusal:
-    """Return a refusal in the shape of Catalog and of the gateway's media type check (api-facts 1.3, 1.5)."""
+    """Return a refusal in the shape of Catalog and of the gateway's media type check (segmentation.yaml)."""
     title = {404: "NotFoundError", 403: "ForbiddenError", 412: "PreconditionFailedError"}.get(status, "BadRequestError")
     return Refusal(status, {"type": "/placeholder/type/uri", "status": status, "title": title, "detail": detail})
 
@@ -233,7 +233,7 @@ class Service:
 
 
 def caller(request: Request, refuse: Refuse) -> Caller:
-    """Return who calls; refuse a request without the documented headers, in the documented order (api-facts 1.3)."""
+    """Return the caller; check the documented headers in the documented order (troubleshooting.md)."""
     headers = request.headers
     authorization = headers.get("authorization", "")
     if not authorization:

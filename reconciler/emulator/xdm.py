@@ -1,4 +1,4 @@
-"""XDM resources: found by any of their names, resolved into fields, compared for breaking changes (api-facts 6)."""
+"""XDM resources: lookup by any of their names, resolved fields, breaking changes (schema-registry.yaml)."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ def fields_of(node: Json, prefix: str = "") -> dict[str, str]:
 
 
 def broken(before: Json, after: Json) -> list[str]:
-    """Return what a change takes away or retypes, which a schema in use must not lose (api-facts 6.5)."""
+    """Return what a change takes away or retypes, which a schema in use must not lose (composition.md)."""
     old, new = fields_of(before), fields_of(after)
     gone = [f"{path} is taken away" for path in old if path not in new]
     return gone + [

@@ -1,4 +1,4 @@
-"""The few XDM resources of Adobe that the emulator holds (api-facts 6.1)."""
+"""The few XDM resources of Adobe that the emulator holds (schema-registry.yaml)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reads how dataflows fare: each flow, and its last runs (api-facts 9)."""
+"""Reads the health of dataflows: each flow and its last runs (monitor.md)."""
 
 from __future__ import annotations
 

@@ -6,11 +6,20 @@ import asyncio
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 
+from reconciler.core.compare.diff import SecretChanged
 from reconciler.core.kind import Finders, Kinds
 from reconciler.core.plan.input import PlanInput
 from reconciler.core.plan.model import Plan
 from reconciler.core.plan.planner import plan
-from reconciler.core.problems import Problem, ReconcilerError, StaleError
+from reconciler.core.plan.staleness import (
+    current,
+    stale_entries,
+    stale_identity,
+    stale_objects,
+    with_provenance,
+)
+from reconciler.core.problems import ReconcilerError, StaleError
+from reconciler.core.provenance import Provenance
 from reconciler.core.resource import Live, Resource
 from reconciler.core.state.model import State
 from reconciler.engine.gather import gather_three
@@ -88,31 +97,22 @@ def _same(one: Live | None, other: Live | None) -> bool:
     return one is other or (one is not None and other is not None and (one.etag, one.body) == (other.etag, other.body))
 
 
-async def refresh_saved(api: Api, kinds: Kinds, state: State, saved: Plan) -> Lives:
-    """Return the live objects a saved plan touches. Raises `StaleError` when one, or the state, moved on."""
-    if (saved.lineage, saved.serial) != (state.lineage, state.serial):
-        raise StaleError(
-            Problem(
-                "stale-plan",
-                f"the plan was made for serial {saved.serial} of state {saved.lineage}, "
-                f"which is now at serial {state.serial} of {state.lineage}",
-                "plan again",
-            )
-        )
-    touched = [change for change in saved.effective if change.ident and not change.deposed]
-    every = {change.address for change in saved.changes}
-    lives, _ = await observe(api, kinds, state, every, fresh={change.address for change in touched})
-    problems = []
-    for change in touched:
-        live = lives.get(change.address)
-        if live is None and change.calls:
-            problems.append(_stale(change.address, "was deleted since the plan was made"))
-        elif live is not None and change.etag is not None and live.etag != change.etag:
-            problems.append(_stale(change.address, f"was changed since the plan was made (etag {live.etag})"))
+async def refresh_saved(
+    api: Api, kinds: Kinds, state: State, saved: Plan, changed: SecretChanged, declared: Mapping[str, Provenance]
+) -> tuple[Plan, Lives]:
+    """Return a saved plan as it is to be applied, and the live objects it touches.
+
+    No-ops whose entry or object moved on are left out. `declared` is what the manifests of this moment say of their
+    objects besides the bodies. Raises `StaleError` when the state, an entry or an object that
+    the plan touches moved on. `changed` compares secrets with fingerprints.
+    """
+    problems = stale_identity(saved, state) or stale_entries(saved, state)
     if problems:
         raise StaleError(problems)
-    return lives
-
-
-def _stale(address: str, what: str) -> Problem:
-    return Problem("stale-plan", f"the object {what}", "plan again", address=address)
+    fresh = {change.address for change in saved.effective if change.ident and not change.deposed}
+    every = fresh | {change.address for change in (*saved.effective, *saved.adopted)}
+    lives, _ = await observe(api, kinds, state, every, fresh=fresh)
+    problems = stale_objects(saved, kinds, state, lives, changed)
+    if problems:
+        raise StaleError(problems)
+    return with_provenance(current(saved, state, lives, kinds, changed), declared, state), lives

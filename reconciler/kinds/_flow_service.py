@@ -1,4 +1,4 @@
-"""What the four Flow Service kinds share: envelopes, etags, PATCH, states (api-facts 2; flow-service.yaml)."""
+"""What the four Flow Service kinds share: envelopes, etags, PATCH, states (flow-service.yaml)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from reconciler.core.values import Wire
 BASE = "/data/foundation/flowservice"
 
 DATA_LAKE = "c604ff05-7f1a-43c0-8e18-33bf874cb11c"
-"""Connection spec of the target of every source flow: one document's fixed id (seed-src)."""
+"""Connection spec of the target of every source flow: one fixed id in all tutorials."""
 
 PROFILE_STORE = "8a9c3494-9708-43d7-ae3f-cda01e5030e1"
 """Connection spec of the source of every audience activation (seed-dst)."""
@@ -34,7 +34,7 @@ TRANSITIONAL = frozenset(
         "delete-finalizing",
     }
 )
-"""States the platform leaves by itself (api-facts 2.7)."""
+"""States the platform leaves by itself (draft.md, flow-service-errors.md)."""
 
 
 LEAVING = "delete-finalizing"
@@ -98,7 +98,7 @@ class FlowServiceKind(Listable, Asynchronous, Observed):
     shows_unmanaged = True
 
     def page(self, after: Reply | None, order: str, seen: int) -> Call | None:
-        """Pages follow the token in `_links.next.href`; only some kinds document a filter by name (api-facts 2.4)."""
+        """Pages follow the token in `_links.next.href`; some kinds document a filter by name (sort-and-filter.md)."""
         del seen
         path = f"{BASE}/{self.collection}"
         asked = (("limit", "100"), *((("orderby", order),) if order else ()))
@@ -126,7 +126,7 @@ class FlowServiceKind(Listable, Asynchronous, Observed):
     in_use_codes = frozenset({"1418-400", "1447-400"})
 
     def edited_with(self, live: Live) -> str | None:
-        """`createdClient`, where `updatedAt` has moved on from `createdAt` (api-facts 2.3)."""
+        """`createdClient`, where `updatedAt` has moved on from `createdAt` (flow-service.yaml)."""
         body = live.body
         return text_or_none(body.get("createdClient")) if body.get("updatedAt") != body.get("createdAt") else None
 
@@ -155,7 +155,7 @@ class FlowServiceKind(Listable, Asynchronous, Observed):
         return Live(id=reply.body["id"], body=body, etag=_etag(reply))
 
     def update(self, live: Live, patch: Sequence[Wire], body: Wire) -> Sequence[Call]:
-        """The state is no field to PATCH: an action after everything else is in place (api-facts 2.7)."""
+        """The state changes by an action, not by PATCH, after everything else is in place (draft.md)."""
         fields = [step for step in patch if step["path"] != "/state"]
         path = f"{BASE}/{self.collection}/{live.id}"
         calls = [Call("PATCH", path, fields, guarded=True)] if fields else []
@@ -200,7 +200,7 @@ class FlowServiceKind(Listable, Asynchronous, Observed):
         return None
 
     def _item(self, item: Wire) -> Live:
-        """The etag keeps its own double quotes: that is how If-Match wants it (api-facts 2.5)."""
+        """The etag keeps its own double quotes: If-Match requires them (destinations.yaml)."""
         etag = item.get("etag") or item.get("version")
         return Live(id=item["id"], body=item, etag=quoted(etag) if etag else None)
 

@@ -1,4 +1,4 @@
-"""What the kinds of the Schema Registry share: containers, Accept, whole resources as answers (api-facts 6)."""
+"""The common part of the registry's kinds: containers, Accept, whole resources as answers (schema-registry.yaml)."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class RegistryKind(Listable, DataHolding, Constrained, Suspendable):
         return None if reply.status == 404 else _live(reply.body)
 
     def page(self, after: Reply | None, order: str, seen: int) -> Call | None:
-        """Titles are unique: a page starts behind the last title of the one before (api-facts 6.2)."""
+        """Titles are unique: a page starts behind the last title of the one before (schema-registry.yaml)."""
         del order, seen
         query: tuple[tuple[str, str], ...] = (("orderby", "title"), ("limit", "100"))
         if after is not None:

@@ -1,4 +1,4 @@
-"""Runs of a dataflow, read in one shape (api-facts 9; flow-service.yaml, destinations.yaml)."""
+"""Runs of a dataflow, read in one shape (flow-service.yaml, destinations.yaml)."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _WORDS: Mapping[str, Outcome] = {
 
 
 def run_of(body: Mapping[str, Any]) -> DataflowRun:
-    """Return a run from its body; every member of its metrics may be missing (api-facts 9)."""
+    """Return a run from its body; every member of its metrics may be missing (monitor.md)."""
     metrics = body.get("metrics") or {}
     spans, sizes = metrics.get("durationSummary") or {}, metrics.get("sizeSummary") or {}
     records, status = metrics.get("recordSummary") or {}, metrics.get("statusSummary") or {}

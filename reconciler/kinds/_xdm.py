@@ -1,4 +1,4 @@
-"""What breaks a schema that data was written with (api-facts 6.5; xdm/schema/composition.md)."""
+"""What breaks a schema that data was written with (xdm/schema/composition.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""`AdHocSchema`: field names on either side of a file export's mapping (api-facts 4.5; the file-based tutorial)."""
+"""`AdHocSchema`: field names on either side of a file export's mapping.
+
+Source: activate-segments-file-based-destinations.md.
+"""
 
 from __future__ import annotations
 

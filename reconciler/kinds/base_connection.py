@@ -16,7 +16,7 @@ from reconciler.kinds._flow_service import BASE, FlowServiceKind, item
 
 
 class BaseConnection(FlowServiceKind, Probed, Reviewed, Reachable):
-    """PATCH takes name, description and `/auth/params`, the last only as a whole (api-facts 2.6, update.md)."""
+    """PATCH takes name, description and `/auth/params`, the last only as a whole (update.md)."""
 
     name = "Connection"
     collection = "connections"
@@ -78,7 +78,7 @@ class BaseConnection(FlowServiceKind, Probed, Reviewed, Reachable):
         return Call("GET", f"{BASE}/connections/{live.id}/test", answer=Answer(Object(needs=(("result", FLAG),))))
 
     def probe_failure(self, reply: Reply) -> str | None:
-        """A bad credential is a 200 with `{"result": false}`, not an error (api-facts 2.10)."""
+        """A bad credential is a 200 with `{"result": false}`, not an error (flow-service.yaml)."""
         if str(reply.body["result"]).lower() != "true":
             return "the platform made the connection but cannot log in with its credentials (test says false)"
         return None

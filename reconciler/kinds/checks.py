@@ -29,7 +29,7 @@ _VERSION = re.compile(r"version=(\d+)")
 
 
 def audience(ident: str) -> Check:
-    """Ask whether an audience exists and is published (api-facts 8.2); one from outside goes by its outside id."""
+    """Ask whether an audience exists and is published (segmentation.yaml); one from outside goes by its outside id."""
 
     def evaluate(reply: Reply) -> Sequence[Problem | Check]:
         if reply.status < 400:
@@ -73,7 +73,7 @@ def _published(ident: str, body: Wire) -> Sequence[Problem]:
 
 
 def valid_mapping(body: Wire) -> Check:
-    """Ask Data Prep whether every row can be mapped; a failure is a 200 too (api-facts 4.5)."""
+    """Ask Data Prep whether every row can be mapped; a failure is a 200 too (data-prep.yaml)."""
 
     def evaluate(reply: Reply) -> Sequence[Problem | Check]:
         verdicts = reply.body["validationResponse"] if reply.status < 400 else []

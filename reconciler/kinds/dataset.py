@@ -1,4 +1,4 @@
-"""`Dataset`: where data of one schema is kept (catalog.yaml; api-facts 5)."""
+"""`Dataset`: where data of one schema is kept (catalog.yaml)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _REFERENCE = OneOnly(IdReference("@/dataSets/"))
 
 
 class Dataset(Listable, DataHolding):
-    """Changed by JSON Patch, known by its media type; its schema is fixed (api-facts 5.3)."""
+    """Updates are JSON Patch with its own media type; the schema is immutable (update-object.md)."""
 
     name = "Dataset"
     retain_on_delete = True
@@ -47,7 +47,9 @@ class Dataset(Listable, DataHolding):
         (
             FieldRule("/schemaRef", Reason.IMMUTABLE, "catalog.yaml, inferred"),
             FieldRule("/tags/*", Reason.ATOMIC, "catalog.yaml, PATCH /dataSets"),
-        )
+        ),
+        # linked so in Adobe's notebooks (github.com/Adobe-Marketing-Cloud/aep-cloud-ml-ecosystem, Week1Notebook.py)
+        page="dataset/browse/{id}",
     )
 
     def rules(self, body: Wire) -> Rules:
@@ -55,7 +57,7 @@ class Dataset(Listable, DataHolding):
         return self._RULES
 
     def canonical(self, body: Wire) -> Wire:
-        """Blanks in the values of tags mean nothing: `enabled: true` and `enabled:true` (api-facts 5.4)."""
+        """Blanks in the values of tags are ignored: `enabled: true` and `enabled:true` (catalog.yaml)."""
         tags = body.get("tags") if isinstance(body, dict) else None
         if not isinstance(tags, dict):
             return body
@@ -70,7 +72,7 @@ class Dataset(Listable, DataHolding):
         return None if reply.status == 404 else self.found(reply)[0]
 
     def page(self, after: Reply | None, order: str, seen: int) -> Call | None:
-        """Pages have neither a total nor a next link: there are more while they are full (api-facts 5.2)."""
+        """Pages have neither a total nor a next link: there are more while they are full (list-objects.md)."""
         if after is not None and len(self.found(after)) < _PAGE:
             return None
         query = (("limit", str(_PAGE)), ("start", str(seen)), ("orderBy", order or self.list_orders[0]))
@@ -98,7 +100,7 @@ class Dataset(Listable, DataHolding):
         return Live(reply.body[0].rpartition("/")[2], body)
 
     def update(self, live: Live, patch: Sequence[Wire], body: Wire) -> Sequence[Call]:
-        """Upsert is added to a dataset in Profile by taking it out first and putting it back (api-facts 5.4)."""
+        """Add upsert to a dataset in Profile: disable Profile, then enable it with upsert (catalog.yaml)."""
         path = f"{BASE}/dataSets/{live.id}"
         calls = [Call("PATCH", path, list(patch), headers=_PATCH)]
         before = _plain((live.body.get("tags") or {}).get("unifiedProfile") or ())

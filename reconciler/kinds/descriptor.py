@@ -1,4 +1,4 @@
-"""`Descriptor`: what a schema's fields mean, identities and relationships (api-facts 6.4; xdm/api/descriptors.md)."""
+"""`Descriptor`: what a schema's fields mean, identities and relationships (xdm/api/descriptors.md)."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Descriptor(Listable, Part, Suspendable):
         return None if reply.status == 404 else _live(reply.body)
 
     def page(self, after: Reply | None, order: str, seen: int) -> Call | None:
-        """There is one page: at most 4000 of them (api-facts 6.4)."""
+        """Descriptors come in one page of at most 4000 (schema-registry.yaml)."""
         del order, seen
         return self.search({}) if after is None else None
 
@@ -96,7 +96,7 @@ class Descriptor(Listable, Part, Suspendable):
         return Answer(_SHAPE, live.id, empty=True)
 
     def updated(self, reply: Reply, before: Live) -> Live | None:
-        """201 with the id alone, or 200 with the whole (api-facts no. 36)."""
+        """201 with the id alone, or 200 with the whole (schema-registry.yaml, descriptors.md)."""
         return None if "@type" not in (reply.body or {}) else _live(reply.body)
 
     def delete(self, live: Live) -> Call | None:

@@ -1,6 +1,8 @@
-"""`FieldGroup`: fields for schemas to take in (schema-registry.yaml, Field groups; api-facts 6.3)."""
+"""`FieldGroup`: fields for schemas to take in (schema-registry.yaml, Field groups)."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 from reconciler.core.kind import Reference
 from reconciler.kinds._registry import RegistryKind
@@ -11,6 +13,8 @@ class FieldGroup(RegistryKind):
 
     name = "FieldGroup"
     collection = "fieldgroups"
+    # linked so in Adobe's notebooks (github.com/Adobe-Marketing-Cloud/aep-cloud-ml-ecosystem, Week1Notebook.py)
+    _RULES = replace(RegistryKind._RULES, page="schema/mixin/browse/{id}")
     reference = Reference(
         {
             "": {

@@ -1,4 +1,4 @@
-"""`Flow`: a dataflow, its transformations, schedule and state (flow-service.yaml, Flows; api-facts 2.7, 7)."""
+"""`Flow`: a dataflow, its transformations, schedule and state (flow-service.yaml, Flows)."""
 
 from __future__ import annotations
 
@@ -32,6 +32,10 @@ _IMMUTABLE = (
     FieldRule("/sourceConnectionIds", Reason.IMMUTABLE, "update-dataflows.md"),
     FieldRule("/targetConnectionIds", Reason.IMMUTABLE, "update-dataflows.md"),
 )
+_SOURCE_PAGE = "source/dataflows/{id}/activity"
+"""As the alerts of sources link it ("Standard alert rules", see `core/console.py`)."""
+_DESTINATION_PAGE = "destination/browse/{id}"
+"""As Adobe's notebooks link it (github.com/Adobe-Marketing-Cloud/aep-cloud-ml-ecosystem, Week3Notebook.py)."""
 _SHAPE = item(
     ("transformations", ListOf(Object(may=(("params", Object(may=(("profileMapping", Object()),))),)))),
     ("scheduleParams", Object()),
@@ -94,6 +98,8 @@ class Flow(FlowServiceKind, DataflowKind, Relying, Suspendable, Constrained, Rev
                 *(place for row in self.selectors for place in row.unlabelled),
             ),
         )  # fmt: skip
+        self._source_rules = replace(self._rules, page=_SOURCE_PAGE)
+        self._destination_rules = replace(self._rules, page=_DESTINATION_PAGE)
         # a dataset export gets a new source connection in place (export-datasets.md; destinations.yaml PATCH /flows);
         # its schedule goes whole, as the example there shows it
         self._export_rules = replace(
@@ -104,20 +110,26 @@ class Flow(FlowServiceKind, DataflowKind, Relying, Suspendable, Constrained, Rev
                 FieldRule("/scheduleParams", Reason.ATOMIC, "destinations.yaml, PATCH /flows", merge=True),
                 *owned,
             ),
+            page=_DESTINATION_PAGE,
         )
 
     def needs_readback(self, body: Wire) -> bool:
-        """The platform enables a new flow itself, and its etag moves (api-facts 2.2)."""
+        """The platform enables a new flow itself, which changes its etag (examples of flow-service.yaml)."""
         del body
         return True
 
     def rules(self, body: Wire) -> Rules:
         schedule = body.get("scheduleParams") if isinstance(body, dict) else None
         exporting = isinstance(schedule, dict) and "timeUnit" in schedule  # only dataset exports have one (7.5)
-        return self._export_rules if exporting else self._rules
+        if exporting:
+            return self._export_rules
+        transformations = body.get("transformations") if isinstance(body, dict) else None
+        if not isinstance(transformations, list):
+            return self._rules
+        return self._destination_rules if any(map(_activates, transformations)) else self._source_rules
 
     def canonical(self, body: Wire) -> Wire:
-        """Templates for the names of files and folders have two spellings each (api-facts 7.2, 7.5)."""
+        """Templates for the names of files and folders have two spellings each (destinations.yaml)."""
         if not isinstance(body, dict):
             return body
         body = {**body, **_with_file_names(body.get("transformations"))}
@@ -128,7 +140,7 @@ class Flow(FlowServiceKind, DataflowKind, Relying, Suspendable, Constrained, Rev
         return {**body, "scheduleParams": other}
 
     def seed(self, body: Wire) -> Wire:
-        """Selectors start empty and are added by PATCH, as documented (api-facts 7.1; seed-dst)."""
+        """Selectors start empty and are added by PATCH (connect-activate-batch-destinations.md)."""
         seed = super().seed(body)
         if isinstance(seed.get("transformations"), list):
             seed = {**seed, "transformations": [self._emptied(item) for item in seed["transformations"]]}
@@ -148,11 +160,11 @@ class Flow(FlowServiceKind, DataflowKind, Relying, Suspendable, Constrained, Rev
         return {**transformation, "params": emptied}
 
     def predicted(self, call: Call) -> Wire:
-        """The platform enables a new flow that is no draft (api-facts 2.2)."""
+        """The platform enables a new flow unless it is a draft (draft.md)."""
         return {"state": "enabled", **self.created_fields(call)}
 
     def update(self, live: Live, patch: Sequence[Wire], body: Wire) -> Sequence[Call]:
-        """What a file export sends whole is always an `add`, and emptied rather than removed (api-facts 7.4)."""
+        """Send whole lists of file exports as `add`, and empty ones instead of a removal (destinations.yaml)."""
         return super().update(live, [_set_whole(step) for step in patch], body)
 
     def actions(self, live: Live, body: Wire) -> Sequence[str]:
@@ -163,7 +175,7 @@ class Flow(FlowServiceKind, DataflowKind, Relying, Suspendable, Constrained, Rev
         return [*first, *then]
 
     def incompatible_changes(self, live: Wire, fields: Sequence[FieldChange], now: int) -> Mapping[Path, str]:
-        """A startTime that has passed cannot move, whether the flow is enabled or not (api-facts 2.6)."""
+        """A startTime that has passed cannot move, whether the flow is enabled or not (update-dataflows.md)."""
         start = str((live.get("scheduleParams") or {}).get("startTime", "")) if isinstance(live, dict) else ""
         if not start.isdigit() or int(start) > now or live.get("state") == "draft":
             return {}
@@ -231,7 +243,7 @@ class Flow(FlowServiceKind, DataflowKind, Relying, Suspendable, Constrained, Rev
         return str(value or "completed").lower() not in ("inprogress", "processing", "pending")
 
     def failure(self, live: Live) -> str | None:
-        """`lastOperation.status.errors` holds asynchronous failures (api-facts 2.9)."""
+        """`lastOperation.status.errors` holds asynchronous failures (flow-service.yaml)."""
         status = (live.body.get("lastOperation") or {}).get("status")
         errors = status.get("errors") if isinstance(status, dict) else None
         if not isinstance(errors, list) or not errors:
@@ -288,6 +300,12 @@ def _keys(row: Selector, body: Wire) -> list[str]:
 
 def _added(row: Selector, fields: Sequence[FieldChange]) -> set[str]:
     return {item.path[-1] for item in fields if item.old is MISSING and item.path[:-1] == row.steps}
+
+
+def _activates(transformation: Wire) -> bool:
+    """Tell whether a transformation is the one of destinations: it has selectors (destinations.yaml)."""
+    params = transformation.get("params") if isinstance(transformation, dict) else None
+    return isinstance(params, dict) and "segmentSelectors" in params
 
 
 def _set_whole(step: Wire) -> Wire:

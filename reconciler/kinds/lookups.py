@@ -1,4 +1,4 @@
-"""Objects that exist and are not ours, found by name: one exact match, or an error (api-facts 2.4, 5.2, 6.2, 8.2)."""
+"""Objects that exist and are not ours, found by name: one exact match, or an error."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def _dataset_rows(body: Wire) -> Sequence[Row]:
 
 
 def _flow_specs(name: str, start: int) -> Call:
-    del start  # specs come in one page (api-facts 2.11)
+    del start  # specs come in one page (flow-service.yaml)
     text = name.replace('"', '\\"')
     return Call("GET", f"{BASE}/flowSpecs", query=(("property", f'name=="{text}"'),), answer=_ITEMS)
 
@@ -122,7 +122,7 @@ def _all_flow_specs(after: Reply | None, seen: int) -> Call | None:
 SPECS = tuple(
     Call("GET", f"{BASE}/{name}", answer=Answer(rows("items", _SPEC))) for name in ("connectionSpecs", "flowSpecs")
 )
-"""The calls that read what a sandbox offers; specs are not paged (api-facts 2.11)."""
+"""The calls that read what a sandbox offers; specs are not paged (flow-service.yaml)."""
 
 FINDERS: Finders = {
     "FlowSpec": Finder(_flow_specs, _flow_spec_rows),

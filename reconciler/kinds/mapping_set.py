@@ -1,4 +1,4 @@
-"""`MappingSet`: which source field goes to which XDM field (data-prep.yaml; api-facts 4)."""
+"""`MappingSet`: which source field goes to which XDM field (data-prep.yaml)."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ class MappingSet(Searchable, Versioned, Checked, Persistent):
         return {**body, "mappings": [_row(row) for row in body["mappings"]]}
 
     def declarable(self, body: Wire) -> Wire:
-        """A row's `version` is the server's, too, which writes false for flags not sent (api-facts 4.2)."""
+        """A row's `version` is the server's, too, which writes false for flags not sent (mapping-set.md)."""
         kept = self.canonical({key: body[key] for key in body if key == "id" or key not in _SERVER_OWNED})
         rows = [
             {key: row[key] for key in row if key != "version" and row[key] is not False}
@@ -150,7 +150,7 @@ class MappingSet(Searchable, Versioned, Checked, Persistent):
         return Answer(_CHANGED, live.id, empty=True)
 
     def updated(self, reply: Reply, before: Live) -> Live | None:
-        """Some documents print only the sent body as the answer: then the version must be read (api-facts no. 29)."""
+        """Some documents print only the sent body as the answer: then the version must be read (data-prep.yaml)."""
         body = reply.body or {}
         version = body.get("version")
         if version is None or "id" not in body:

@@ -1,4 +1,4 @@
-"""`Schema`: a class and field groups, maybe in Profile (schema-registry.yaml, Schemas; api-facts 6)."""
+"""`Schema`: a class and field groups, maybe in Profile (schema-registry.yaml, Schemas)."""
 
 from __future__ import annotations
 

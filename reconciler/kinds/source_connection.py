@@ -60,7 +60,7 @@ class SourceConnection(FlowServiceKind, Relying):
         return {ident: dataset(ident) for ident in members if isinstance(ident, str) and ident}
 
     def canonical(self, body: Wire) -> Wire:
-        """A Profile Store one comes back with its base connection under inheritedAttributes only (api-facts 2.3)."""
+        """For Profile Store, answers name the base connection in inheritedAttributes only (destinations.yaml)."""
         body = super().canonical(body)
         inherited = body.get("inheritedAttributes") if isinstance(body, dict) else None
         base = inherited.get("baseConnection") if isinstance(inherited, dict) else None

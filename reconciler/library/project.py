@@ -100,6 +100,7 @@ class Project:
             read=refresh,
             checks=checks,
             staged=staged,
+            lasting=True,
         )
         return _plan(_run(lambda: make_plan(self._session(), options)).plan)
 

@@ -9,7 +9,9 @@ from functools import cache
 from html import escape
 from importlib.resources import files
 
+from reconciler.core.console import console_url
 from reconciler.core.display import shown
+from reconciler.core.plan.document import secret_names
 from reconciler.core.plan.model import Action, Change, Plan
 from reconciler.core.pointers import pointer
 from reconciler.core.resource import Call
@@ -18,7 +20,7 @@ from reconciler.core.values import MISSING, SENSITIVE, Tree
 from reconciler.render.drift import drift_lines, plain
 from reconciler.render.graph import Graph, graph_of_plan
 from reconciler.render.svg import svg
-from reconciler.render.text import SYMBOLS, platform_name, summary
+from reconciler.render.text import SYMBOLS, nothing_to_do, platform_name, summary
 from reconciler.render.values import label, lines, many, say
 
 _DRAWN = 250
@@ -84,6 +86,19 @@ def _notes(plan: Plan) -> Iterator[str]:
     if plan.left_out:
         names = ", ".join(f"<code>{escape(name)}</code>" for name in plan.left_out)
         yield f"<details><summary>Left out: {many(len(plan.left_out))}</summary><p>{names}</p></details>"
+    if plan.basis.moved or plan.adopted:
+        yield '<section class="note" aria-label="State"><strong>Changed in the state only</strong><ul>'
+        for old, new in plan.basis.moved:
+            yield f"<li>renamed: <code>{escape(old)}</code> → <code>{escape(new)}</code></li>"
+        yield from (f"<li>recorded: <code>{escape(item.address)}</code></li>" for item in plan.adopted)
+        yield "</ul></section>"
+    if plan.basis.variables:
+        values = (
+            f"<code>{escape(f'{name}={say(value, None)}')}</code>" for name, value in plan.basis.variables.items()
+        )
+        yield f"<p>Variables given: {', '.join(values)}</p>"
+    if plan.digest:
+        yield f'<p class="dim">Saved plan <code>{plan.digest}</code></p>'
 
 
 def _drift(plan: Plan) -> Iterator[str]:
@@ -112,7 +127,7 @@ def _graph(plan: Plan) -> Iterator[str]:
 def _changes(plan: Plan) -> Iterator[str]:
     yield '<h2 id="changes" tabindex="-1">Changes</h2>'
     if not plan.effective:
-        yield "<p>The platform is as the manifests say.</p>"
+        yield f"<p>{escape(nothing_to_do(plan))}</p>"
     counts = Counter(change.action for change in plan.effective)
     yield '<div class="tools" role="search"><label for="search">Search</label>'
     yield '<input type="search" id="search" placeholder="address, field, value (press /)" autocomplete="off">'
@@ -126,10 +141,10 @@ def _changes(plan: Plan) -> Iterator[str]:
     yield '<span id="count" role="status" class="dim"></span></div>'
     few = len(plan.effective) <= 20
     for change in plan.effective:
-        yield from _change(change, unfolded=few)
+        yield from _change(change, console_url(plan, change.rules.page, change.ident or ""), unfolded=few)
 
 
-def _change(change: Change, *, unfolded: bool) -> Iterator[str]:
+def _change(change: Change, url: str | None, *, unfolded: bool) -> Iterator[str]:
     anchor = f"change-{change.address}" + (f"-{change.ident}" if change.deposed else "")
     ident = f' <code class="dim">{escape(change.ident)}</code>' if change.ident else ""
     reason = "" if change.reason == "new" else f' <span class="dim">{escape(change.reason)}</span>'
@@ -137,6 +152,8 @@ def _change(change: Change, *, unfolded: bool) -> Iterator[str]:
     yield f'<details class="change" id="{escape(anchor)}" data-action="{change.action}"{opened}><summary>'
     yield f'<span class="badge {change.action}">{change.action}</span> <h3 class="mono">{escape(change.address)}</h3>'
     yield f' {escape(change.kind)}{ident}{reason}</summary><div class="inside">'
+    if url is not None:
+        yield f'<p><a href="{escape(url)}" rel="noreferrer">Open in Experience Platform</a></p>'
     yield from _fields(change)
     calls = change.every_call
     if calls:
@@ -144,6 +161,9 @@ def _change(change: Change, *, unfolded: bool) -> Iterator[str]:
         for call in calls:
             guard = ' <span class="dim">with If-Match</span>' if call.guarded else ""
             yield f"<div><code>{escape(call.method)} {escape(_url(call))}</code>{guard}</div>"
+            yield from (f"<div><code>{escape(key)}: {escape(value)}</code></div>" for key, value in call.headers)
+            for place, names in secret_names(call.body).items():
+                yield f'<div class="dim">secret at <code>{escape(place)}</code>: <code>{escape(names)}</code></div>'
             if call.body is not None:
                 yield f"<pre>{escape(json.dumps(shown(call.body), indent=2, ensure_ascii=False))}</pre>"
     yield "</div></details>"

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
+from reconciler.core.plan.document import call_document
 from reconciler.core.plan.model import Action, Change, Plan
 from reconciler.core.pointers import pointer
+from reconciler.core.resource import Call
 from reconciler.core.rules import FieldChange, Rules
 from reconciler.core.state.model import State
-from reconciler.core.trees import members
 from reconciler.core.values import MISSING, Tree
 from reconciler.render.drift import drift_lines
 from reconciler.render.folding import fold
@@ -47,6 +49,14 @@ def plain(_style: str, text: str) -> str:
     return text
 
 
+def nothing_to_do(plan: Plan) -> str:
+    """Return the sentence for a plan without changes."""
+    if plan.destroy:
+        where = " in the selection" if plan.left_out else ""
+        return f"Nothing to destroy: the state of environment {plan.environment} holds no object{where}."
+    return "No changes. The platform is as the manifests say."
+
+
 def plan_text(
     plan: Plan, paint: Paint = plain, *, verbose: bool = False, compact: bool = False, width: int | None = None
 ) -> str:
@@ -58,7 +68,7 @@ def plan_text(
     count = len(plan.effective)
     out = [_heading(plan, paint), "", *_outside(plan, paint)]
     if not count:
-        out.append("No changes. The platform is as the manifests say.")
+        out.append(nothing_to_do(plan))
     elif count > _EACH_A_LINE and not verbose:
         out += [*_counted(plan), "Too many to list: --verbose, --target or --format json show each.", ""]
     elif compact or (count > _EACH_WHOLE and not verbose):
@@ -74,6 +84,17 @@ def plan_text(
         named = plan.left_out if verbose else plan.left_out[:5]
         more = " …" if len(plan.left_out) > len(named) else ""
         out.append(paint("dim", f"Left out: {many(len(plan.left_out))}: {', '.join(named)}{more}"))
+    out += [f"Renamed in the state: {old} → {new}" for old, new in plan.basis.moved]
+    if plan.basis.variables:
+        values = ", ".join(f"{name}={say(value, None)}" for name, value in plan.basis.variables.items())
+        out.append(f"Variables given: {values}")
+    if plan.adopted:
+        addresses = f": {', '.join(item.address for item in plan.adopted)}" if verbose else ""
+        out.append(f"Recorded in the state only: {many(len(plan.adopted))}{addresses}")
+    if plan.digest:
+        if count and not verbose:
+            out.append(paint("dim", "Requests are folded: --verbose shows each with its body."))
+        out.append(paint("dim", f"Saved plan {plan.digest}"))
     out.append(summary_line(plan, paint))
     return fold("\n".join(out), width) + "\n"
 
@@ -153,14 +174,12 @@ class Printer:
             yield from self._body(change)
         elif change.action in (Action.UPDATE, Action.REPLACE):
             yield from self._fields(change)
-        if change.action in (Action.UPDATE, Action.REPLACE) or self.verbose:
+        if self.verbose:
+            for call in change.every_call:
+                yield from (self.paint("dim", f"      {line}") for line in call_lines(call))
+        elif change.action in (Action.UPDATE, Action.REPLACE):
             for call in change.every_call:
                 yield self.paint("dim", f"      → {call.brief()}")
-        if self.verbose:
-            for step in map(members, change.patch):
-                if "op" in step:
-                    value = f" {self._say(step['value'], change.rules)}" if "value" in step else ""
-                    yield self.paint("dim", f"        {step['op']} {step['path']}{value}")
 
     def _say(self, value: Tree, rules: Rules) -> str:
         return say(value, None if self.verbose else WIDTH, rules)
@@ -232,6 +251,24 @@ class Printer:
         if item.new is MISSING:
             return f"{self.paint('red', '-')} {name}: {self._say(item.old, rules)}"
         return f"{self.paint('yellow', '~')} {name}: {self._say(item.old, rules)} → {self._say(item.new, rules)}"
+
+
+def call_lines(call: Call) -> Iterator[str]:
+    """Yield a request with everything that is sent, its body a line for each member; of secrets the names."""
+    document = call_document(call)
+    query = "?" + "&".join(f"{key}={value}" for key, value in call.query) if call.query else ""
+    yield f"→ {call.method} {say(call.path + query, None)[1:-1]}{'  with If-Match' if call.guarded else ''}"
+    yield from (f"  {say(key, None)[1:-1]}: {say(value, None)}" for key, value in call.headers)
+    body = document.get("body")
+    parts: list[tuple[str, Tree]] = [("", body)]
+    if isinstance(body, dict):
+        parts = [(f"{say(key, None)[1:-1]}: ", value) for key, value in body.items()]
+    elif isinstance(body, list):
+        parts = [("", value) for value in body]
+    if body is not None:
+        yield from (f"  {name}{json.dumps(value, ensure_ascii=False)}" for name, value in parts)
+    for place, names in document.get("secrets", {}).items():
+        yield f"  secret at {say(place, None)[1:-1]}: {say(names, None)[1:-1]}"
 
 
 def _list_of(item: FieldChange, rules: Rules) -> str | None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from reconciler.yamltext.reader import is_text
+from reconciler.yamltext.scalars import is_text
 
 
 class Dumper(yaml.SafeDumper):

@@ -12,7 +12,8 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from reconciler.core.values import MISSING, Path, Tree
 from reconciler.yamltext.dump import Dumper
-from reconciler.yamltext.reader import Text, compose
+from reconciler.yamltext.nodes import compose
+from reconciler.yamltext.text import Text
 
 _BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
 """The line breaks that libyaml counts lines by."""
@@ -34,7 +35,7 @@ class CannotEditError(Exception):
 
 def rewritten(text: Text, edits: Sequence[Edit]) -> str:
     """Return the text after `edits`. Raises `CannotEditError` where there is no place for one."""
-    roots = list(compose(text))
+    roots = list(compose(text.content))
     work = _Rewrite(text.content)
     removed: dict[int, set[int]] = {}
     for edit in edits:

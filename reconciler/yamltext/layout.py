@@ -15,7 +15,9 @@ from yaml.nodes import MappingNode, Node, ScalarNode
 
 from reconciler.core.problems import ManifestError, Problem
 from reconciler.core.values import Path
-from reconciler.yamltext.reader import Text, compose, read
+from reconciler.yamltext.nodes import compose
+from reconciler.yamltext.reader import read
+from reconciler.yamltext.text import Text
 
 _HEAD = ("apiVersion", "kind", "metadata", "spec")
 _METADATA = ("name", "labels", "annotations")
@@ -53,7 +55,7 @@ def formatted(text: Text) -> str:
     except YAMLError as error:
         what = f"{text.file} cannot be laid out: {str(error).splitlines()[0]}"
         raise ManifestError(Problem("format", what, "see: reconciler validate")) from None
-    result = _trimmed(_moved(out.getvalue(), text.file))
+    result = _trimmed(_moved(out.getvalue()))
     after = read(Text(text.file, result))
     if after != before or _comments(result) != _comments(content):
         what = f"{text.file} was left as it is: laid out anew it would not say the same"
@@ -66,7 +68,7 @@ def scalars(text: Text) -> list[list[tuple[Path, int, int]]]:
 
     Raises `ManifestError` where the text is not valid YAML.
     """
-    return [list(_scalars(node, ())) if node is not None else [] for node in compose(text)]
+    return [list(_scalars(node, ())) if node is not None else [] for node in compose(text.content)]
 
 
 def _scalars(node: Node, path: Path) -> Iterator[tuple[Path, int, int]]:
@@ -128,13 +130,13 @@ def _commented(value: Any) -> bool:
     return any(_commented(item) for item in inner)
 
 
-def _moved(text: str, file: str) -> str:
+def _moved(text: str) -> str:
     """Return the text with each comment of a line of its own where the line before or after begins.
 
     They keep their column when all around them moves.
     """
     lines = text.split("\n")
-    inside = {line for node in compose(Text(file, text)) if node is not None for line in _scalar_lines(node)}
+    inside = {line for node in compose(text) if node is not None for line in _scalar_lines(node)}
     indents = {
         index: len(line) - len(line.lstrip())
         for index, line in enumerate(lines)

@@ -19,7 +19,8 @@ from reconciler.documents.files import find_files
 from reconciler.yamltext.edit import Edit, rewritten
 from reconciler.yamltext.files import MAX_BYTES, read_file, save, unified_diff
 from reconciler.yamltext.layout import formatted
-from reconciler.yamltext.reader import Text, read
+from reconciler.yamltext.reader import read
+from reconciler.yamltext.text import Text
 from tests.conftest import Cli
 
 DATASET = """\

@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 import yaml
 
-from reconciler.yamltext.reader import Text, read
+from reconciler.yamltext.reader import read
+from reconciler.yamltext.text import Text
 from tests.conftest import EXAMPLES, ROOT, Cli, Server
 
 UPDATE, REPLACE = "update", "replace"

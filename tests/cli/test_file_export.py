@@ -1,4 +1,4 @@
-"""Audiences in files: mapped attributes, deduplication keys and schedules, over HTTP (api-facts 7)."""
+"""Audiences in files: mapped attributes, deduplication keys and schedules, over HTTP."""
 
 from __future__ import annotations
 

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from reconciler.core.problems import ManifestError
 from reconciler.yamltext.layout import formatted
-from reconciler.yamltext.reader import Text, read
+from reconciler.yamltext.reader import read
+from reconciler.yamltext.text import Text
 from tests.conftest import ROOT, Cli
 
 UGLY = """\

@@ -17,7 +17,8 @@ from reconciler.config.project import ProjectSpec
 from reconciler.documents.load import document_kinds
 from reconciler.export.starter import starter
 from reconciler.kinds.selectors import SELECTORS
-from reconciler.yamltext.reader import Text, read
+from reconciler.yamltext.reader import read
+from reconciler.yamltext.text import Text
 from tests.conftest import ROOT, Cli, Server
 
 EXAMPLES = sorted((ROOT / "examples").rglob("*.yaml"))

@@ -80,8 +80,9 @@ def test_a_plan_is_applied_as_shown_or_refused(project: reconciler.Project, fold
         project.apply(early)
     assert raised.value.problems[0].code == "stale-plan"
     manifest = next(folder.glob("*.yaml"))
+    manifest.write_text(manifest.read_text().replace("Streaming Dataflow for Customer.io", "One name"))
     plan = project.plan()
-    manifest.write_text(manifest.read_text().replace("Streaming Dataflow for Customer.io", "Another name"))
+    manifest.write_text(manifest.read_text().replace("One name", "Another name"))
     with pytest.raises(reconciler.StaleError, match="manifests"):
         project.apply(plan)
     assert project.plan().changes[0].action == "update"

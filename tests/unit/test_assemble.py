@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from reconciler.core.plan.assemble import Findings, assemble
 from reconciler.core.plan.document import plan_document
 from reconciler.core.plan.facts import facts
-from reconciler.core.plan.model import Plan
+from reconciler.core.plan.model import Basis, Plan
 from reconciler.core.problems import Problem
 from tests.unit.plans import everything
 
@@ -28,17 +28,17 @@ def test_everything_that_is_found_out_comes_in_order() -> None:
         notes=("noted",),
         checks=Findings((REFUSED,), ("doubt",)),
         left_out=["b"],
-        manifests={"a.yaml": "1"},
+        basis=Basis(documents={"a": "1"}),
         judge=judge,
     )
     assert plan.objections == (*PLANNED.objections, REFUSED, DENIED)
     assert plan.warnings == ("noted", "planned", "doubt", "judged")
-    assert (plan.left_out, plan.manifests) == (("b",), {"a.yaml": "1"})
+    assert (plan.left_out, plan.basis.documents) == (("b",), {"a": "1"})
     assert [(item.warnings, item.left_out) for item in seen] == [(("noted", "planned", "doubt"), ("b",))]
 
 
 def test_a_saved_plan_judged_again_says_nothing_twice() -> None:
-    saved = replace(PLANNED, left_out=("b",), manifests={"a.yaml": "1"})
+    saved = replace(PLANNED, left_out=("b",), basis=Basis(documents={"a": "1"}))
     once = assemble(saved, judge=lambda _: Findings(warnings=("judged",)))
     assert assemble(once, judge=lambda _: Findings(warnings=("judged",))) == once
     assert once == replace(saved, warnings=("planned", "judged"))

@@ -27,7 +27,8 @@ from reconciler.documents.document import Document
 from reconciler.documents.interpolate import Scope, interpolate
 from reconciler.documents.load import Project, _cross_check
 from reconciler.kinds.flow import KIND as FLOW
-from reconciler.yamltext.reader import Text, read
+from reconciler.yamltext.reader import read
+from reconciler.yamltext.text import Text
 
 ROOT = Path(__file__).parent.parent.parent
 

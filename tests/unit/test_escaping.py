@@ -13,7 +13,8 @@ from reconciler.core.values import Path, Secret
 from reconciler.documents.interpolate import Scope, escape, interpolate, is_filled_in, is_platform_syntax
 from reconciler.documents.load import document_kinds
 from reconciler.export.export_result import ExportResult
-from reconciler.yamltext.reader import Text, read
+from reconciler.yamltext.reader import read
+from reconciler.yamltext.text import Text
 
 ROWS = {
     "mapping": [{"source": "s", "sourceAttribute": "s", "destination": "d", "name": "n", "description": "n"}],

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from reconciler.core.plan.drift_report import PendingChange, Report
 from reconciler.core.plan.model import Action
-from reconciler.core.plan.saved_plan import plan_json, plan_of
-from reconciler.core.problems import Problem
+from reconciler.core.plan.saved_plan import PLAN_VERSION, plan_json, plan_of
+from reconciler.core.problems import Problem, StateError
 from reconciler.core.values import Span
 from reconciler.kinds import kinds
 from reconciler.render import json as as_json
@@ -93,15 +93,21 @@ def test_a_format_is_as_it_was_agreed(name: str) -> None:
     assert made.endswith("\n")
 
 
-def test_a_plan_that_the_first_version_saved_is_still_read() -> None:
-    path = GOLDEN / "saved-plan-v1.json"
-    if not path.exists():  # written once, never again: it stands for the files of older versions
-        path.write_text(json.dumps(plan_json(everything()), indent=1) + "\n", encoding="utf-8")
-    read = plan_of(json.loads(path.read_text(encoding="utf-8")), "it", kinds())
-    for verbose in (False, True):
-        assert plan_text(read, verbose=verbose) == plan_text(everything(), verbose=verbose)
-    assert html(read) == html(everything())
-    assert "${secret.key}" in path.read_text(encoding="utf-8"), "secrets stand in it by name"
+def test_the_file_of_a_saved_plan_is_as_its_version_says() -> None:
+    """A file that differs needs another `PLAN_VERSION`: `apply` refuses the plans of other versions."""
+    path = GOLDEN / f"saved-plan-v{PLAN_VERSION}.json"
+    made = json.dumps(plan_json(everything()), indent=1) + "\n"
+    if not path.exists():
+        path.write_text(made, encoding="utf-8")
+    assert made == path.read_text(encoding="utf-8"), "raise PLAN_VERSION, and run this test to write the new file"
+    assert "${secret.key}" in made, "secrets stand in it by name"
+
+
+def test_a_plan_of_another_version_is_refused() -> None:
+    data = json.loads((GOLDEN / f"saved-plan-v{PLAN_VERSION}.json").read_text(encoding="utf-8"))
+    for version, advice in ((1, "plan again"), (PLAN_VERSION + 1, "upgrade reconciler")):
+        with pytest.raises(StateError, match=advice):
+            plan_of({**data, "formatVersion": version}, "it", kinds())
 
 
 # -- Markdown --------------------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ import pytest
 
 from reconciler.core.plan.model import EVERYTHING, Action, Change, Plan
 from reconciler.core.plan.saved_plan import plan_json, plan_of
+from reconciler.core.problems import StateError
 from reconciler.core.provenance import HasProvenance, Provenance
 from reconciler.core.resource import Resource
 from reconciler.core.state import codec
@@ -18,7 +19,7 @@ from reconciler.core.values import Ref, Secret
 from reconciler.documents.document import Document
 from reconciler.documents.expand import Expansion, ProjectContext
 from reconciler.kinds import kinds
-from reconciler.yamltext.reader import Text
+from reconciler.yamltext.text import Text
 
 FULL = Provenance("m/a.yaml", protect=True, allow_data_loss=True, labels={"team": "crm"})
 
@@ -89,16 +90,17 @@ def test_a_saved_change_is_written_as_ever() -> None:
             "protect": True,
             "allow_data_loss": True,
             "labels": {"team": "crm"},
-            "first": {
+            "initial": {
                 "state": "draft",
                 "key": {"$reconciler/secret": "${secret.key}"},
                 "source": {"$reconciler/ref": ["a/source", "id"]},
             },
-            "waits": ["*"],
-            "retires": True,
+            "waits_for": ["*"],
+            "suspends": True,
         }
     ]
-    assert plan_of(saved, "x", kinds()) == plan
+    with pytest.raises(StateError, match="the plan file was changed"):
+        plan_of(saved, "x", kinds())  # it shows no body and no request
 
 
 @pytest.mark.parametrize("holder", [Resource, Change, Pending, Entry])

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from reconciler.core.values import MISSING, Tree
 from reconciler.yamltext.dump import yaml_text
 from reconciler.yamltext.edit import CannotEditError, Edit, rewritten
-from reconciler.yamltext.reader import Text, read
+from reconciler.yamltext.reader import read
+from reconciler.yamltext.text import Text
 
 TEXT = """\
 # the first document

@@ -32,7 +32,8 @@ from reconciler.kinds.selectors import SELECTORS, selector
 from reconciler.render.html import html
 from reconciler.render.markdown import markdown
 from reconciler.render.text import plan_text
-from reconciler.yamltext.reader import Text, read
+from reconciler.yamltext.reader import read
+from reconciler.yamltext.text import Text
 
 
 def ask(ident: str) -> Check:

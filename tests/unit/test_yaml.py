@@ -10,7 +10,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from reconciler.core.problems import ManifestError
-from reconciler.yamltext.reader import MAX_DEPTH, Text, _Build, _quickly, compose, read
+from reconciler.yamltext.nodes import MAX_DEPTH, compose
+from reconciler.yamltext.plain import read_plain
+from reconciler.yamltext.reader import _Build, read
+from reconciler.yamltext.text import Text
 
 words = st.sampled_from(
     ["~", "null", "true", "False", "no", "yes", "1", "-1", "+1", "0o17", "0x1F", "1.5", ".5", "1e3", "1e999", "-", "--",
@@ -24,7 +27,7 @@ def careful(content: str) -> object:
     text = Text("x", content)
     build = _Build("x")
     try:
-        found = [None if node is None else build.value(node) for node in compose(text)]
+        found = [None if node is None else build.value(node) for node in compose(text.content)]
     except yaml.YAMLError:
         return "syntax"
     return "problems" if build.problems else found
@@ -36,7 +39,7 @@ def careful(content: str) -> object:
 def test_both_ways_lead_to_the_same(pairs: list[tuple[str, str]]) -> None:
     content = "".join(f"{key}: {value}\n" for key, value in pairs)
     try:
-        quick = _quickly(Text("x", content))
+        quick = read_plain(content)
     except yaml.YAMLError:
         quick = "syntax"  # type: ignore[assignment]
     if quick is not None:
@@ -48,7 +51,7 @@ def test_both_ways_lead_to_the_same(pairs: list[tuple[str, str]]) -> None:
 def test_trees_of_any_style(tree: object) -> None:
     for flow in (True, False, None):
         content = yaml.safe_dump(tree, default_flow_style=flow)
-        quick = _quickly(Text("x", content))
+        quick = read_plain(content)
         if quick is not None:
             assert repr(quick) == repr(careful(content))
 
@@ -71,7 +74,7 @@ def test_nothing_deep_reaches_the_parser_unbounded(nested: object, depth: int) -
     content = nested(depth)  # type: ignore[operator]
     with pytest.raises(ManifestError, match=r"nested deeper than|not valid YAML"):
         read(Text("x", content))
-    assert _quickly(Text("x", content)) is None
+    assert read_plain(content) is None
 
 
 def test_a_text_that_was_let_go_is_read_again_unless_it_changed(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -26,6 +27,7 @@ from typing import Any, Protocol
 from reconciler.core.state.model import State
 from reconciler.stores.local import local_store
 from tests.conftest import ROOT, SECRETS, Request, Server, serve
+from tests.forks import Forks, Running, forks
 
 MOMENTS = ("sending", "committed", "answered", "journal", "state")
 KILLER = """
@@ -132,10 +134,8 @@ class Place(Protocol):
 
 def matrix(scenario: Scenario, folder: Path, place: Place | None = None) -> Iterator[Row]:
     """Yield a row for each boundary of `scenario`; everything happens below `folder`, but for a state in `place`."""
-    script = folder / "killer.py"
-    script.write_text(KILLER, encoding="utf-8")
-    for server in serve():
-        whole = _Case(scenario, server, folder / "whole", "whole", script, place and place.at("whole"))
+    with forks() as runner, contextmanager(serve)() as server:
+        whole = _Case(scenario, server, folder / "whole", "whole", runner, place and place.at("whole"))
         whole.prepare()
         done = whole.run("none", 0)
         assert done.returncode == 0, done.stderr
@@ -146,7 +146,7 @@ def matrix(scenario: Scenario, folder: Path, place: Place | None = None) -> Iter
         for moment in MOMENTS:
             for number in range(1, counts[moment if moment in counts else "requests"] + 1):
                 name = f"{moment}-{number}"
-                case = _Case(scenario, server, folder / name, name, script, place and place.at(name))
+                case = _Case(scenario, server, folder / name, name, runner, place and place.at(name))
                 yield Row(scenario.name, moment, number, case.outcome(moment, number, wanted, whole.addresses()))
                 shutil.rmtree(case.folder)
 
@@ -157,7 +157,7 @@ class _Case:
     server: Server
     folder: Path
     sandbox: str
-    script: Path
+    forks: Forks
     place: Place | None = None
 
     def prepare(self) -> None:
@@ -169,7 +169,7 @@ class _Case:
             project = {**head, "spec": {"state": self.place.settings}}
             (self.folder / "reconciler.yaml").write_text(json.dumps(project), encoding="utf-8")
         if self.scenario.edit is not None:
-            assert self.tool("apply", "-y").returncode == 0
+            assert self.forks.run(self.folder, self.environment(), "apply", "-y").returncode == 0
             path = self.folder / f"{self.scenario.example}.yaml"
             text = path.read_text(encoding="utf-8")
             assert self.scenario.edit[0] in text
@@ -205,23 +205,21 @@ class _Case:
             "import sys; from reconciler.__main__ import run; "
             f"sys.exit(run({apply!r}) or run(['plan', '--detailed-exitcode']))"
         )
-        return self.python("-c", code)
+        return self.forks.run(self.folder, self.environment(), code=code)
 
     def run(self, moment: str, number: int) -> subprocess.CompletedProcess[str]:
         """Apply in a process that dies at its boundary; for `committed` the server has it killed before it answers."""
-        command = [sys.executable, str(self.script), moment, str(number), "apply", "-y", *self.scenario.options]
-        with subprocess.Popen(
-            command, cwd=self.folder, env=self.environment(), text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-        ) as process:
-            fault = self._killing(process, number)
-            if moment == "committed":
-                self.server.after.append(fault)
-            out, err = process.communicate(timeout=60)
-            if moment == "committed":
-                self.server.after.remove(fault)
-        return subprocess.CompletedProcess(command, process.returncode, out, err)
+        running = Running()
+        fault = self._killing(running, number)
+        if moment == "committed":
+            self.server.after.append(fault)
+        arguments = (moment, str(number), "apply", "-y", *self.scenario.options)
+        done = self.forks.run(self.folder, self.environment(), *arguments, code=KILLER, running=running)
+        if moment == "committed":
+            self.server.after.remove(fault)
+        return done
 
-    def _killing(self, process: subprocess.Popen[str], number: int) -> Callable[[Request], Any]:
+    def _killing(self, running: Running, number: int) -> Callable[[Request], Any]:
         seen = 0
 
         def fault(request: Request) -> Any:
@@ -229,22 +227,11 @@ class _Case:
             asks = request.method == "GET" or request.path.endswith(("/validate", "/token/v3"))
             seen += not asks
             if not asks and seen == number:
-                process.kill()
+                os.kill(running.pid, signal.SIGKILL)
                 return "drop"
             return None
 
         return fault
-
-    def tool(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run the command line as it is."""
-        return self.python("-m", "reconciler", *arguments)
-
-    def python(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run Python in the project's folder, with its environment."""
-        command = [sys.executable, *arguments]
-        return subprocess.run(
-            command, cwd=self.folder, env=self.environment(), text=True, capture_output=True, check=False
-        )
 
     def environment(self) -> dict[str, str]:
         """Return what a user would set, with a sandbox for this case alone."""

@@ -21,7 +21,7 @@ def _text(value: Tree) -> str:
 
 
 def _media_type(value: str) -> str:
-    """Return a media type without blanks and with `version=1.0` read as `version=1` (api-facts, no. 33)."""
+    """Return a media type without blanks and with `version=1.0` read as `version=1` (as in schema-registry.yaml)."""
     return _VERSION.sub(r"version=\1", _BLANKS.sub("", value))
 
 

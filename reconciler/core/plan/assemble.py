@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from reconciler.core.plan.model import Plan
+from reconciler.core.plan.model import Basis, Plan
 from reconciler.core.problems import Problem
 
 
@@ -38,13 +38,13 @@ def assemble(
     notes: Sequence[str] = (),
     checks: Findings = Findings(),
     left_out: Sequence[str] | None = None,
-    manifests: Mapping[str, str] | None = None,
+    basis: Basis | None = None,
     judge: Callable[[Plan], Findings] = no_policies,
 ) -> Plan:
     """Return the plan that is shown, saved and applied: `planned`, with everything found out about it since.
 
     `notes` are warnings about the manifests and come first, `checks` are the answers of the platform. `left_out` and
-    `manifests` are those of a saved plan where they are None. `judge` sees the whole plan, all warnings included; a
+    `basis` are those of a saved plan where they are None. `judge` sees the whole plan, all warnings included; a
     warning that the plan already has is not added again, as when a saved plan is judged once more.
     """
     plan = replace(
@@ -52,7 +52,7 @@ def assemble(
         objections=(*planned.objections, *checks.objections),
         warnings=(*notes, *planned.warnings, *checks.warnings),
         left_out=planned.left_out if left_out is None else tuple(left_out),
-        manifests=planned.manifests if manifests is None else manifests,
+        basis=planned.basis if basis is None else basis,
     )
     verdict = judge(plan)
     if verdict == Findings():

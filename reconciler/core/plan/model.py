@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Literal
 
 from reconciler.core.pointers import parse_pointer
 from reconciler.core.problems import Problem
@@ -85,6 +86,9 @@ class Change(HasProvenance):
         return self.requests or self.calls
 
 
+DriftCause = Literal["outside", "agreed", "conflict", "undeclared"]
+
+
 @dataclass(frozen=True, slots=True)
 class DriftField:
     """One field that is not as it was applied; MISSING where a side has none.
@@ -98,7 +102,7 @@ class DriftField:
     live: Tree
     desired: Tree
     sensitive: bool = False
-    cause: str = "outside"
+    cause: DriftCause = "outside"
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,11 +128,40 @@ class Drift:
 
 
 @dataclass(frozen=True, slots=True)
+class Basis:
+    """The facts that a plan was made from and that its changes depend on, by which it is judged before an apply.
+
+    `documents` are the digests of the rendered documents by name, `files` their source files. `entries` are the digests
+    of the state entries that the changes touch, by address, empty where there was none; `ids` are the ids of those that
+    had one, `adopted` the digests of those that no-ops write. `dependents` are the entries that depend on each object
+    that a change deletes or replaces. `moved` are the renames in the state (old address, new address) that the plan
+    includes. `variables` are the values, given from outside the project file, of the variables that its manifests use;
+    an apply uses them again. `path` (below the root), the selection and `staged` are the choices to plan again with.
+    """
+
+    documents: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
+    entries: Mapping[str, str] = field(default_factory=dict)
+    ids: Mapping[str, str] = field(default_factory=dict)
+    adopted: Mapping[str, str] = field(default_factory=dict)
+    dependents: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    moved: tuple[tuple[str, str], ...] = ()
+    variables: Mapping[str, Tree] = field(default_factory=dict)
+    path: str = ""
+    targets: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    shard: str = ""
+    staged: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """All changes of one run, no-ops included, and the identity of the state they were computed from.
 
     `warnings` are said with the plan and stop nothing; with `objections` it cannot be applied. `left_out` are the
-    addresses in reach that a selection left out, `manifests` the digests of the files it was made from, by file.
+    addresses in reach that a selection left out, `basis` the facts it was made from. `digest` is that of the file of a
+    saved plan, which every format shows.
     """
 
     environment: str
@@ -144,12 +177,18 @@ class Plan:
     destroy: bool = False
     objections: tuple[Problem, ...] = ()
     left_out: tuple[str, ...] = ()
-    manifests: Mapping[str, str] = field(default_factory=dict)
+    basis: Basis = field(default_factory=Basis)
+    digest: str = field(default="", compare=False)
 
     @property
     def effective(self) -> tuple[Change, ...]:
         """The changes that are not no-ops."""
         return tuple(change for change in self.changes if change.action is not Action.NOOP)
+
+    @property
+    def adopted(self) -> tuple[Change, ...]:
+        """The no-ops that write something into the state, as a new file or protection, and send nothing."""
+        return tuple(change for change in self.changes if change.action is Action.NOOP and change.adopt)
 
     def summary(self) -> Mapping[str, int]:
         """Return how many objects each action touches, `forget` only when there are any."""

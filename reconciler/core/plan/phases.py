@@ -38,7 +38,12 @@ def _late(world: PlanInput, kind: Kind, change: Change, parts: list[str]) -> Cha
     initial = {key: value for key, value in members(change.desired).items() if key not in kind.deferred_fields}
     calls: tuple[Call, ...] = (kind.create(initial),)
     if change.action is Action.UPDATE:
-        late = tuple(f"/{name}" for name in kind.deferred_fields)
-        early = [(call, [step for step in call.body if not step["path"].startswith(late)]) for call in change.calls]
-        calls = tuple(replace(call, body=steps) for call, steps in early if steps)
+        calls = early_calls(kind, change.calls)
     return replace(change, initial=initial, waits_for=tuple(parts), calls=calls)
+
+
+def early_calls(kind: Kind, calls: Sequence[Call]) -> tuple[Call, ...]:
+    """Return the calls of an update without the steps that have to wait for the parts of the object."""
+    late = tuple(f"/{name}" for name in kind.deferred_fields)
+    early = [(call, [step for step in call.body if not step["path"].startswith(late)]) for call in calls]
+    return tuple(replace(call, body=steps) for call, steps in early if steps)

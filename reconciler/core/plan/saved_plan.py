@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Mapping
 from typing import Any
 
 from reconciler.core.kind import Kinds
-from reconciler.core.plan.model import Action, Change, Drift, DriftField, Plan
+from reconciler.core.plan.model import Action, Basis, Change, Drift, DriftField, Plan
+from reconciler.core.plan.signature import plan_digest
+from reconciler.core.plan.typed import check_types
+from reconciler.core.plan.verify import verify
 from reconciler.core.plan.with_rules import with_rules
 from reconciler.core.problems import Problem, StateError
 from reconciler.core.resource import Call
@@ -16,12 +20,9 @@ from reconciler.core.state.codec import CARRIED, UNSEEN, Json, decode, encode, p
 from reconciler.core.values import MISSING, Tree
 
 PLAN_FORMAT = "reconciler-plan"
-PLAN_VERSION = 1
+PLAN_VERSION = 2
 
 _BODIES = ("desired", "before", "after", "initial")
-_MEMBERS = {"initial": "first", "waits_for": "waits", "suspends": "retires"}
-"""Fields whose member in version 1 of the file has another name."""
-_NAMES = {member: name for name, member in _MEMBERS.items()}
 _FIELDS = {item.name: item for item in dataclasses.fields(Change) if item.name not in ("provenance", "rules")}
 
 
@@ -36,7 +37,7 @@ def plan_json(plan: Plan) -> Json:
         },
         "scope": list(plan.scope),
         "leftOut": list(plan.left_out),
-        "manifests": dict(plan.manifests),
+        "basis": _basis_json(plan.basis),
         "warnings": list(plan.warnings),
         "changes": [_change_json(change) for change in plan.changes],
         "drift": [_drift_json(item) for item in plan.drift],
@@ -46,13 +47,17 @@ def plan_json(plan: Plan) -> Json:
 def plan_of(data: Any, source: str, kinds: Kinds) -> Plan:
     """Return the plan that `plan_json` wrote, with the rules of its `kinds`.
 
-    Raises `StateError` when `source` is not a saved plan, or of a newer version.
+    Raises `StateError` when `source` is not a saved plan, of another version, or shows anything but what it will send.
     """
     try:
         if data["format"] != PLAN_FORMAT:
             raise ValueError("not a plan")  # noqa: TRY301
         if data["formatVersion"] > PLAN_VERSION:
             raise StateError(Problem("plan-too-new", f"{source} was saved by a newer reconciler", "upgrade reconciler"))
+        if data["formatVersion"] < PLAN_VERSION:
+            what = f"{source} was saved by an older reconciler, whose plans cannot be checked"
+            raise StateError(Problem("plan-too-old", what, "plan again with: reconciler plan --out FILE"))
+        data = json.loads(json.dumps(data))  # reading uses its containers up
         plan = Plan(
             **{
                 name: data[name]
@@ -67,14 +72,17 @@ def plan_of(data: Any, source: str, kinds: Kinds) -> Plan:
                 )
             },
             scope=tuple(data["scope"]),
-            left_out=tuple(data.get("leftOut", ())),
-            manifests=dict(data.get("manifests", {})),
+            left_out=tuple(data["leftOut"]),
+            basis=_basis_of(data["basis"]),
+            digest=plan_digest(data),
             warnings=tuple(data["warnings"]),
             changes=tuple(_change_of(item) for item in data["changes"]),
             drift=tuple(_drift_of(item) for item in data["drift"]),
         )
-        return with_rules(plan, kinds)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        _check(plan)
+        plan = with_rules(plan, kinds)
+        verify(plan, kinds, source)
+    except (LookupError, TypeError, ValueError, AttributeError, AssertionError) as error:
         raise StateError(
             Problem(
                 "plan-broken",
@@ -82,6 +90,40 @@ def plan_of(data: Any, source: str, kinds: Kinds) -> Plan:
                 "make it again with: reconciler plan --out FILE",
             )
         ) from None
+    return plan
+
+
+def _check(plan: Plan) -> None:
+    """Raise `ValueError` for a member of the wrong type: the file may be anybody's."""
+    check_types(plan)
+    check_types(plan.basis)
+    for change in plan.changes:
+        check_types(change)
+        check_types(change.provenance)
+        for field in change.fields:
+            check_types(field)
+        for call in (*change.calls, *change.requests):
+            check_types(call)
+    for item in plan.drift:
+        check_types(item)
+        for difference in item.fields:
+            check_types(difference)
+
+
+def _basis_json(basis: Basis) -> Json:
+    return {
+        item.name: dict(value) if isinstance(value := getattr(basis, item.name), Mapping) else value
+        for item in dataclasses.fields(Basis)
+    }
+
+
+def _basis_of(data: Json) -> Basis:
+    values: dict[str, Any] = {name: tuple(part) if isinstance(part, list) else part for name, part in data.items()}
+    values["dependents"] = {name: tuple(part) for name, part in data["dependents"].items()}
+    values["moved"] = tuple((old, new) for old, new in data["moved"])
+    for name in ("documents", "files", "entries", "ids", "adopted", "variables"):
+        values[name] = dict(data[name])
+    return Basis(**values)
 
 
 def _change_json(change: Change) -> Json:
@@ -111,7 +153,7 @@ def _change_json(change: Change) -> Json:
             value = [list(path) for path in value]
         elif isinstance(value, tuple):
             value = list(value)
-        data[_MEMBERS.get(name, name)] = value
+        data[name] = value
     return data | provenance_json(change.provenance)
 
 
@@ -124,8 +166,7 @@ def _seen(field: FieldChange, value: Tree) -> Tree:
 
 def _change_of(data: Json) -> Change:
     values: dict[str, Any] = {"provenance": provenance_of(data)}
-    for member, value in data.items():
-        name = _NAMES.get(member, member)
+    for name, value in data.items():
         if name in CARRIED:
             continue
         if name in _BODIES:
