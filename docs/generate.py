@@ -72,11 +72,17 @@ def _flags(found: click.Command) -> list[str]:
 
 
 def _options(found: click.Command, without: set[str] = frozenset()) -> Iterator[str]:  # type: ignore[assignment]
+    from reconciler.cli.command import sections
+
     yield "| option | |\n| --- | --- |\n"
     context = click.Context(found)
-    for item in found.params:
-        if isinstance(item, click.Option) and item.opts[0] not in without:
-            record = item.get_help_record(context)
+    every = [item for item in found.params if isinstance(item, click.Option)]
+    groups = list(sections(found)) or [("", every)]
+    for title, options in groups:
+        if len(groups) > 1:
+            yield f"| **{title}** | |\n"
+        for item in options:
+            record = item.get_help_record(context) if item.opts[0] not in without else None
             if record:
                 yield f"| `{record[0].replace('|', chr(92) + '|')}` | {record[1]} |\n"
 
@@ -85,7 +91,7 @@ def manifests() -> str:
     """Return the reference of manifests, from the models that check them."""
     from reconciler.config.editor_schema import field_docs
     from reconciler.config.project import ProjectSpec
-    from reconciler.documents import blocks
+    from reconciler.documents import blocks, mapping_blocks
     from reconciler.documents.load import document_kinds
     from reconciler.kinds.dataset_labels import Labels
 
@@ -101,7 +107,7 @@ def manifests() -> str:
         seen: list[Any] = []
         inner_blocks = {
             "SourceDataflow": [
-                ("spec.mapping, long form", blocks.MappingBlock),
+                ("spec.mapping, long form", mapping_blocks.MappingBlock),
                 ("spec.source.connection", blocks.Account),
                 ("spec.source.connection, made elsewhere", blocks.ExternalRef),
                 ("spec.target.schema, made elsewhere (else as a Schema)", blocks.SchemaRef),
@@ -111,7 +117,7 @@ def manifests() -> str:
             "DestinationDataflow": [
                 ("spec.audiences, each", blocks.Audience),
                 ("spec.attributes, each (a bare path is short for it)", blocks.Attribute),
-                ("spec.attributes of a file-based destination, each", blocks.Row),
+                ("spec.attributes of a file-based destination, each", mapping_blocks.Row),
                 ("spec.primaryFields, each (a bare path is short for it)", blocks.PrimaryField),
                 ("spec.source.connection and spec.target.connection", blocks.Account),
                 ("spec.target.connection, made elsewhere", blocks.ExternalRef),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from reconciler.cli.command import Command
 from reconciler.cli.options import common
 from reconciler.cli.terminal import message
 from reconciler.core.characters import counted
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from reconciler.convert.conversion import Converted, Finding
 
 
-@click.command("convert")
+@click.command("convert", cls=Command)
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @click.option(
     "--out", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="Write one file per document."
