@@ -1,6 +1,6 @@
 """Commands and groups of the command line: grouped help, and habits of other tools.
 
-Long options may be written with one dash, as Terraform does. What cannot be understood is answered with our spelling.
+Long options may be written with one dash, as in Terraform. An option that is not ours is answered with our spelling.
 Loaded at every start: it imports nothing that click does not.
 """
 
@@ -28,7 +28,7 @@ _SECTIONS: Mapping[str, tuple[str, ...]] = {
     "Timing": ("parallelism", "lock_timeout", "wait_timeout", "settle", "time_limit"),
     "Output": ("out", "form", "compact", "detailed_exitcode", "metrics", "patch", "only_print", "runs", "watch"),
 }  # fmt: skip
-"""The parameters of each section of a help page, in its order; others stand under "Options"."""
+"""The parameters of each section of a help page, in its order; the section "Options" holds all others."""
 _FEW = 6
 """Options up to which a help page has one section."""
 
@@ -36,7 +36,7 @@ OPTIONS: Mapping[str, str] = {
     "input": "only the approval of a run is asked for: pass --auto-approve",
     "lock": "a writer always takes the lock; --lock-timeout SECONDS waits for it",
     "json": "write --format json; apply, destroy and drift also print events: --format jsonl",
-    "state": "write --state-dir DIR",
+    "state": "write --state-dir FOLDER",
     "chdir": "name the folder as PATH",
     "destroy": "use reconciler destroy",
     "raw": "write reconciler outputs NAME.KEY",

@@ -107,7 +107,7 @@ def test_what_is_not_ours_is_answered(name: str, args: list[str], said: str) -> 
 
 @given(st.lists(st.sampled_from(["x", "-y", "--var", "a=-b", "--target", "-", "--emulator", "--env", "dev", "--"])))
 def test_our_own_spelling_is_left_alone(args: list[str]) -> None:
-    """What we read is what click alone reads, errors included."""
+    """Commands read their own spelling as click alone reads it, errors included."""
     ours, plain = command("apply"), click.Command("apply", params=command("apply").params)
 
     def read(one: click.Command) -> object:
