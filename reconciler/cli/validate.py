@@ -27,7 +27,8 @@ _FORMATS = ("text", "json", "sarif", "junit", "github", "gitlab")
 def command(files: Files, form: str) -> int:
     """Check the manifests in PATH without asking the platform: shape, references, parameters, cycles.
 
-    Every finding is one line, file:line:column: error: … (how to fix). Exit code 1 when there is an error.
+    Every finding is one line, file:line:column: error: … (how to fix). Exit code 1 when there is an error. Placeholders
+    that `init` wrote are warnings until they are replaced. Files without a manifest are named on stderr.
     With --env all every environment is checked. SARIF and JUnit are for code hosts and CI servers; github
     prints workflow commands, gitlab a code quality report.
     """
