@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from reconciler.documents.load import Project
 
 _NAMED = 20
-"""Files without a document of ours that are named one by one."""
+"""Files without a manifest that are named one by one."""
 _FORMATS = ("text", "json", "sarif", "junit", "github", "gitlab")
 
 
@@ -68,7 +68,7 @@ def _check(session: Session, form: str) -> int:
     problems = sorted(found.problems, key=lambda item: (item.span.file, item.span.line) if item.span else ("", 0))
     _show(found, problems, form)
     if found.passed_over and form == "text":
-        click.echo(f"No document of ours in {_listed(found.passed_over)}.", err=True)
+        click.echo(f"No manifest in {_listed(found.passed_over)}.", err=True)
     errors, warnings = len(found.errors), len(found.warnings)
     if errors:
         click.echo(f"{errors} error{'s' * (errors != 1)}, {warnings} warning{'s' * (warnings != 1)}.", err=True)

@@ -77,7 +77,7 @@ class Project:
     samples: dict[str, list[str]] = field(default_factory=dict)
     """The sample files of each source that names some."""
     passed_over: list[str] = field(default_factory=list)
-    """The files in PATH that hold no document of ours."""
+    """The files in PATH that hold no manifest."""
     nested: list[str] = field(default_factory=list)
     """Folders below the root, relative to it, that are projects of their own."""
 
@@ -251,7 +251,7 @@ def _label(root: Path, file: Path, shown: str) -> str:
 
 
 def _read(project: Project, root: Path, file: Path, shown: str, *, named: bool) -> list[Document] | None:
-    """Return the documents in a file, or None for a file that holds none of ours; what is wrong is noted."""
+    """Return the documents in a file, or None for a file that holds no manifest; problems are noted."""
     relative, label = _label(root, file, ""), _label(root, file, shown)
     try:
         text = Text(label, read_file(file, label), file)

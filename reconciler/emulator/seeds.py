@@ -54,8 +54,8 @@ class Seeds:
     def dump(self) -> Json:
         """Return every object, by organization, sandbox and kind, in the order of their making.
 
-        A credential is masked unless a spec says that it is no password: an emulator also holds connections whose
-        specs it does not know.
+        A credential is masked unless a spec says that it is not a password: an emulator also holds connections whose
+        specs are not known.
         """
         tenants: dict[str, dict[str, list[Json]]] = {}
         for tenant, kind, body in self._storage.everything():

@@ -102,7 +102,7 @@ def test_files_without_a_document_are_named(cli: Cli) -> None:
     cli.write("other/template.yaml", "a: {{ .Values }}: b\n")
     found = cli.ok("validate")
     names = ", ".join(sorted([*(f"other/f{number}.yaml" for number in range(len(FOREIGN))), "other/template.yaml"]))
-    assert f"No document of ours in {names}." in found.err
+    assert f"No manifest in {names}." in found.err
     assert "1 document with 1 resource: all valid." in found.err
     assert found.out == ""
     assert "other/" not in cli.ok("validate", "d.yaml").err, "only PATH is told about"
