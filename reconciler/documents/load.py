@@ -30,7 +30,7 @@ from reconciler.documents.expand import Expansion, ParsedTest, ProjectContext
 from reconciler.documents.files import find_files
 from reconciler.documents.interpolate import Scope, interpolate
 from reconciler.documents.overlay import FOLDER, read_overlays
-from reconciler.documents.placeholders import left_over
+from reconciler.documents.placeholders import left_over, may_be_left
 from reconciler.kinds import kinds
 from reconciler.kinds.shape import Documented
 from reconciler.yamltext.files import read_file
@@ -81,6 +81,8 @@ class Project:
     """The sample files of each source that names some."""
     passed_over: list[str] = field(default_factory=list)
     """The files in PATH that hold no manifest."""
+    unfinished: set[str] = field(default_factory=set)
+    """The files, relative to the root, that may hold placeholders."""
     nested: list[str] = field(default_factory=list)
     """Folders below the root, relative to it, that are projects of their own."""
 
@@ -280,6 +282,8 @@ def _read(project: Project, root: Path, file: Path, shown: str, *, named: bool) 
             documents.append(found)
         elif found is not None:
             project.problems += found
+    if documents and may_be_left(text.content):
+        project.unfinished.add(relative)
     if named and not any(envelope(data, text, relative, 0, document_kinds()) for data in trees):
         project.problems.append(
             Problem(
@@ -293,7 +297,8 @@ def _read(project: Project, root: Path, file: Path, shown: str, *, named: bool) 
 
 def _expand(project: Project, document: Document, setting: ProjectContext, scope: Scope) -> None:
     kind = document_kinds()[document.kind]
-    project.problems += left_over(document)
+    if document.file in project.unfinished:
+        project.problems += left_over(document)
     found: list[Problem] = []
 
     def say(path: Steps, code: str, what: str, advice: str) -> None:

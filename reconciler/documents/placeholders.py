@@ -19,10 +19,13 @@ def parameter_word(name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).upper()
 
 
+def may_be_left(content: str) -> bool:
+    """Tell whether a file holds such a word anywhere; its documents are looked at only then."""
+    return _LEFT.search(content) is not None
+
+
 def left_over(document: Document) -> Iterator[Problem]:
     """Yield a warning for each value of a document that still is, or holds, a word that `init` wrote."""
-    if not _LEFT.search(document.text.content):
-        return
     for path, leaf in leaves(document.spec):
         found = _LEFT.search(leaf) if isinstance(leaf, str) else None
         if found is not None:
