@@ -114,11 +114,12 @@ def _concealed(value: Wire) -> Wire:
 
 def _check(session: Session, state: State, path: Path) -> None:
     settings, platform = session.settings, session.project.platform
+    shell = {} if session.emulated else os.environ
     for word, theirs, ours in (
         ("environment", state.environment, session.environment),
         ("organization", state.organization,
-         settings.organization or platform.organization or os.environ.get("AEP_ORG_ID")),
-        ("sandbox", state.sandbox, settings.sandbox or platform.sandbox or os.environ.get("AEP_SANDBOX")),
+         settings.organization or platform.organization or shell.get("AEP_ORG_ID")),
+        ("sandbox", state.sandbox, settings.sandbox or platform.sandbox or shell.get("AEP_SANDBOX")),
     ):  # fmt: skip
         if ours and theirs != ours:
             what = f"the snapshot {path} is of the {word} {theirs!r}, not {ours!r}"
