@@ -22,6 +22,7 @@ from reconciler.core.kind import Finders
 from reconciler.core.plan import guards
 from reconciler.core.plan.assemble import Findings, assemble
 from reconciler.core.plan.basis import with_facts
+from reconciler.core.plan.judged import with_judged
 from reconciler.core.plan.model import Action, Basis, Plan
 from reconciler.core.plan.selection import narrowed
 from reconciler.core.problems import ApiError, GuardError, ManifestError, Problem, SecretError
@@ -125,7 +126,7 @@ async def compute_plan(
         resources, scope = narrowed(options.selection, resources, scope, state)
         left_out = tuple(sorted(everything.difference(resources, scope)))
     _check_replace(options.replace, resources, state)
-    warnings = (*notes, *(str(problem) for problem in project.warnings), *line_notes(session, state))
+    warnings = (*notes, *(str(problem) for problem in project.doubts), *line_notes(session, state))
     # a plan needs values only of what was sent before: to see whether it changed
     compared = [item.body for name, item in resources.items() if item.sensitive and name in state.resources]
     held = [leaf for body in compared for leaf in of_kind(body, Secret)]
@@ -137,6 +138,7 @@ async def compute_plan(
         now=SystemClock().now() // 1000, destroy=options.destroy, read=options.read, staged=options.staged, lists=lists,
         removed=released(session), replace_too=options.replace,
     )  # fmt: skip
+    plan = with_judged(plan, project.judged)
     checks = Findings()
     if options.checks and options.read and not plan.objections:
         checks = await preflight(api, kinds(), plan)
