@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from reconciler.core.plan.selection import narrowed
 from reconciler.core.pointers import is_below
-from reconciler.core.problems import ManifestError, Problem, StaleError
+from reconciler.core.problems import ManifestError, Problem, StaleError, StateError
 from reconciler.core.resource import Resource
 from reconciler.core.state.model import Entry, State
+from reconciler.engine.binding import refuse_bound
 from reconciler.engine.gather import gather
 from reconciler.engine.imports import bind_all
 from reconciler.engine.listing import from_state
@@ -54,7 +55,6 @@ async def imported(
     places: dict[str, int] = {}
     problems: list[Problem] = []
     lines = session.project.imports if not options.destroy else []
-    bound = {(entry.kind, entry.id): name for name, entry in state.resources.items() if entry.id} if lines else {}
     for index, item in enumerate(lines):
         resource = project.resources.get(item.to)
         entry = state.resources.get(item.to)
@@ -62,13 +62,13 @@ async def imported(
             continue
         if entry is not None and entry.id == item.id:
             continue
-        if entry is not None and entry.id:
-            problems.append(_problem(session, index, "bound", f"{item.to} is bound to {entry.id} already"))
-        elif (holder := bound.get((resource.kind, item.id))) is not None:
-            problems.append(_problem(session, index, "bound", f"{item.id} is bound to {holder} already"))
-        else:
-            wanted[item.to] = (resource, item.id)
-            places[item.to] = index
+        try:
+            refuse_bound(state, resource, item.id)
+        except StateError as error:
+            problems.append(_problem(session, index, "bound", f"{item.to}: {error.problems[0].what}"))
+            continue
+        wanted[item.to] = (resource, item.id)
+        places[item.to] = index
     if wanted and options.selection:
         resources = {name: item for name, item in project.resources.items() if name in project.inside}
         chosen, _ = narrowed(options.selection, resources, list(state.resources), state)

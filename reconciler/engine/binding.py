@@ -27,7 +27,7 @@ async def bind(api: Api, kinds: Kinds, state: State, resource: Resource, ident: 
     What it shows of the declared fields counts as last applied, so that a plan tells only real differences; secrets
     are trusted until they are sent. Raises `StateError` when the address or the object is bound already, or absent.
     """
-    _refuse_bound(state, resource, ident)
+    refuse_bound(state, resource, ident)
     kind = kinds[resource.kind]
     live = await read(api, kind, Live(ident), await version_of(api, kinds, state, resource, ident))
     if live is None:
@@ -66,7 +66,7 @@ def entry_of(kind: Kind, entries: Mapping[str, Entry], resource: Resource, live:
     )
 
 
-def _refuse_bound(state: State, resource: Resource, ident: str) -> None:
+def refuse_bound(state: State, resource: Resource, ident: str) -> None:
     """Raise `StateError` where the address or the object has a use already.
 
     A bound address whose replace was interrupted takes the new object: the old one is deleted by the next apply.

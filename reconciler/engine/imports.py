@@ -21,18 +21,21 @@ async def bind_all(
 
     The objects may refer to each other: all ids are known before the first is read.
     """
-    entries = dict(state.resources)
-    for address, (resource, ident) in wanted.items():
-        before = entries.get(address)
-        entries[address] = Entry(
-            resource.kind, ident, dependencies=resource.dependencies, deposed=before.deposed if before else ()
-        )
-    known = replace(state, resources=entries)
+    coming = {
+        address: Entry(resource.kind, ident, dependencies=resource.dependencies)
+        for address, (resource, ident) in wanted.items()
+    }
+    known = replace(state, resources={**state.resources, **coming})
 
     async def one(resource: Resource, ident: str) -> Entry | None:
         kind = kinds[resource.kind]
         live = await read(api, kind, Live(ident), await version_of(api, kinds, known, resource, ident))
-        return None if live is None else entry_of(kind, entries, resource, live)
+        if live is None:
+            return None
+        entries = {name: entry for name, entry in known.resources.items() if name != resource.address}
+        if before := state.resources.get(resource.address):  # it may still have old objects of a replace
+            entries[resource.address] = before
+        return entry_of(kind, entries, resource, live)
 
     found = await gather(*(one(*item) for item in wanted.values()))
     return dict(zip(wanted, found, strict=True))

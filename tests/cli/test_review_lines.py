@@ -113,7 +113,7 @@ def test_imports_never_bind_twice(lost: Cli) -> None:
     project(lost, imports(lost))
     lost.ok("apply", "-y")
     project(lost, "imports: [{to: customer-io/flow, id: other}]")
-    assert "customer-io/flow is bound to" in lost("plan").err
+    assert "customer-io/flow: the address is bound to" in lost("plan").err
     flow = ids(lost)["customer-io/flow"]
     lost.ok("state", "mv", "customer-io/flow", "elsewhere/flow")
     project(lost, f"imports: [{{to: customer-io/flow, id: {flow}}}]")
