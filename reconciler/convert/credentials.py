@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from urllib.parse import parse_qsl, quote, unquote
+from urllib.parse import parse_qsl, quote
 
 from reconciler.catalog import Catalog, Direction
 from reconciler.convert.calls import HOLE, Call, only_hole
@@ -54,6 +54,7 @@ class Credentials:
     """Values whose name a manifest has already."""
     used: dict[str, None] = field(default_factory=dict)
     """The names that manifests refer to, in order."""
+    _pattern: tuple[int, re.Pattern[str]] | None = None
 
     def learn(self, value: Tree, name: str) -> None:
         """Remember a secret value under a name, unless it is a placeholder or known already."""
@@ -126,33 +127,29 @@ class Credentials:
         """Return a text in pieces; a piece with `True` is the name of a secret that takes its place."""
         if _LOOKS_SECRET.search(text) or text in self.by_value:
             return [(self.name_of(text, document, key), True)]
-        pieces: list[tuple[str, bool]] = [(text, False)]
-        for value in self._searched():
-            if value in text:
-                pieces = list(_divided(pieces, value, self._use(value, self.by_value[value])))
-        return pieces
+        pieces: list[tuple[str, bool]] = []
+        at = 0
+        for found in self._searched().finditer(text):
+            pieces += [(text[at : found.start()], False), (self._use(found[0], self.by_value[found[0]]), True)]
+            at = found.end()
+        return [piece for piece in [*pieces, (text[at:], False)] if piece[0]] or [("", False)]
 
-    def _searched(self) -> list[str]:
-        return sorted((value for value in self.by_value if len(value) >= _SHORTEST), key=len, reverse=True)
+    def _searched(self) -> re.Pattern[str]:
+        """Return the pattern of the secrets that are looked for in other texts."""
+        if self._pattern is None or self._pattern[0] != len(self.by_value):
+            longest_first = sorted((value for value in self.by_value if len(value) >= _SHORTEST), key=len, reverse=True)
+            pattern = re.compile("|".join(map(re.escape, longest_first)) or r"(?!)")
+            self._pattern = (len(self.by_value), pattern)
+        return self._pattern[1]
 
     def hidden(self, text: str) -> str:
         """Return a message without the secrets of the input, plain or as an address has them."""
-        for value in self._searched():
-            for form in (value, quote(value, safe=""), unquote(value)):
+        text = self._searched().sub(SENSITIVE, text)
+        for value in self.by_value:  # few, and messages are short
+            form = quote(value, safe="")
+            if form != value and len(value) >= _SHORTEST:
                 text = text.replace(form, SENSITIVE)
         return text
-
-
-def _divided(pieces: Sequence[tuple[str, bool]], value: str, name: str) -> Iterator[tuple[str, bool]]:
-    for piece, secret in pieces:
-        if secret:
-            yield piece, True
-            continue
-        for index, part in enumerate(piece.split(value)):
-            if index:
-                yield name, True
-            if part:
-                yield part, False
 
 
 @cache
