@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from urllib.parse import parse_qsl, quote
@@ -54,12 +54,14 @@ class Credentials:
     """Values whose name a manifest has already."""
     used: dict[str, None] = field(default_factory=dict)
     """The names that manifests refer to, in order."""
-    _pattern: tuple[int, re.Pattern[str]] | None = None
+    _forms: dict[str, list[tuple[str, str]]] | None = None
+    """The texts to look for with their plain values, the longest first, by how they begin; None until asked for."""
 
     def learn(self, value: Tree, name: str) -> None:
         """Remember a secret value under a name, unless it is a placeholder or known already."""
         if isinstance(value, str) and value.strip() and not HOLE.search(value):
             self.by_value.setdefault(value, name)
+            self._forms = None
 
     def learn_from_calls(self, calls: Sequence[Call]) -> None:
         """Remember the credentials in headers, of token calls, and in the accounts of `calls`."""
@@ -129,27 +131,34 @@ class Credentials:
             return [(self.name_of(text, document, key), True)]
         pieces: list[tuple[str, bool]] = []
         at = 0
-        for found in self._searched().finditer(text):
-            pieces += [(text[at : found.start()], False), (self._use(found[0], self.by_value[found[0]]), True)]
-            at = found.end()
+        for begin, end, value in self._occurrences(text):
+            pieces += [(text[at:begin], False), (self._use(value, self.by_value[value]), True)]
+            at = end
         return [piece for piece in [*pieces, (text[at:], False)] if piece[0]] or [("", False)]
 
-    def _searched(self) -> re.Pattern[str]:
-        """Return the pattern of the secrets that are looked for in other texts."""
-        if self._pattern is None or self._pattern[0] != len(self.by_value):
-            longest_first = sorted((value for value in self.by_value if len(value) >= _SHORTEST), key=len, reverse=True)
-            pattern = re.compile("|".join(map(re.escape, longest_first)) or r"(?!)")
-            self._pattern = (len(self.by_value), pattern)
-        return self._pattern[1]
+    def _occurrences(self, text: str) -> Iterator[tuple[int, int, str]]:
+        """Yield where secrets are in a text, plain or as an address has them, and their plain values."""
+        if self._forms is None:
+            self._forms = {}
+            for value in sorted(self.by_value, key=len):
+                for form in {value, quote(value, safe="")} if len(value) >= _SHORTEST else ():
+                    self._forms.setdefault(form[:_SHORTEST], []).insert(0, (form, value))
+        at = 0
+        while at <= len(text) - _SHORTEST:
+            known = self._forms.get(text[at : at + _SHORTEST], ())
+            form, value = next(((form, value) for form, value in known if text.startswith(form, at)), ("", ""))
+            if form:
+                yield at, at + len(form), value
+            at += len(form) or 1
 
     def hidden(self, text: str) -> str:
         """Return a message without the secrets of the input, plain or as an address has them."""
-        text = self._searched().sub(SENSITIVE, text)
-        for value in self.by_value:  # few, and messages are short
-            form = quote(value, safe="")
-            if form != value and len(value) >= _SHORTEST:
-                text = text.replace(form, SENSITIVE)
-        return text
+        parts: list[str] = []
+        at = 0
+        for begin, end, _ in self._occurrences(text):
+            parts += [text[at:begin], SENSITIVE]
+            at = end
+        return "".join([*parts, text[at:]])
 
 
 @cache

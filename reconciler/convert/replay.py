@@ -203,11 +203,13 @@ class _Replay:
 
     def candidates(self, kind: str, user: Made | None, *, known: bool) -> list[Made]:
         """Return the earlier creates that an id can belong to, at most a few: none whose answer shows another id."""
-        alive = [item for item in self.of_kind.get(kind, ()) if not item.deleted]
+        of_kind = self.of_kind.get(kind, [])
+        alive = (item for item in of_kind if not item.deleted)
         fitting = (item for item in alive if user is None or self.related.fits(item, user))
         found = list(islice((item for item in fitting if not known or not item.ids or item.call.sample), _NAMED))
-        if not found and len(alive) == 1 and user is not None and user.kind == "Flow" and not (known and alive[0].ids):
-            return alive  # a flow has one source and one target, whatever their specs are
+        if not found and len(of_kind) == 1 and user is not None and user.kind == "Flow":
+            # a flow has one source and one target, whatever their specs are
+            return [item for item in of_kind if not item.deleted and not (known and item.ids)]
         return found
 
 
