@@ -14,10 +14,11 @@ from reconciler.core.characters import counted
 from reconciler.core.selector import Selectors, of_documents
 from reconciler.core.trees import elements, members
 from reconciler.core.values import Ref, Tree
-from reconciler.documents.blocks import Account, DatasetTarget, Endpoint, FlowBlock, MappingBlock, SourceEndpoint
+from reconciler.documents.blocks import Account, DatasetTarget, Endpoint, FlowBlock, SourceEndpoint
 from reconciler.documents.connection import ConnectionSpec
 from reconciler.documents.dataset import DatasetSpec
 from reconciler.documents.field_group import FieldGroupSpec
+from reconciler.documents.mapping_blocks import MappingBlock
 from reconciler.documents.schema import SchemaSpec
 
 _WORDS = ("name", "description")

@@ -85,6 +85,10 @@ class Flow(FlowServiceKind, DataflowKind, Relying, Suspendable, Constrained, Rev
                 *_IMMUTABLE,
                 # the whole transformation goes, with its new mappingVersion
                 FieldRule("/transformations/Mapping", Reason.ATOMIC, "update-dataflows.md", merge=True),
+                FieldRule(
+                    f"{PARAMS}/profileSelectors/selectors/*/value/operator", Reason.RELEASED,
+                    "filled in by 0.1.0", values=("EXISTS",),
+                ),
                 *(FieldRule(f"{PARAMS}/{name}", Reason.ATOMIC, "destinations.yaml, PATCH /flows") for name in _EMPTY),
                 *owned,
             ),
@@ -125,8 +129,11 @@ class Flow(FlowServiceKind, DataflowKind, Relying, Suspendable, Constrained, Rev
         return self._destination_rules if any(map(_activates, transformations)) else self._source_rules
 
     def canonical(self, body: Wire) -> Wire:
-        """The folder template of a dataset export has two spellings; the schema's is kept (destinations.yaml)."""
-        schedule = body.get("scheduleParams") if isinstance(body, dict) else None
+        """Templates for the names of files and folders have two spellings each (destinations.yaml)."""
+        if not isinstance(body, dict):
+            return body
+        body = {**body, **_with_file_names(body.get("transformations"))}
+        schedule = body.get("scheduleParams")
         if not isinstance(schedule, dict) or "foldernameTemplate" not in schedule:
             return body
         other = {("folderNameTemplate" if key == "foldernameTemplate" else key): schedule[key] for key in schedule}
@@ -224,7 +231,7 @@ class Flow(FlowServiceKind, DataflowKind, Relying, Suspendable, Constrained, Rev
     def arriving(self, live: Wire, declared: Wire) -> Wire:
         """The state that a flow is on its way to; of an update, the one it had before, which no answer shows."""
         now, wanted = live.get("state"), declared.get("state")
-        if now not in TRANSITIONAL or now == LEAVING or not isinstance(wanted, str):
+        if not isinstance(now, str) or now not in TRANSITIONAL or now == LEAVING or not isinstance(wanted, str):
             return live
         return {**live, "state": wanted} if _ENDS.get(now, wanted) == wanted else live
 
@@ -270,6 +277,21 @@ class Flow(FlowServiceKind, DataflowKind, Relying, Suspendable, Constrained, Rev
                 )
             ]
         return []
+
+
+def _with_file_names(steps: Wire) -> dict[str, Wire]:
+    """Return the transformations with the usual spelling of `filenameTemplate`, where an audience has the other."""
+    if not isinstance(steps, list) or "fileNameTemplate" not in str(steps):
+        return {}
+
+    def spelled(tree: Wire) -> Wire:
+        if isinstance(tree, list):
+            return [spelled(item) for item in tree]
+        if not isinstance(tree, dict):
+            return tree
+        return {("filenameTemplate" if key == "fileNameTemplate" else key): spelled(tree[key]) for key in tree}
+
+    return {"transformations": spelled(steps)}
 
 
 def _keys(row: Selector, body: Wire) -> list[str]:
