@@ -80,8 +80,8 @@ def test_a_difference_is_seen() -> None:
 OVER_HTTP = (
     "create/streaming/http.md (XDM data)",
     "create/streaming/http.md (raw data)",
-    "collect/database-nosql.md",
-    "create/marketing-automation/customerio-webhook.md",
+    "create/ecommerce/shopify-streaming.md",
+    "create/loyalty/lava.md (ticket scans)",
     "export-datasets.md (Amazon S3)",
     "streaming-destinations.md (Amazon Kinesis)",
 )
