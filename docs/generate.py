@@ -85,7 +85,7 @@ def manifests() -> str:
     """Return the reference of manifests, from the models that check them."""
     from reconciler.config.editor_schema import field_docs
     from reconciler.config.project import ProjectSpec
-    from reconciler.documents import blocks
+    from reconciler.documents import blocks, mapping_blocks
     from reconciler.documents.load import document_kinds
     from reconciler.kinds.dataset_labels import Labels
 
@@ -101,7 +101,7 @@ def manifests() -> str:
         seen: list[Any] = []
         inner_blocks = {
             "SourceDataflow": [
-                ("spec.mapping, long form", blocks.MappingBlock),
+                ("spec.mapping, long form", mapping_blocks.MappingBlock),
                 ("spec.source.connection", blocks.Account),
                 ("spec.source.connection, made elsewhere", blocks.ExternalRef),
                 ("spec.target.schema, made elsewhere (else as a Schema)", blocks.SchemaRef),
@@ -111,7 +111,7 @@ def manifests() -> str:
             "DestinationDataflow": [
                 ("spec.audiences, each", blocks.Audience),
                 ("spec.attributes, each (a bare path is short for it)", blocks.Attribute),
-                ("spec.attributes of a file-based destination, each", blocks.Row),
+                ("spec.attributes of a file-based destination, each", mapping_blocks.Row),
                 ("spec.primaryFields, each (a bare path is short for it)", blocks.PrimaryField),
                 ("spec.source.connection and spec.target.connection", blocks.Account),
                 ("spec.target.connection, made elsewhere", blocks.ExternalRef),
@@ -299,7 +299,7 @@ def _fixed_ids(text: str, known: str) -> str:
 
 
 PAGES: dict[str, Callable[[], str]] = {
-    **{f"schemas/{name}.schema.json": _schema(name) for name in ("manifest", "plan", "drift", "validate")},
+    **{f"schemas/{name}.schema.json": _schema(name) for name in ("manifest", "plan", "drift", "validate", "events")},
     "commands.md": commands,
     "manifests.md": manifests,
     "connectors.md": connectors,

@@ -84,7 +84,10 @@ def _report(session: Session, plan: Plan, others: tuple[Unmanaged, ...] | None, 
     pending = tuple(
         PendingChange(change.address, str(change.action)) for change in plan.effective if change.address not in drifted
     )
-    return Report(plan.environment, plan.sandbox, len(plan.scope), drift, pending, (*notes, *used), others)
+    return Report(
+        plan.environment, plan.sandbox, len(plan.scope), drift, pending, (*notes, *used), others,
+        plan.platform, plan.organization,
+    )  # fmt: skip
 
 
 async def _unmanaged(api: Client, state: State) -> list[Unmanaged]:

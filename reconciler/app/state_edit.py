@@ -34,7 +34,11 @@ def pull(session: Session) -> str:
 
 def read_entry(session: Session, address: str) -> Entry:
     """Return one entry of the state. Raises `StateError` naming the nearest address where there is none."""
-    state = read_state(session)
+    return entry_of(read_state(session), address)
+
+
+def entry_of(state: State, address: str) -> Entry:
+    """Return one entry of `state`. Raises `StateError` naming the nearest address where there is none."""
     entry = state.resources.get(address)
     if entry is None:
         raise _no_entry(state, address)

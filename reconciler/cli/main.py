@@ -29,6 +29,7 @@ COMMANDS = {
     "graph": "Print what depends on what.",
     "status": "Show whether data flows, and why not.",
     "outputs": "Print endpoint URLs and ids.",
+    "open": "Open an object in the platform's UI.",
     "export": "Write what is live as manifests.",
     "adopt": "Bind existing objects that match the manifests.",
     "import": "Bind an object that exists to an address.",

@@ -1,4 +1,4 @@
-"""`reconciler schema`: the JSON Schema of manifests, for editors; and of what commands print, for pipelines."""
+"""`reconciler schema`: the JSON Schema of manifests, for editors; and of command output, for pipelines."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import click
 
 from reconciler.cli.options import common
 
-_DOCUMENTS = ("manifest", "plan", "drift", "validate")
+_DOCUMENTS = ("manifest", "plan", "drift", "validate", "events")
 
 
 @click.command("schema")
@@ -14,6 +14,8 @@ _DOCUMENTS = ("manifest", "plan", "drift", "validate")
 @common
 def command(document: str) -> int:
     """Print a JSON Schema: of manifests, or of what plan, drift and validate print with --format json.
+
+    `events` is one line of what apply, destroy and drift print with --format jsonl.
 
     `reconciler init` writes the one of manifests where editors find it: in VS Code with the YAML extension every key
     is completed and checked as it is typed.

@@ -87,10 +87,15 @@ def auth(
     `document` is the name of the document, for advice; without `literal_secrets` a secret that is written out is an
     error.
     """
-    params: dict[str, Tree] = dict(block.params)
+    params: dict[str, Tree] = dict(block.params or {})
+    specs = connector.auth_specs if connector is not None else {}
+    if block.spec_name is None:
+        if params or specs:
+            names = f"; {connector.name} knows {', '.join(map(repr, specs))}" if connector and specs else ""
+            report(path, "missing-key", "specName is missing", f"add specName: …{names}")
+        return params, []
     if connector is None:
         return params, []
-    specs = connector.auth_specs
     if not specs:
         report(path, "no-auth", f"{connector.name} has no credentials of its own", "remove auth")
         return params, []

@@ -16,6 +16,7 @@ from reconciler.catalog import Catalog
 from reconciler.core import graph
 from reconciler.core.abilities import Singleton
 from reconciler.core.plan.basis import rendered_digest
+from reconciler.core.plan.judged import Judged
 from reconciler.core.pointers import parse_pointer
 from reconciler.core.problems import ManifestError, Problem
 from reconciler.core.resource import Resource
@@ -73,6 +74,8 @@ class Project:
     problems: list[Problem] = field(default_factory=list)
     used_variables: set[str] = field(default_factory=set)
     tests: list[ParsedTest] = field(default_factory=list)
+    judged: list[Judged] = field(default_factory=list)
+    """Findings that count only where a plan writes the value."""
     samples: dict[str, list[str]] = field(default_factory=dict)
     """The sample files of each source that names some."""
     nested: list[str] = field(default_factory=list)
@@ -130,7 +133,12 @@ class Project:
 
     @property
     def warnings(self) -> list[Problem]:
-        """The findings that stop nothing."""
+        """The findings that stop nothing offline."""
+        return [*self.doubts, *(item.doubt for item in self.judged)]
+
+    @property
+    def doubts(self) -> list[Problem]:
+        """The findings that stop nothing, whatever is live."""
         return [problem for problem in self.problems if problem.severity != "error"]
 
 
@@ -285,6 +293,7 @@ def _expand(project: Project, document: Document, setting: ProjectContext, scope
     kind.expand(ctx)
     project.problems += found or ctx.problems
     if not found:
+        project.judged += ctx.judged
         project.resources.update({resource.address: resource for resource in ctx.resources})
         project.tests += ctx.tests
         if ctx.samples:

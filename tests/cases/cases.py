@@ -186,6 +186,12 @@ def _edited(case: Case, resources: Mapping[str, Resource]) -> tuple[dict[str, En
 # -- the plan ----------------------------------------------------------------------------------------------------
 def planned(case: Case, folder: Path) -> tuple[Plan, State]:
     """Return the plan of a case and the state it was made from; `folder` takes the manifests."""
+    world = plan_input(case, folder)
+    return plan(world), world.state
+
+
+def plan_input(case: Case, folder: Path) -> PlanInput:
+    """Return what the plan of a case is made from; `folder` takes the manifests."""
     options = case.get("options") or {}
     resources = _resources(case["documents"], folder / "now")
     before = case.get("before") or []
@@ -212,11 +218,10 @@ def planned(case: Case, folder: Path) -> tuple[Plan, State]:
             return bool(secrets.get("literals"))
         return bool(set(secret.names()) & set(secrets.get("changed", ())))
 
-    world = PlanInput(
+    return PlanInput(
         resources, state, lives, kinds(), changed, tuple(scope),
         bool(options.get("destroy")), options.get("now", NOW), bool(options.get("staged")),
     )  # fmt: skip
-    return plan(world), state
 
 
 # -- in plain values ---------------------------------------------------------------------------------------------

@@ -125,7 +125,7 @@ CASES = [
     case("another's flow spec", GOOD, "    name: Events", "    flowSpec: {id: 14518937-270c-4525-bdec-c2ba7cce3860}", "16:20", "is not for Customer.io", "leave flowSpec out"),
     case("mapping is text", GOOD, GOOD[GOOD.index("  mapping:") : GOOD.index("  flow:")], "  mapping: all\n", "12:12", "must be"),
     case("row without destination", GOOD, "destination: _t.b}", "identity: true}", "14:7", "exactly one of destination"),
-    case("row with two sources", GOOD, "{source: b,", "{source: b, sourceAttribute: b,", "14:7", "exactly one of source"),
+    case("row with two sources", GOOD, "{source: b,", "{source: b, sourceAttribute: c,", "14:7", "exactly one of source"),
     case("two rows one destination", GOOD, "destination: _t.b", "destination: _t.a", "14:7", "already written by row 1", "keep one"),
     case("bad row kind", GOOD, "{source: b,", "{source: b, sourceType: EXPRESION,", "14:31", "must be one of", "'EXPRESSION'"),
     case("bad flow state", GOOD, "name: Events", "state: enable", "16:12", "must be one of enabled, disabled, draft", "'enabled'"),

@@ -118,6 +118,9 @@ def everything(watch: Watch, *more: str) -> None:
         watch("drift", *env, "--format", form, "--unmanaged", "--metrics", "drift.prom")
     watch("drift", *env, "--patch")
     watch("outputs", *env, "--format", "env")
+    watch("outputs", "kinesis-summer.state", *env)
+    watch("open", "kinesis-summer", *env, "--print")
+    watch("drift", *env, "--format", "jsonl", "--unmanaged")
     watch("show", *env)
     watch("state", "list", *env)
     watch("state", "pull", *env)
@@ -130,7 +133,7 @@ def everything(watch: Watch, *more: str) -> None:
     watch("export", *env, "--verbose")
     watch("apply", "--refresh-only", "-y", *env)
     watch("state", "rebuild", "-y", *env)
-    watch("apply", "-y", *env, *COMMON, "--send-secrets")
+    watch("apply", "-y", *env, *COMMON, "--send-secrets", "--format", "jsonl")
     watch("state", "mv", "kinesis-summer", "moved", *env)
     watch("state", "unlock", *env)
     watch("state", "unlock", "--id", "nobody", *env)
@@ -180,9 +183,10 @@ def echoes(request: Request) -> Any:
 
 def test_a_platform_that_repeats_what_it_was_sent(watch: Watch, server: Server) -> None:
     server.before.append(echoes)
-    failed = watch("apply", "-y", "--env", "dev", "--verbose", *COMMON)
+    failed = watch("apply", "-y", "--env", "dev", "--verbose", *COMMON, "--format", "jsonl")
     assert failed.code == 1
     assert failed.err.count("(sensitive)") > 5
+    assert failed.out.count("(sensitive)") > 5
     server.before.remove(echoes)
 
     def broken(request: Request) -> Any:
