@@ -63,7 +63,7 @@ def test_documented_bodies_are_sent_as_printed(
 
 
 def test_a_difference_is_seen() -> None:
-    """The comparison tells a changed value, a key that was added or lost, and an id that is somebody else's."""
+    """The comparison tells a changed value, a key that was added or lost, and an id of another object."""
     printed = {"name": "n", "data": {"format": "json", "schema": None}, "ids": ["1"]}
     assert not [*differences(printed, {"name": "n", "data": {"format": "json"}, "ids": [Ref("a")]}, {"a"})]
     for sent in (
@@ -88,7 +88,7 @@ OVER_HTTP = (
 
 
 def test_a_sample_goes_over_http_as_printed(live: Cli, server: Server) -> None:
-    """What is posted to the platform is what the pure comparison looks at."""
+    """The pure comparison looks at the same bodies that are posted to the platform."""
     sample = [item for item in examples("variants") if _short(item) in OVER_HTTP]
     assert len(sample) == len(OVER_HTTP)
     documents: list[Any] = []
