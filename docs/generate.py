@@ -72,11 +72,17 @@ def _flags(found: click.Command) -> list[str]:
 
 
 def _options(found: click.Command, without: set[str] = frozenset()) -> Iterator[str]:  # type: ignore[assignment]
+    from reconciler.cli.command import sections
+
     yield "| option | |\n| --- | --- |\n"
     context = click.Context(found)
-    for item in found.params:
-        if isinstance(item, click.Option) and item.opts[0] not in without:
-            record = item.get_help_record(context)
+    every = [item for item in found.params if isinstance(item, click.Option)]
+    groups = list(sections(found)) or [("", every)]
+    for title, options in groups:
+        if len(groups) > 1:
+            yield f"| **{title}** | |\n"
+        for item in options:
+            record = item.get_help_record(context) if item.opts[0] not in without else None
             if record:
                 yield f"| `{record[0].replace('|', chr(92) + '|')}` | {record[1]} |\n"
 

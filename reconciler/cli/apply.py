@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler.cli.arguments import Choice, Files, Planning, Writing, planner, project, selecting, writer
+from reconciler.cli.command import Command
 from reconciler.cli.options import common, default_option
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from reconciler.core.plan.model import Plan
 
 
-@click.command("apply")
+@click.command("apply", cls=Command)
 @project
 @selecting
 @planner

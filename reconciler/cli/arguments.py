@@ -193,6 +193,9 @@ def project(function: F) -> F:
     return function
 
 
+LOCK_TIMEOUT = click.option(
+    "--lock-timeout", default=0.0, type=click.FloatRange(0), metavar="SECONDS", help="Seconds to wait for the lock."
+)
 SHARD = click.option(
     "--shard", metavar="I/N", help="Only the I-th of N parts with no reference between them: for many machines at once."
 )
@@ -235,11 +238,12 @@ def writer(function: F) -> F:
         click.option("-y", "--auto-approve", is_flag=True, help="Do not ask."),
         click.option("--format", "form", type=click.Choice(["text", "jsonl"]), default="text", show_default=True,
                      help="jsonl prints one JSON object for each event as it happens."),
-        click.option("--parallelism", default=10, type=click.IntRange(1, 100), show_default=True, help="Calls at once"),
-        click.option("--lock-timeout", default=0.0, type=click.FloatRange(0), help="Seconds to wait for the lock."),
-        click.option("--wait-timeout", default=300.0, type=click.FloatRange(0), show_default=True,
+        click.option("--parallelism", default=10, type=click.IntRange(1, 100), metavar="N", show_default=True,
+                     help="Calls at once."),
+        LOCK_TIMEOUT,
+        click.option("--wait-timeout", default=300.0, type=click.FloatRange(0), metavar="SECONDS", show_default=True,
                      help="Seconds to wait for the platform to finish a transition."),
-        click.option("--settle", default=5.0, type=click.FloatRange(0), show_default=True,
+        click.option("--settle", default=5.0, type=click.FloatRange(0), metavar="SECONDS", show_default=True,
                      help="Seconds after which an object missing from lists is believed not to exist."),
         click.option("--time-limit", type=click.FloatRange(0, min_open=True), metavar="SECONDS",
                      help="Stop in good order after so long, as Ctrl-C does."),

@@ -5,10 +5,11 @@ from __future__ import annotations
 import click
 
 from reconciler.cli.arguments import Choice, Files, Writing, project, selecting, writer
+from reconciler.cli.command import Command
 from reconciler.cli.options import common
 
 
-@click.command("destroy")
+@click.command("destroy", cls=Command)
 @project
 @selecting
 @writer

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler.cli.arguments import SHARD, Files, project, shard_of
+from reconciler.cli.command import Command
 from reconciler.cli.formats import DRIFT_FORMATS, drift_as
 from reconciler.cli.options import common
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from reconciler.documents.load import Project
 
 
-@click.command("drift")
+@click.command("drift", cls=Command)
 @project
 @click.option("--format", "form", type=click.Choice([*DRIFT_FORMATS, "jsonl"]), default="text", show_default=True)
 @click.option("--unmanaged", is_flag=True, help="List the live objects that no address is bound to, too.")

@@ -58,6 +58,11 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "show": ("reconciler show prod.plan", "reconciler show prod.plan --format html > plan.html", "reconciler show"),
     "graph": ("reconciler graph --format svg > graph.svg", "reconciler graph --plan --documents --format mermaid"),
     "status": ("reconciler status", "reconciler status --fail-on error --fail-on stale=2h"),
+    "convert": (
+        "reconciler convert setup.sh --out dataflows",
+        "reconciler convert flows.postman_collection.json --env-file dev.postman_environment.json --out dataflows",
+        "reconciler convert recording.har > dataflows.yaml",
+    ),
     "outputs": (
         "reconciler outputs",
         "reconciler outputs --format json",

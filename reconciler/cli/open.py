@@ -7,10 +7,11 @@ from pathlib import Path
 
 import click
 
+from reconciler.cli.command import Command
 from reconciler.cli.options import common
 
 
-@click.command("open")
+@click.command("open", cls=Command)
 @click.argument("address")
 @click.argument("path", default=".", type=click.Path(path_type=Path), required=False)
 @click.option("--print", "only_print", is_flag=True, help="Print the link and open no browser.")

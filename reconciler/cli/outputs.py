@@ -11,13 +11,14 @@ from typing import Any
 import click
 
 from reconciler.cli.arguments import Files, project
+from reconciler.cli.command import Command
 from reconciler.cli.options import common
 from reconciler.core.problems import Problem, StateError
 
 _KEYS = ("flowId", "state", "inletUrl", "ids")
 
 
-@click.command("outputs")
+@click.command("outputs", cls=Command)
 @click.argument("value", metavar="[NAME.KEY]", required=False)
 @project
 @click.option("--format", "form", type=click.Choice(["text", "json", "env"]), default="text", show_default=True)

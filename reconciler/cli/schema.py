@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import click
 
+from reconciler.cli.command import Command
 from reconciler.cli.options import common
 
 _DOCUMENTS = ("manifest", "plan", "drift", "validate", "events")
 
 
-@click.command("schema")
+@click.command("schema", cls=Command)
 @click.argument("document", type=click.Choice(_DOCUMENTS), default="manifest", required=False)
 @common
 def command(document: str) -> int:

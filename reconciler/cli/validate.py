@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler.cli.arguments import Files, project
+from reconciler.cli.command import Command
 from reconciler.cli.options import common
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 _FORMATS = ("text", "json", "sarif", "junit", "github", "gitlab")
 
 
-@click.command("validate")
+@click.command("validate", cls=Command)
 @project
 @click.option("--format", "form", type=click.Choice(_FORMATS), default="text", show_default=True)
 @common

@@ -171,7 +171,10 @@ def _source(ctx: Expansion, written: Endpoint | None, connector: Connector | Non
 
 
 def _has_no_account(ctx: Expansion) -> bool:
-    """Tell whether the documented source of this destination has no account: that of files (activate-segments-file-based-destinations.md)."""
+    """Tell whether the documented source of this destination has no account, as that of files.
+
+    See activate-segments-file-based-destinations.md.
+    """
     return _maps(ctx, ctx.spec.get("target"))
 
 

@@ -140,7 +140,7 @@ CASES = [
     case("secret in a name", GOOD, "name: Events", "name: ${secret.x}", "16:11", "cannot hold a secret", "write it out"),
     case("literal secret", KINESIS, '"${secret.k}"', "AbC123", "10:45", "must not be written out", "${secret.out-secretkey}"),
     case("unknown auth spec", KINESIS, "Aws Kinesis authentication credentials", "Aws Kinesis credentials", "9:19", "has no auth spec", "did you mean"),
-    case("missing auth parameter", KINESIS, ", region: us-east-1}\n    params", "}\n    params", "10:17", "needs the parameter 'region'", "add region"),
+    case("missing auth parameter", KINESIS, "accessKeyId: a, ", "", "10:17", "needs the parameter 'accessKeyId'", "add accessKeyId"),
     case("missing target parameter", KINESIS, "stream: clicks, ", "", "11:13", "needs the parameter 'stream'", "add stream"),
     case("no auth", KINESIS, KINESIS[KINESIS.index("    connection:") : KINESIS.index("    params: {stream")], "    connection: {}\n", "7:17", "auth is missing", "specName"),
     case("no connection", KINESIS, KINESIS[KINESIS.index("    connection:") : KINESIS.index("    params: {stream")], "", "6:5", "needs a base connection", "add connection"),

@@ -76,7 +76,7 @@ class _Walk:
             return is_masked(live) and not same(want, live)
         if live is not MISSING:
             return False
-        # nobody can take away what cannot change: an answer without it does not show it
+        # a field that cannot change cannot have been removed: an answer without it does not show it
         return self.rules.is_partly_shown(path) or (
             applied is not MISSING and self.rules.forces_replace(path) and _alike(want, applied)
         )

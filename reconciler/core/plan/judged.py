@@ -1,4 +1,4 @@
-"""Findings about single values that count only where a plan writes the value: what is live is accepted as it is."""
+"""Findings about single values that count only where a plan writes the value: a value that is live is accepted."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Judged:
 
     @property
     def doubt(self) -> Problem:
-        """The finding as long as nobody knows whether the value is live."""
+        """The finding where it is unknown whether the value is live."""
         return replace(self.problem, severity="warning")
 
 
