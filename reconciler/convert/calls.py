@@ -48,7 +48,7 @@ class Call:
     """One recorded request.
 
     `url` and the texts of `body` hold placeholders in the form of `hole`. `answer` is the recorded response body, None
-    where there is none; a `sample` answer was written by hand, so its ids may differ from those that later calls use.
+    where there is none; the ids of a `sample`, a published example, may differ from one call to the next.
     `captures` names the placeholders that later calls use for a member of the answer. `values` holds what notes beside
     the call say of a placeholder. `fault` is the reason why the body cannot be read, `notes` what reading it changed.
     """

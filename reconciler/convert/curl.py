@@ -133,8 +133,8 @@ def _call(made: _Request, command: Command, place: Place, attached: Attachments)
 def _read_body(call: Call, data: Sequence[tuple[str, str]], command: Command, attached: Attachments) -> None:
     parts = [_text(name, value, command, attached) for name, value in data]
     text = "&".join(parts) if all(name != "json" for name, _ in data) else "".join(parts)
-    if only_hole(text.strip()):
-        name = only_hole(text.strip()) or ""
+    name = only_hole(with_holes(text.strip()))
+    if name:
         if name.startswith("file:"):
             text = attached(name.removeprefix("file:"))
         else:

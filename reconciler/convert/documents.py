@@ -66,8 +66,6 @@ def _others(writer: Writer) -> None:
 # -- dataflows -------------------------------------------------------------------------------------------------------
 def _flow(writer: Writer, item: Made, selectors: Selectors) -> None:
     source, target = _end(writer, item, "source"), _end(writer, item, "target")
-    if not isinstance(target, Made):
-        raise CannotConvertError("its target connection is not created by these calls, or not known for sure")
     if _is_incoming(writer, item, source, target):
         kind, spec = "SourceDataflow", _incoming(writer, item, source, target)
     else:
@@ -90,26 +88,51 @@ def _end(writer: Writer, flow: Made, side: str) -> Made | Tree:
     return found
 
 
-def _is_incoming(writer: Writer, flow: Made, source: Made | Tree, target: Made) -> bool:
-    related, spec = writer.related, spec_id(target.body)
-    if spec == related.lake:
-        return True
-    outgoing = (related.profile, related.datasets)
-    if isinstance(source, Made) and (
-        spec_id(source.body) in outgoing or "datasets" in members(source.body.get("params"))
-    ):
-        return False
-    if related.catalog.by_spec("destination", spec):
-        return False
-    if "dataSetId" in members(target.body.get("params")):
-        return True
+def _is_incoming(writer: Writer, flow: Made, source: Made | Tree, target: Made | Tree) -> bool:
+    """Tell whether a flow brings data in: by its target, its source, its flow spec, then by its transformations."""
+    related = writer.related
+    if isinstance(target, Made):
+        if spec_id(target.body) == related.lake or "dataSetId" in members(target.body.get("params")):
+            return True
+        if related.catalog.by_spec("destination", spec_id(target.body)):
+            return False
+    if isinstance(source, Made):
+        if spec_id(source.body) in (related.profile, related.datasets) or _datasets(source):
+            return False
+        if related.catalog.by_spec("source", spec_id(source.body)):
+            return True
+    direction = related.direction(spec_id(flow.body, "flowSpec"))
+    if direction:
+        return direction == "source"
     names = {str(members(step).get("name")) for step in elements(flow.body.get("transformations"))}
     return "GeneralTransform" not in names and bool(names & {"Mapping", "Copy"})
 
 
-def _incoming(writer: Writer, flow: Made, source: Made | Tree, target: Made) -> Block:
-    catalog, name = writer.related.catalog, writer.name(flow)
+def _datasets(source: Made | Tree) -> bool:
+    """Tell whether a source connection reads datasets, to export them."""
+    return isinstance(source, Made) and "datasets" in members(source.body.get("params"))
+
+
+def _incoming(writer: Writer, flow: Made, source: Made | Tree, target: Made | Tree) -> Block:
+    catalog = writer.related.catalog
     connector = catalog.by_spec("source", spec_id(source.body)) if isinstance(source, Made) else None
+    schema: Tree = None
+    end: Block = {"id": target}
+    if isinstance(target, Made):
+        schema = members(target.body.get("data")).get("schema")
+        end = _lake(writer, target)
+    spec: Block = {"source": _source(writer, writer.name(flow), source, connector), "target": end}
+    steps, mapping = _steps(writer, flow, schema)
+    if mapping is not None:
+        spec["mapping"] = mapping
+    spec["flow"] = _flow_block(flow, connector, "audiences")
+    if steps:
+        spec["flow"]["transformations"] = steps
+    return spec
+
+
+def _lake(writer: Writer, target: Made) -> Block:
+    """Return the target of a source: a dataset in the data lake."""
     data, params = dict(members(target.body.get("data"))), dict(members(target.body.get("params")))
     schema = data.pop("schema", None)
     if "dataSetId" not in params:
@@ -120,15 +143,7 @@ def _incoming(writer: Writer, flow: Made, source: Made | Tree, target: Made) -> 
         end["schema"] = {**writer.reference(schema.get("id"), "schema"), **own(schema, ("version",))}
     end["dataset"] = dataset
     end |= {key: value for key, value in (("data", data), ("params", params)) if value}
-    end |= rest(target.body, DatasetTarget, (*_END, "data", "params"))
-    spec: Block = {"source": _source(writer, name, source, connector), "target": end}
-    steps, mapping = _steps(writer, flow, schema)
-    if mapping is not None:
-        spec["mapping"] = mapping
-    spec["flow"] = _flow_block(flow, connector, "audiences")
-    if steps:
-        spec["flow"]["transformations"] = steps
-    return spec
+    return end | rest(target.body, DatasetTarget, (*_END, "data", "params"))
 
 
 def _source(writer: Writer, document: str, source: Made | Tree, connector: Connector | None) -> Block:
@@ -182,8 +197,10 @@ def _mapping(writer: Writer, made: Made, schema: Tree) -> Tree:
     body = made.body
     rows: list[Tree] = [_row(row) for row in elements(body.get("mappings"))]
     there = members(members(body.get("outputSchema")).get("schemaRef"))
-    ident, version = there.get("id", body.get("xdmSchema")), there.get("contentType")
-    more = rest(body, MappingBlock, ("mappings", "outputSchema", "xdmSchema"))
+    older = body.get("xdmSchema")
+    ident, version = there.get("id", older if isinstance(older, Ref) else None), there.get("contentType")
+    taken = ("mappings", "outputSchema", "id", *(("xdmSchema",) if isinstance(older, Ref) else ()))
+    more = rest(body, MappingBlock, taken)
     end = members(schema)
     block: Block = {}
     if ident is not None and (ident != end.get("id") or version not in (None, end.get("version"))):
@@ -210,18 +227,29 @@ def _flow_block(flow: Made, connector: Connector | None, export: str) -> Block:
 
 
 # -- destinations ----------------------------------------------------------------------------------------------------
-def _outgoing(writer: Writer, flow: Made, source: Made | Tree, target: Made, selectors: Selectors) -> Block:
+def _outgoing(writer: Writer, flow: Made, source: Made | Tree, target: Made | Tree, selectors: Selectors) -> Block:
     catalog, name = writer.related.catalog, writer.name(flow)
-    connector = catalog.by_spec("destination", spec_id(target.body))
-    datasets = isinstance(source, Made) and "datasets" in members(source.body.get("params"))
-    end = own(target.body, _WORDS) | writer.connector_words(target.body, connector)
-    end |= _account(writer, name, target, connector)
-    end |= rest(target.body, Endpoint, _END)
-    spec: Block = {"source": _read(writer, name, source, datasets=datasets), "target": end}
+    datasets = _datasets(source)
+    connector = catalog.by_spec("destination", spec_id(target.body)) if isinstance(target, Made) else None
+    begin = _read(writer, name, source, datasets=datasets)
+    if not datasets and isinstance(source, Made) and "connection" not in begin and not _is_file_based(connector):
+        begin["connection"] = None  # else a manifest makes one
+    end: Block = {"id": target}
+    if isinstance(target, Made):
+        end = own(target.body, _WORDS) | writer.connector_words(target.body, connector)
+        end |= _account(writer, name, target, connector)
+        end |= rest(target.body, Endpoint, _END)
+    spec: Block = {"source": begin, "target": end}
     spec["flow"] = _flow_block(flow, connector, "datasets" if datasets else "audiences")
     if not datasets:
         spec |= _selections(writer, flow, selectors)
     return spec
+
+
+def _is_file_based(connector: Connector | None) -> bool:
+    """Tell whether a destination takes files: the documented source of such a dataflow has no account."""
+    exports = connector.facts["exports"] if connector is not None else {}
+    return bool(exports.get("audiences", {}).get("schedule") == "audience-file-export")
 
 
 def _read(writer: Writer, document: str, source: Made | Tree, *, datasets: bool) -> Block:

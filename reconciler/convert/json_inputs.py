@@ -65,7 +65,6 @@ def collection(data: Tree, file: str, text: str) -> Recording:
             str(request.get("method", "GET")).upper(),
             with_holes(_address(request.get("url"))),
             Place(file, search.line(str(item.get("name", "")))),
-            sample=True,
         )
         call.headers = _pairs(request.get("header"))
         _postman_body(call, members(request.get("body")), made.values)
@@ -259,7 +258,7 @@ def bodies(data: Tree, file: str, side_of: SideOf) -> Recording:
             continue
         answer = {key: value for key, value in members(item).items() if key in ("id", "$id", "meta:altId", "@id")}
         body = {key: value for key, value in members(item).items() if not answer or key not in _SERVER_MADE}
-        made.calls.append(Call("POST", _PATHS[kind], Place(file, 1), body, answer or None, sample=True))
+        made.calls.append(Call("POST", _PATHS[kind], Place(file, 1), body, answer or None))
     if not made.calls:
         raise UnreadableError(f"{file} holds neither calls nor the body of a known call")
     return made

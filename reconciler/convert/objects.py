@@ -87,6 +87,12 @@ class Related:
         """The connection specs that some flow spec is known to serve."""
         return frozenset(ident for ends in self.catalog.flow_specs().values() for ident in ends)
 
+    def direction(self, flow_spec: str) -> str:
+        """Return `source` or `destination` for a flow spec; empty where the catalog does not know it."""
+        if flow_spec in self._incoming:
+            return "source"
+        return "destination" if flow_spec in self.catalog.flow_specs() else ""
+
     def fits(self, candidate: Made, user: Made) -> bool:
         """Tell whether `user` can refer to `candidate`; what is not known speaks for it."""
         if candidate.kind == "Connection":

@@ -83,6 +83,9 @@ class _Replay:
             return self.leave(call, "it has no body" if call.body is None else "its body is a list")
         key = f"{way.kind}-{len(self.made.objects) + 1}"
         body = members(filled(copy.deepcopy(call.body), call.values))
+        for name in ("sourceConnectionIds", "targetConnectionIds"):
+            if isinstance(body.get(name), str):  # as some pages print it
+                body[name] = [body[name]]
         for name in ("connectionSpec", "flowSpec"):
             if name in body:
                 body[name] = filled(body[name], self.values)
@@ -149,7 +152,7 @@ class _Replay:
         if isinstance(found, Made):
             return Ref(found.key)
         if found:
-            self.made.remarks.append(Left(user.call, found))
+            self.made.remarks.append(Left(user.call, f"{found}: it became a variable"))
             return self.variable(value, kind)
         name = only_hole(value)
         return self.values.get(name, value) if name and name not in user.call.values else value
@@ -176,21 +179,22 @@ class _Replay:
             return captured if captured in alive else ""
         ident = self.values.get(name, written) if name else written
         fitting = [item for item in alive if user is None or self.related.fits(item, user)]
-        producers = [item for item in fitting if _plain(ident) in item.ids]
+        if not fitting and len(alive) == 1 and user is not None and user.kind == "Flow":
+            fitting = alive  # a flow has one source and one target, whatever their specs are
+        producers = [item for item in alive if _plain(ident) in item.ids]
         if producers:
-            return producers[-1]
-        if not name and (kind not in _GENERATED or HOLE.search(written)):
+            return ([item for item in producers if item in fitting] or producers)[-1]
+        known = not name or name in self.values
+        if known and (kind not in _GENERATED or HOLE.search(ident)):
             return ""  # a schema or dataset that exists
-        candidates = [item for item in fitting if name or not item.ids or item.call.sample]
+        candidates = [item for item in fitting if not known or not item.ids or item.call.sample]
         if len(candidates) == 1:
-            if candidates[0].ids and not name:
+            if candidates[0].ids and known:
                 what = f"its {kind} is taken for that of {candidates[0].call.place}, whose answer shows another id"
                 self.made.remarks.append(Left(call, what))
             return candidates[0]
         places = ", ".join(str(item.call.place) for item in candidates)
-        return (
-            f"its {kind} can be any of {len(candidates)} creates ({places}): it became a variable" if candidates else ""
-        )
+        return f"its {kind} can be any of {len(candidates)} creates ({places})" if candidates else ""
 
 
 def _ids(answer: Tree) -> frozenset[str]:

@@ -18,6 +18,8 @@ _ASSIGNED = re.compile(
 )
 _DERIVED = re.compile(r"^[ \t]*(?:export[ \t]+|local[ \t]+)?([A-Za-z_]\w*)=[\"']?(?:\$\(|`)([^\n]+)$", re.MULTILINE)
 _MEMBER = re.compile(r"\.(?:\[\d+\])?\.?\[?[\"']?([$\w@]+)[\"']?\]?|\[[\"']([$\w@:]+)[\"']\]")
+_EXAMPLE = re.compile(r"\{[A-Z_]+\}|<[A-Za-z_ -]+>")
+"""A token that is a placeholder: the page is an example, and its ids are as well."""
 _ANSWER = re.compile(r"^[ \t>]*([{\[])", re.MULTILINE)
 _NOTE = re.compile(
     r"`?\{([A-Za-z_][A-Za-z0-9_]*)\}`?[^\n{]*?(?:\n[ \t]*:[^\n]*?)?(?<![0-9a-f])"
@@ -37,10 +39,10 @@ def read(text: str, file: str, attached: Attachments) -> Recording:
         behind = text[command.end : until]
         for call in calls:
             call.values.update(dict(_NOTE.findall(behind)))
+            call.sample = bool(_EXAMPLE.search(call.headers.get("authorization", "")))
         if calls:
             calls[-1].answer, lines = _answer(behind, calls[-1])
             covered += lines
-            calls[-1].sample = True
             _captured(calls[-1], text, command)
         made.calls += calls
     _derive(made.calls, text, found)

@@ -81,9 +81,9 @@ def _windows(text: str, after: int) -> tuple[str, int] | None:
         if end >= len(text):
             break
     raw = text[after : min(end, len(text))]
-    if '^"' not in raw:
-        return None
     joined = re.sub(r"\^[ \t]*\n[ \t]*", " ", raw)
+    if '^"' not in raw:
+        return (joined, min(end, len(text))) if joined != raw and not re.search(r"\s'", raw) else None
     return re.sub(r"\^(.)", r"\1", joined, flags=re.DOTALL), min(end, len(text))
 
 
