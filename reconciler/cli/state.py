@@ -92,9 +92,13 @@ def rm(addresses: tuple[str, ...], path: Path, lock_timeout: float) -> None:
     from reconciler.app.state_edit import remove
     from reconciler.cli.arguments import open_project
 
-    for name, entry in run(remove(open_project(path), addresses, lock_timeout)).items():
-        objects = ", ".join(filter(None, (entry.id, *(old.id for old in entry.deposed))))
-        click.echo(f"{name}: forgotten; its object {objects} stays")
+    for name, item in run(remove(open_project(path), addresses, lock_timeout)).items():
+        entry = item.entry
+        idents = [entry.id, *(old.id for old in entry.deposed)] if entry is not None else []
+        stays = f"; its object {', '.join(filter(None, idents))} stays" if entry is not None else ""
+        if item.intent is not None and item.intent.action == "create":
+            stays += "; an interrupted run may have created an object for it, which stays, too"
+        click.echo(f"{name}: forgotten{stays}")
 
 
 @command.command("pull")

@@ -9,6 +9,7 @@ from reconciler.catalog import Catalog, Connector, Parameter
 from reconciler.core.values import Secret, Tree
 from reconciler.documents.blocks import Auth
 from reconciler.documents.document import nearest
+from reconciler.documents.placeholders import finding, parameter_word
 
 
 class Report(Protocol):
@@ -50,6 +51,8 @@ def parameters(
         if isinstance(value, Secret):
             continue
         place = (*path, parameter.name)
+        if value == parameter_word(parameter.name) and not parameter.values:
+            report(place, *finding(str(value)), severity="warning")
         if parameter.values and str(value) not in parameter.values:
             report(
                 place,

@@ -71,7 +71,7 @@ def test_a_platform_that_is_down_is_noticed_once_for_all(
     ],
 )
 def test_retry_after(header: str, low: float, high: float) -> None:
-    assert low <= retry.wait(5, header) <= high
+    assert low <= retry.wait(5, {"retry-after": header}) <= high
 
 
 def test_backoff_has_full_jitter(monkeypatch: pytest.MonkeyPatch) -> None:
