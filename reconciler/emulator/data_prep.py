@@ -306,7 +306,9 @@ def _check_rows(body: Json) -> None:
 
 
 def _both(row: Json) -> tuple[Any, Any]:
-    return _first(row, "source", "sourceAttribute"), _first(row, "destination", "destinationXdmPath")
+    return _first(row, "source", "sourceAttribute", "sourceExpression"), _first(
+        row, "destination", "destinationXdmPath"
+    )
 
 
 def _first(row: Json, *names: str) -> Any:
