@@ -1,4 +1,4 @@
-"""What a live object says and no manifest can: an export lists it instead of dropping it silently."""
+"""Members of live objects that no manifest can say: an export lists them instead of dropping them silently."""
 
 from __future__ import annotations
 
