@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -86,6 +86,11 @@ class Connector:
             return _spec(plain or self.facts["flowSpec"])
         spec = self.facts["exports"].get(export, {}).get("flowSpec", {})
         return _spec(spec) if "id" in spec else None
+
+    def usual_flow_spec(self, transformations: Iterable[object], export: str = "audiences") -> dict[str, str] | None:
+        """Return the `flowSpec` of a flow with these transformations where its document does not name another one."""
+        mapped = any(isinstance(one, Mapping) and one.get("name") == "Mapping" for one in transformations)
+        return self.flow_spec(export, mapped=mapped)
 
 
 def _spec(facts: Mapping[str, str]) -> dict[str, str]:
