@@ -18,7 +18,14 @@ from reconciler.app.platform import EMULATOR, Platform, Target, chosen_url
 from reconciler.app.runtime import keep_until_exit, no_garbage_collection
 from reconciler.app.trust import check_secret_prefixes, confine, is_restricted, need_from_environment
 from reconciler.catalog import shipped
-from reconciler.config.project import Environment, ProjectSpec, development_of, find_root, load_project
+from reconciler.config.project import (
+    Environment,
+    ProjectSpec,
+    development_of,
+    development_variables,
+    find_root,
+    load_project,
+)
 from reconciler.config.review_lines import line_problems
 from reconciler.config.state_settings import StateSettings
 from reconciler.core.characters import counted, require_unicode
@@ -319,7 +326,7 @@ def open_session(options: ProjectOptions, dialogue: Dialogue) -> Session:
         emulated,
         variables,
         given,
-        frozenset(scope.used),
+        frozenset(scope.used | development_variables(project)),
         development,
     )
 

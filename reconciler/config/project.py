@@ -21,7 +21,7 @@ from reconciler.core.values import Path as Steps
 from reconciler.core.values import Secret, Tree
 from reconciler.documents.blocks import Block
 from reconciler.documents.document import PROJECT_FILE, Document, envelope
-from reconciler.documents.interpolate import Scope, interpolate
+from reconciler.documents.interpolate import TOKEN, Scope, interpolate
 from reconciler.documents.shapes import problems_of
 from reconciler.yamltext.files import read_file
 from reconciler.yamltext.reader import read
@@ -335,6 +335,13 @@ def _with_modes(spec: Tree, modes: Mapping[str, Tree]) -> Tree:
     environments = members(members(spec)["environments"])
     changed = {name: {**members(environments[name]), "development": mode} for name, mode in modes.items()}
     return {**members(spec), "environments": {**environments, **changed}}
+
+
+def development_variables(project: ProjectSpec) -> set[str]:
+    """Return the variables that the development modes of all environments use; only one of them is filled in."""
+    modes = (item.development for item in project.environments.values())
+    texts = (mode.prefix for mode in modes if mode is not None)
+    return {name.removeprefix("var.") for text in texts for name in map(str.strip, TOKEN.findall(text)) if name}
 
 
 def development_of(
