@@ -171,6 +171,7 @@ class Catalog:
                         found.setdefault(own["id"], set()).add(connector.end_spec["id"])
         return {ident: frozenset(ends) for ident, ends in found.items()}
 
+    @functools.cache  # noqa: B019
     def by_spec(self, direction: Direction, ident: str) -> Connector | None:
         """Return the one connector with this connection spec id; None where several products claim it."""
         claims = [
