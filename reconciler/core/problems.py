@@ -34,10 +34,18 @@ class Problem:
     """Lines to show below the finding, such as an expression with a caret under the place."""
 
     def __str__(self) -> str:
+        return self._text(f"{self.severity}: ")
+
+    @property
+    def unmarked(self) -> str:
+        """The text without the severity, for a list that shows it by itself."""
+        return self._text("")
+
+    def _text(self, mark: str) -> str:
         where = f"{self.span}: " if self.span else f"{self.address}: " if self.address else ""
         advice = f" ({self.next})" if self.next else ""
         below = "".join(f"\n    {line}" for line in self.detail.splitlines())
-        return f"{where}{self.severity}: {self.what}{advice}{below}"
+        return f"{where}{mark}{self.what}{advice}{below}"
 
 
 SHOWN = 100
