@@ -19,6 +19,9 @@ from dataclasses import dataclass
 
 from reconciler.core.values import Span
 
+LONGEST = 4000
+"""Characters of one finding that a text shows: it may quote a value of any length."""
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
@@ -45,7 +48,8 @@ class Problem:
         where = f"{self.span}: " if self.span else f"{self.address}: " if self.address else ""
         advice = f" ({self.next})" if self.next else ""
         below = "".join(f"\n    {line}" for line in self.detail.splitlines())
-        return f"{where}{mark}{self.what}{advice}{below}"
+        what = self.what if len(self.what) <= LONGEST else f"{self.what[:LONGEST]}…"
+        return f"{where}{mark}{what}{advice}{below}"
 
 
 SHOWN = 100
