@@ -96,7 +96,7 @@ class Session:
         redact.spare(lambda text: found.declares(text))
         found.problems += unused_variables(
             self.project, self.project_document, self.environment, self.settings,
-            self.options.variables, self.options.var_files, found.used_variables | self.project_variables,
+            self.options.given, self.options.var_files, found.used_variables | self.project_variables,
             lambda: speak_of(self.root, found.documents.values()),
         )  # fmt: skip
         return found

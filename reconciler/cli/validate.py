@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from reconciler.core.problems import Problem
     from reconciler.documents.load import Project
 
+_NAMED = 20
+"""Files without a manifest that are named one by one."""
 _FORMATS = ("text", "json", "sarif", "junit", "github", "gitlab")
 
 
@@ -25,7 +27,8 @@ _FORMATS = ("text", "json", "sarif", "junit", "github", "gitlab")
 def command(files: Files, form: str) -> int:
     """Check the manifests in PATH without asking the platform: shape, references, parameters, cycles.
 
-    Every finding is one line, file:line:column: error: … (how to fix). Exit code 1 when there is an error.
+    Every finding is one line, file:line:column: error: … (how to fix). Exit code 1 when there is an error. Placeholders
+    that `init` wrote are warnings until they are replaced. Files without a manifest are named on stderr.
     With --env all every environment is checked. SARIF and JUnit are for code hosts and CI servers; github
     prints workflow commands, gitlab a code quality report.
     """
@@ -64,6 +67,8 @@ def _check(session: Session, form: str) -> int:
         found.problems += mapping_findings(session, found)
     problems = sorted(found.problems, key=lambda item: (item.span.file, item.span.line) if item.span else ("", 0))
     _show(found, problems, form)
+    if found.passed_over and form == "text":
+        click.echo(f"No manifest in {_listed(found.passed_over)}.", err=True)
     errors, warnings = len(found.errors), len(found.warnings)
     if errors:
         click.echo(f"{errors} error{'s' * (errors != 1)}, {warnings} warning{'s' * (warnings != 1)}.", err=True)
@@ -72,6 +77,11 @@ def _check(session: Session, form: str) -> int:
     many = f"{documents} document{'s' if documents != 1 else ''}"
     click.echo(f"{many} with {resources} resource{'s' if resources != 1 else ''}: all valid.", err=True)
     return 0
+
+
+def _listed(files: list[str]) -> str:
+    more = f" and {len(files) - _NAMED} more" if len(files) > _NAMED else ""
+    return f"{', '.join(files[:_NAMED])}{more}"
 
 
 def _show(found: Project, problems: list[Problem], form: str) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from reconciler.catalog import Catalog, Connector, Parameter
 from reconciler.core.values import Secret, Tree
 from reconciler.documents.blocks import Auth
 from reconciler.documents.document import nearest
+from reconciler.documents.placeholders import finding, parameter_word
 
 
 class Report(Protocol):
@@ -50,6 +51,8 @@ def parameters(
         if isinstance(value, Secret):
             continue
         place = (*path, parameter.name)
+        if value == parameter_word(parameter.name) and not parameter.values:
+            report(place, *finding(str(value)), severity="warning")
         if parameter.values and str(value) not in parameter.values:
             report(
                 place,
@@ -125,9 +128,10 @@ def auth(
     return params, secret
 
 
-def flow_spec(report: Report, catalog: Catalog, ident: str, connector: Connector, export: str) -> None:
+def flow_spec(
+    report: Report, catalog: Catalog, ident: str, connector: Connector, own: Mapping[str, str] | None
+) -> None:
     """Check a flow spec given by id: one that is known to be another connector's is wrong, an unknown one a doubt."""
-    own = connector.flow_spec(export)
     if own is not None and ident == own["id"]:
         return
     ends = {connector.connection_spec["id"], connector.end_spec["id"]}

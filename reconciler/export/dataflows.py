@@ -272,7 +272,7 @@ class _Export:
 
     def flow(self, flow: Body, connector: Connector | None, export: str) -> dict[str, Any]:
         block: dict[str, Any] = words(flow)
-        usual = connector.flow_spec(export) if connector else None
+        usual = connector.usual_flow_spec(flow.get("transformations") or (), export) if connector else None
         if usual != spec_of(flow["flowSpec"]):
             block["flowSpec"] = spec_of(flow["flowSpec"])
         state = flow.get("state", "enabled")

@@ -231,7 +231,7 @@ class Flow(FlowServiceKind, DataflowKind, Relying, Suspendable, Constrained, Rev
     def arriving(self, live: Wire, declared: Wire) -> Wire:
         """The state that a flow is on its way to; of an update, the one it had before, which no answer shows."""
         now, wanted = live.get("state"), declared.get("state")
-        if now not in TRANSITIONAL or now == LEAVING or not isinstance(wanted, str):
+        if not isinstance(now, str) or now not in TRANSITIONAL or now == LEAVING or not isinstance(wanted, str):
             return live
         return {**live, "state": wanted} if _ENDS.get(now, wanted) == wanted else live
 

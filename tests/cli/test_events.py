@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from typing import Any
@@ -151,7 +152,10 @@ COMMAND = [sys.executable, "-m", "reconciler", "apply", "-y", "--format", "jsonl
 
 def test_a_killed_run_has_written_what_it_did(live: Cli, server: Server) -> None:
     live.example("customer-io")
-    with subprocess.Popen(COMMAND, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=live.folder) as process:
+    buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    with subprocess.Popen(
+        COMMAND, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=live.folder, env=buffered
+    ) as process:
 
         def kill(seen: Request) -> Any:
             if seen.method == "POST" and seen.path == f"{FLOW}/flows":

@@ -227,6 +227,7 @@ def test_a_platform_that_repeats_what_it_was_sent(watch: Watch, server: Server) 
     assert watch("apply", "-y", "--env", "dev", "--verbose", *COMMON).code == 1
 
 
+@pytest.mark.processes
 def test_on_a_narrow_terminal(watch: Watch, server: Server) -> None:
     """Lines are broken to fit the terminal: a secret in them is taken out before that."""
     import fcntl
@@ -306,6 +307,7 @@ def watch_manifest(watch: Watch, *args: str) -> Result:
 
 
 # -- crashes ------------------------------------------------------------------------------------------------------
+@pytest.mark.processes
 @pytest.mark.parametrize("moment", ["before", "after"])
 @pytest.mark.parametrize("path", ["connections", "flows"])
 def test_a_killed_process(watch: Watch, server: Server, moment: str, path: str) -> None:

@@ -598,6 +598,7 @@ def test_long_plain_lists_show_what_came_and_went(live: Cli) -> None:
     assert "in another order" in live.ok("plan").out
 
 
+@pytest.mark.processes
 def test_on_a_terminal_it_asks_and_shows_progress(live: Cli) -> None:
     """A real pseudo-terminal: colours, the question, and an answer that is not yes."""
     import os

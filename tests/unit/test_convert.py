@@ -257,7 +257,7 @@ def test_an_ambiguous_id_is_a_variable_and_listed() -> None:
     made = converted(post("connections", account) + chain(base="{BASE}", source="{S}", target="{T}"))
     assert specs(made)["the-flow"]["target"]["connection"] == {"id": "${var.base}"}
     (finding,) = [item for item in made.remarks if "variable" in item.reason]
-    assert "2 creates (file0:1, file0:" in finding.reason
+    assert "several creates (file0:1, file0:" in finding.reason
     literal = converted(post("connections", account) + chain(base="no-such", source="{S}", target="{T}"))
     assert literal.variables == {"connection_id_1": "no-such"}
 
