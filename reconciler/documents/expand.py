@@ -107,10 +107,11 @@ class Expansion:
         """Note a finding about the value at `path` below `spec`."""
         self.problems.append(self.document.problem(("spec", *path), code, what, advice, severity=severity))
 
-    def judging(self, address: str, place: Path) -> checks.Report:
-        """Return a `report` for rules that bind authors: what is live already may break them.
+    def judging(self, address: str, block: Sequence[str], place: Path) -> checks.Report:
+        """Return a `report` for rules that bind authors: a value that is live already may break them.
 
-        The findings are about the value at `place` (by keys) of the body of `address`.
+        The findings are about members of the `block` below `spec`, which is at `place` (by keys) in the body of
+        `address`.
         """
 
         def report(
@@ -118,7 +119,8 @@ class Expansion:
         ) -> None:
             found = self.document.problem(("spec", *path), code, what, advice, severity=severity)
             if severity == "error":
-                self.judged.append(Judged(address, place, found))
+                member = [str(step) for step in path[len(block) : len(block) + 1]]
+                self.judged.append(Judged(address, (*place, *member), found))
             else:
                 self.problems.append(found)
 
