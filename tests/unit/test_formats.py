@@ -18,6 +18,7 @@ from reconciler.core.plan.saved_plan import PLAN_VERSION, plan_json, plan_of
 from reconciler.core.problems import Problem, StateError
 from reconciler.core.values import Span
 from reconciler.kinds import kinds
+from reconciler.render.moments import moment
 from reconciler.render import json as as_json
 from reconciler.render.drift import junit as drift_junit
 from reconciler.render.drift import markdown as drift_markdown
@@ -239,3 +240,10 @@ def test_sarif_is_shaped_as_its_standard_says() -> None:
                 if "physicalLocation" in place:
                     assert " " not in place["physicalLocation"]["artifactLocation"]["uri"]
                     assert place["physicalLocation"]["region"]["startLine"] >= 1
+
+
+@pytest.mark.parametrize(
+    ("ms", "text"), [(0, "1970-01-01 00:00 UTC"), (10**30, f"{10**30} ms"), (-(10**18), f"-{10**18} ms")]
+)
+def test_a_time_that_no_calendar_has_is_shown_as_a_number(ms: int, text: str) -> None:
+    assert moment(ms) == text
