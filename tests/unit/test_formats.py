@@ -18,7 +18,6 @@ from reconciler.core.plan.saved_plan import PLAN_VERSION, plan_json, plan_of
 from reconciler.core.problems import Problem, StateError
 from reconciler.core.values import Span
 from reconciler.kinds import kinds
-from reconciler.render.moments import moment
 from reconciler.render import json as as_json
 from reconciler.render.drift import junit as drift_junit
 from reconciler.render.drift import markdown as drift_markdown
@@ -28,6 +27,7 @@ from reconciler.render.folding import columns, fold
 from reconciler.render.graph import Graph, Node, dot, graph_of_plan, mermaid
 from reconciler.render.html import html
 from reconciler.render.markdown import LIMIT, markdown
+from reconciler.render.moments import moment
 from reconciler.render.svg import svg
 from reconciler.render.text import plan_text
 from tests.conftest import same_text
