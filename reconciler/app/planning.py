@@ -126,7 +126,7 @@ async def compute_plan(
         resources, scope = narrowed(options.selection, resources, scope, state)
         left_out = tuple(sorted(everything.difference(resources, scope)))
     _check_replace(options.replace, resources, state)
-    warnings = (*notes, *(str(problem) for problem in project.doubts), *line_notes(session, state))
+    warnings = (*notes, *(problem.unmarked for problem in project.doubts), *line_notes(session, state))
     # a plan needs values only of what was sent before: to see whether it changed
     compared = [item.body for name, item in resources.items() if item.sensitive and name in state.resources]
     held = [leaf for body in compared for leaf in of_kind(body, Secret)]

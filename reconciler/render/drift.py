@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from itertools import groupby
 from xml.etree import ElementTree
 
@@ -15,6 +14,7 @@ from reconciler.core.plan.model import Drift, DriftField
 from reconciler.core.pointers import pointer
 from reconciler.core.rules import Rules
 from reconciler.core.values import SENSITIVE
+from reconciler.render.moments import moment
 from reconciler.render.values import code, inline, label, linked, say
 
 Paint = Callable[[str, str], str]
@@ -62,7 +62,7 @@ def pending_lines(documents: Mapping[str, Sequence[PendingChange]], paint: Paint
     yield paint("bold", f"Pending: {_not_applied(sum(map(len, documents.values())))}")
     for name, changes in documents.items():
         since, commits = origin(changes)
-        yield f"  {paint('yellow', name)}{paint('dim', f'  since {_when(since)}' if since else '')}"
+        yield f"  {paint('yellow', name)}{paint('dim', f'  since {moment(since)}' if since else '')}"
         yield from (f"    {line}" for line in map(_commit, commits))
         for action, group in groupby(sorted(changes, key=lambda item: item.action), key=lambda item: item.action):
             yield f"    {action} {', '.join(item.address for item in group)}"
@@ -75,7 +75,7 @@ def _not_applied(count: int) -> str:
 
 def _commit(commit: Commit) -> str:
     """Return a commit in one line: its short id, its subject, its author and its time."""
-    return f"{commit.id[:10]} {say(commit.subject)[1:-1]} ({say(commit.author)[1:-1]}, {_when(commit.at)})"
+    return f"{commit.id[:10]} {say(commit.subject)[1:-1]} ({say(commit.author)[1:-1]}, {moment(commit.at)})"
 
 
 def _unmanaged_lines(items: Sequence[Unmanaged], paint: Paint) -> Iterator[str]:
@@ -103,7 +103,7 @@ def drift_lines(item: Drift, paint: Paint) -> Iterator[str]:
 def _who(item: Drift) -> str:
     who = f" by {say(item.updated_by)[1:-1]}" if item.updated_by else ""
     through = f" through {say(item.client)[1:-1]}" if item.client and item.client != item.updated_by else ""
-    when = f" at {_when(item.updated_at)}" if item.updated_at else ""
+    when = f" at {moment(item.updated_at)}" if item.updated_at else ""
     return f"{who}{through}{when}"
 
 
@@ -112,10 +112,6 @@ def _sides(field: DriftField, rules: Rules) -> str:
         return SENSITIVE
     cause = _CAUSES[field.cause].format(desired=say(field.desired, rules=rules))
     return f"{say(field.applied, rules=rules)} → {say(field.live, rules=rules)}{cause}"
-
-
-def _when(ms: int) -> str:
-    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 # -- Markdown --------------------------------------------------------------------------------------------------------
@@ -152,7 +148,7 @@ def _pending_items(report: Report) -> Iterator[str]:
     """Yield a Markdown item for each document with changes that were not applied."""
     for name, changes in by_document(report.pending).items():
         since, commits = origin(changes)
-        when = f" since {_when(since)}" if since else ""
+        when = f" since {moment(since)}" if since else ""
         yield f"- {code(name)}{when}: {', '.join(f'{item.action} {code(item.address)}' for item in changes)}"
         yield from (f"  - {code(item.id[:10])} {inline(_commit(item).partition(' ')[2])}" for item in commits)
 
@@ -195,7 +191,7 @@ def junit(report: Report) -> str:
     for change in report.pending:
         case = ElementTree.SubElement(suite, "testcase", classname="pending", name=change.address)
         since, commits = origin([change])
-        word = f"{change.action}: not applied{f' since {_when(since)}' if since else ''}"
+        word = f"{change.action}: not applied{f' since {moment(since)}' if since else ''}"
         if report.fails_on_pending:
             failed += 1
             ElementTree.SubElement(case, "failure", message=word, type="pending").text = "\n".join(
