@@ -58,17 +58,21 @@ def parse_plan(path: Path, session_note: list[str] | None = None, *, applying: b
         return None
     key = _key()
     if key:
-        check_signature(data, str(path), key, required=applying)
+        snapshot = data.get("snapshot") is True  # it is made where there is no key, and is only compared
+        check_signature(data, str(path), key, required=applying and not snapshot)
     elif SIGNATURE in data and session_note is not None:
         session_note.append(f"{path} is signed; the signature is not checked, because {KEY} is not set.")
     return saved_plan.plan_of(data, str(path), kinds())
 
 
 def refuse_stale(session: Session, saved: Plan) -> None:
-    """Raise `StaleError` for a plan of another environment, or one whose documents moved on."""
+    """Raise `StaleError` for a plan of another environment, from a snapshot, or with documents that moved on."""
     if saved.environment != session.environment:
         what = f"the plan was made for environment {saved.environment!r}, not {session.environment!r}"
         raise StaleError(Problem("stale-plan", what, f"pass --env {saved.environment}"))
+    if saved.snapshot:
+        what = "the plan was made from a snapshot and cannot be applied"
+        raise StaleError(Problem("stale-plan", what, "pass --replan-if-stale, which applies a new plan if it is equal"))
     if problems := stale_documents(saved, _documents(session, saved)):
         raise StaleError(problems)
 

@@ -95,7 +95,7 @@ async def plan_from_snapshot(session: Session, options: PlanOptions, path: Path)
         session, api, project, state, secrets, replace(options, checks=False),
         finders=api.finders(FINDERS), lists=False, notes=(_note(snapshot, path),),
     )  # fmt: skip
-    return plan
+    return replace(plan, snapshot=True)
 
 
 def _concealed(value: Wire) -> Wire:

@@ -42,7 +42,8 @@ def command(
     Nothing is written, neither to the platform nor to the state. Exit code 0, or with --detailed-exitcode 2
     when there are changes. With --env all, or a list as dev,prod, these environments are planned side by side and
     shown in one table. With --snapshot the plan is made from a file that `reconciler snapshot` wrote: nothing is sent,
-    no secret is needed, and the platform is not asked to check anything.
+    no secret is needed, and the platform is not asked to check anything. Such a plan is never applied itself: --out
+    saves it, and apply --replan-if-stale applies a plan that makes the same changes.
     """
     from reconciler.app.options import PlanOptions
     from reconciler.app.planning import make_plan
@@ -67,8 +68,6 @@ def command(
     if snapshot is not None:
         from reconciler.app.snapshot import plan_from_snapshot
 
-        if out is not None:
-            raise click.UsageError("A plan from a snapshot cannot be applied: --out does not go with --snapshot.")
         plan = run(plan_from_snapshot(files.open(), options, snapshot))
     else:
         plan = run(make_plan(files.open(), options)).plan
@@ -80,5 +79,7 @@ def command(
         raise GuardError(plan.objections)
     if out is not None:
         save(out, text, private=True)
-        click.echo(f"Saved. Apply exactly this with: reconciler apply {out}", err=True)
+        again = " --replan-if-stale, which plans again and compares" if plan.snapshot else ""
+        does = "Apply what is equal to it" if plan.snapshot else "Apply exactly this"
+        click.echo(f"Saved. {does} with: reconciler apply {out}{again}", err=True)
     return 2 if detailed_exitcode and plan.effective else 0

@@ -11,7 +11,7 @@ from reconciler.core.plan.model import Change, Plan
 from reconciler.render.drift import markdown as drift_markdown
 from reconciler.render.drift import plain
 from reconciler.render.text import SYMBOLS, Printer, summary
-from reconciler.render.values import code, inline, many, say
+from reconciler.render.values import code, fence_for, inline, many, say
 
 LIMIT = 60_000
 """Characters of the whole text: GitHub takes 65,536 in a comment, and whoever posts it may add some."""
@@ -142,7 +142,7 @@ def _details(change: Change) -> list[str]:
             kept.append(f"  … and {len(body) - len(kept)} more lines")
             break
         kept.append(line)
-    fence = "`" * max(3, 1 + max((len(run) for line in kept for run in re.findall("`+", line)), default=0))
+    fence = fence_for(kept)
     title = f"<code>{SYMBOLS[change.action][0]} {escape(change.address)}</code> {change.kind}"
     return ["", f"<details><summary>{title}</summary>", "", f"{fence}diff", *kept, fence, "", "</details>"]
 

@@ -157,7 +157,7 @@ class Plan:
 
     `warnings` are said with the plan and stop nothing; with `objections` it cannot be applied. `left_out` are the
     addresses in reach that a selection left out, `basis` the facts it was made from. `digest` is that of the file of a
-    saved plan, which every format shows.
+    saved plan, which every format shows. A plan made from a `snapshot` is compared with others, and never applied.
     """
 
     environment: str
@@ -175,6 +175,7 @@ class Plan:
     left_out: tuple[str, ...] = ()
     basis: Basis = field(default_factory=Basis)
     digest: str = field(default="", compare=False)
+    snapshot: bool = False
 
     @property
     def effective(self) -> tuple[Change, ...]:
