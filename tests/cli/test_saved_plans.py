@@ -191,6 +191,22 @@ def test_a_saved_plan_from_a_snapshot_is_never_applied_but_compared(
     assert server.writes() == []
 
 
+def test_what_is_left_of_a_plan_that_was_cut_off_is_applied_after_planning_again(live: Cli, server: Server) -> None:
+    two(live)
+    live.edit("customer-io.yaml", "name: Streaming Dataflow", "name: First A")
+    live.edit("second.yaml", "name: Second", "name: Second B")
+    live.ok("plan", "--out", "p.plan")
+    live.ok("apply", "-y", "--target", "second")
+    assert "a part is done" in live.ok("apply", "p.plan", "-y", "--replan-if-stale").err
+    assert live("plan", "--detailed-exitcode").code == 0
+    server.clear()
+    live.ok("apply", "p.plan", "-y", "--replan-if-stale")  # all of it is done
+    assert server.writes() == []
+    live.edit("second.yaml", "name: Second B", "name: Second C")
+    assert live("apply", "p.plan", "-y", "--replan-if-stale").code == 1
+    assert server.writes() == []
+
+
 def test_a_comparison_as_markdown_stays_within_its_table_and_code(live: Cli) -> None:
     live.example("customer-io")
     for name, title in (("a", "A | b ``` @octocat"), ("b", "B")):
