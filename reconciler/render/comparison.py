@@ -42,7 +42,7 @@ def comparison_markdown(found: Comparison, limit: int = LIMIT) -> str:
     left = limit - len("\n".join(out)) - 200
     text = comparison_text(found).splitlines()[2:]
     fence = fence_for(text)
-    kept = []
+    kept: list[str] = []
     for line in text:
         left -= len(line) + 1
         if left < 0:

@@ -71,7 +71,7 @@ def test_no_file_of_the_checkout_runs_in_the_steps_of_the_action(hub: Hub, canar
     head = hub.push("evil", MANIFEST, **planted(canary, ATTACKER))
     done = hub.run("plan", head, 1, **PATHS)
     assert done.returncode == 0, done.stdout + done.stderr
-    hub.know(heads={head: head})
+    hub.merged(head, head)
     applied = hub.run("apply", head, **PATHS)
     assert "Apply: 4 created." in applied.stdout
     assert hub.run("drift", head, **PATHS).returncode == 0
@@ -224,7 +224,7 @@ def test_a_plan_that_a_fork_left_is_not_applied(hub: Hub, server: Server) -> Non
     """The workflow file of a fork can upload any artifact under the name of ours."""
     head = hub.push("main", MANIFEST)
     assert hub.run("plan", head, 1).returncode == 0
-    hub.know(heads={head: head}, source="mallory/r")
+    hub.merged(head, head, source="mallory/r")
     done = hub.run("apply", head)
     assert done.returncode == 1
     assert "came from the fork mallory/r" in done.stdout
@@ -286,7 +286,7 @@ def test_an_unreachable_state_branch_is_not_an_empty_state(hub: Hub, server: Ser
     head = hub.push("feature", MANIFEST)
     done = hub.run("plan", head, 1, GITHUB_SERVER_URL=str(hub.folder / "gone"))
     assert done.returncode == 1
-    assert "state branch reconciler-state cannot be asked for" in done.stdout
+    assert "the branch reconciler-state cannot be asked for" in done.stdout
     assert server.requests == []
 
 
@@ -296,7 +296,7 @@ def test_the_state_branch_is_not_read_with_settings_of_the_checkout(hub: Hub, ca
     files = {".githooks/pre-push": hook, ".git-hooks/post-checkout": hook, ".gitattributes": "* filter=evil\n"}
     head = hub.push("feature", MANIFEST, **files)
     assert hub.run("plan", head, 1).returncode == 0
-    hub.know(heads={head: head})
+    hub.merged(head, head)
     assert hub.run("apply", head).returncode == 0
     assert not canary.exists()
 
@@ -304,7 +304,7 @@ def test_the_state_branch_is_not_read_with_settings_of_the_checkout(hub: Hub, ca
 def test_an_apply_that_is_cancelled_keeps_its_state(hub: Hub, server: Server) -> None:
     head = hub.push("feature", MANIFEST)
     assert hub.run("plan", head, 1).returncode == 0
-    hub.know(heads={head: head})
+    hub.merged(head, head)
     runner = hub.runner(head)
     env = hub.environ(runner, head) | {"COMMAND": "apply"}
     run = step("run")["run"]
