@@ -81,7 +81,8 @@ class _Apply:
                                 "pipeline, so its plan is not trusted.")  # fmt: skip
             return
         if not self.host.fetch_plan(merge, self.job.artifact, folder) or not saved.is_file():
-            self._refuse(merge, f"The plan of {merge.head} is not there (any more).")
+            origin = f"It came from the fork {merge.source or '(deleted)'}. " if merge.fork else ""
+            self._refuse(merge, f"{origin}The plan of {merge.head} is not there (any more).")
             return
         with self.history.at(commit) as checkout:
             code, text = self.tool(saved, checkout, "--replan-if-stale")
@@ -130,7 +131,8 @@ class _Apply:
         text = done.stdout if done.stdout.strip() else code_block(done.stderr[:20_000])
         if saved.is_file():
             self.job.write("commit", self.history.target)
-            self.job.write("plan.html", self.job.tool("show", str(saved), "--format", "html").stdout)
+            for name, form in (("plan.html", "html"), ("changes.json", "json")):
+                self.job.write(name, self.job.tool("show", str(saved), "--format", form).stdout)
         self._report(text, approvable=saved.is_file())
         self.job.summary(text)
         self.job.output("review", "true" if saved.is_file() else "false")

@@ -69,7 +69,8 @@ class GitHub:
             source = str((item.get("head_repository") or {}).get("full_name") or "")
             if item.get("name") == workflow and source.lower() == merge.source.lower() and source:
                 self._download(str(item["id"]), artifact, folder)
-                return (folder / "plan.json").is_file()
+                if (folder / "plan.json").is_file():
+                    return True
         return False
 
     def fetch_snapshot(self, artifact: str, folder: Path) -> bool:

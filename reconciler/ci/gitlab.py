@@ -56,25 +56,25 @@ class GitLab:
 
     def __init__(self, job: Job) -> None:
         self._job = job
-        self._base = f"{job.environ.get('CI_API_V4_URL', '').rstrip('/')}/projects/{quote(job.repository, safe='')}"
+        self._base = f"/projects/{quote(job.repository, safe='')}"
+
+    def _request(self, method: str, path: str, body: Mapping[str, str] | None = None) -> urllib.request.Request:
+        """Return a request below the address of the API. Raises JobError where that is not one."""
+        url = self._job.environ.get("CI_API_V4_URL", "").rstrip("/") + path
+        if urlsplit(url).scheme not in ("http", "https"):
+            raise JobError(f"CI_API_V4_URL is not the address of an API: {url}")
+        return urllib.request.Request(url, urlencode(body).encode() if body is not None else None, method=method)
 
     def _ask(self, method: str, path: str, body: Mapping[str, str] | None = None) -> bytes | None:
         """Send a request and return the answer's body, None for "not found". Raises JobError for any other failure."""
         token = self._job.environ.get(TOKEN, "")
         if not token:
-            raise JobError(
-                f"{TOKEN} is not set: create a project access token with the scopes api and write_repository"
-            )
-        data = urlencode(body).encode() if body is not None else None
-        url = self._base + path
-        if urlsplit(url).scheme not in ("http", "https"):
-            raise JobError(f"CI_API_V4_URL is not the address of an API: {url}")
-        request = urllib.request.Request(url, data, method=method)
+            scopes = "the scopes api and write_repository"
+            raise JobError(f"{TOKEN} is not set: create a project access token with {scopes}")
+        request = self._request(method, path, body)
         request.add_unredirected_header("PRIVATE-TOKEN", token)  # artifacts are redirected to a store
         try:
-            with urllib.request.urlopen(request, timeout=_TIMEOUT) as answer:
-                content: bytes = answer.read()
-                return content
+            return _answer(request)
         except urllib.error.HTTPError as error:
             if error.code == 404:
                 return None
@@ -98,8 +98,8 @@ class GitLab:
 
     def put_comment(self, number: int, mark: str, text: str) -> None:
         """Write a note over the one with the same mark and author: anybody could post the mark first."""
-        place = f"/merge_requests/{number}/notes"
-        author = self._own_id()
+        place = f"{self._base}/merge_requests/{number}/notes"
+        author = (self._json("GET", "/user") or {}).get("id")
         existing = next(
             (
                 item["id"]
@@ -110,17 +110,9 @@ class GitLab:
         )
         self._json("PUT" if existing else "POST", f"{place}/{existing}" if existing else place, {"body": text})
 
-    def _own_id(self) -> int | None:
-        base, self._base = self._base, self._job.environ.get("CI_API_V4_URL", "").rstrip("/")
-        try:
-            found = self._json("GET", "/user")
-        finally:
-            self._base = base
-        return int(found["id"]) if found else None
-
     def merged(self, commit: str) -> Merge | None:
         """Return the merge request that was merged as a commit."""
-        requests = self._json("GET", f"/repository/commits/{commit}/merge_requests") or []
+        requests = self._json("GET", f"{self._base}/repository/commits/{commit}/merge_requests") or []
         found = next((item for item in requests if item.get("state") == "merged"), None)
         if found is None:
             return None
@@ -133,15 +125,15 @@ class GitLab:
         del artifact
         if merge.fork:
             return False
-        for pipeline in self._pages(f"/merge_requests/{merge.number}/pipelines"):
+        for pipeline in self._pages(f"{self._base}/merge_requests/{merge.number}/pipelines"):
             if pipeline["sha"] == merge.head and self._fetch(pipeline["id"], PLAN_JOB, "plan.json", folder):
                 return True
         return False
 
     def _fetch(self, pipeline: int, name: str, file: str, folder: Path) -> bool:
-        for job in self._pages(f"/pipelines/{pipeline}/jobs?scope[]=success"):
+        for job in self._pages(f"{self._base}/pipelines/{pipeline}/jobs?scope[]=success"):
             if self._named(job["name"], name):
-                content = self._ask("GET", f"/jobs/{job['id']}/artifacts/{FOLDER}/{file}")
+                content = self._ask("GET", f"{self._base}/jobs/{job['id']}/artifacts/{FOLDER}/{file}")
                 if content is not None:
                     (folder / file).write_bytes(content)
                     return True
@@ -152,22 +144,42 @@ class GitLab:
         return found in (name, f"{name}: [{self._job.environment}]")
 
     def fetch_snapshot(self, artifact: str, folder: Path) -> bool:
-        """Fetch the snapshot of the newest pipeline of the main branch that has one."""
+        """Fetch the snapshot of the last job of the main branch that left one.
+
+        The job token suffices. In a pipeline of the fork it is refused, unless the project lets the fork's jobs in.
+        """
         del artifact
-        branch = quote(self._job.environ.get("CI_DEFAULT_BRANCH", "main"), safe="")
-        pipelines = self._json("GET", f"/pipelines?ref={branch}&per_page=20") or []
-        return any(self._fetch(item["id"], SNAPSHOT_JOB, "reconciler.snapshot", folder) for item in pipelines)
+        environ = self._job.environ
+        project = environ.get("CI_MERGE_REQUEST_PROJECT_ID") or self._job.repository
+        branch = environ.get("CI_MERGE_REQUEST_TARGET_BRANCH_NAME") or environ.get("CI_DEFAULT_BRANCH", "main")
+        name = quote(SNAPSHOT_JOB, safe="")
+        path = f"/jobs/artifacts/{quote(branch, safe='')}/raw/{FOLDER}/reconciler.snapshot?job={name}"
+        request = self._request("GET", f"/projects/{quote(project, safe='')}{path}")
+        request.add_unredirected_header("JOB-TOKEN", environ.get("CI_JOB_TOKEN", ""))
+        try:
+            content = _answer(request)
+        except urllib.error.HTTPError:
+            return False
+        (folder / "reconciler.snapshot").write_bytes(content)
+        return True
 
     def keep_issue(self, title: str, body: Path | None) -> None:
         """Open, update or close the issue with a title."""
-        listed = self._pages(f"/issues?state=opened&in=title&search={quote(title, safe='')}")
+        place = f"{self._base}/issues"
+        listed = self._pages(f"{place}?state=opened&in=title&search={quote(title, safe='')}")
         number = next((item["iid"] for item in listed if item["title"] == title), None)
         if body is None:
             if number:
-                self._json("PUT", f"/issues/{number}", {"state_event": "close"})
+                self._json("PUT", f"{place}/{number}", {"state_event": "close"})
         else:
             text = {"title": title, "description": body.read_text(encoding="utf-8")}
-            self._json("PUT" if number else "POST", f"/issues/{number}" if number else "/issues", text)
+            self._json("PUT" if number else "POST", f"{place}/{number}" if number else place, text)
+
+
+def _answer(request: urllib.request.Request) -> bytes:
+    with urllib.request.urlopen(request, timeout=_TIMEOUT) as answer:
+        content: bytes = answer.read()
+        return content
 
 
 def write_counts(changes: Path, counts: Path) -> None:

@@ -86,9 +86,8 @@ class History:
 
     def mark(self) -> None:
         """Name the target as applied, unless a later commit is already."""
-        skip = ("-o", "ci.skip") if self._job.gitlab else ()
         refs = f"{self.target}:refs/heads/{self._branch}"
-        pushed = git(self._job, self._checkout, "push", "--quiet", *skip, self._job.address, refs, check=False)
+        pushed = git(self._job, self._checkout, "push", "--quiet", self._job.address, refs, check=False)
         if pushed.returncode and not self.done():
             raise JobError(
                 f"the branch {self._branch} cannot be moved to {self.target}: {pushed.stderr.strip()[:500]}. If the "

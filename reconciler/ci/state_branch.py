@@ -119,9 +119,8 @@ class StateBranch:
         return git(self.job, self._git, "commit-tree", tree, *above, "-m", message).stdout.strip()
 
     def _send(self, commit: str, branch: str) -> bool:
-        skip = ("-o", "ci.skip") if self.job.gitlab else ()
         target = f"{commit}:refs/heads/{branch}"
-        done = git(self.job, self._git, "push", "--quiet", *skip, self.job.address, target, check=False)
+        done = git(self.job, self._git, "push", "--quiet", self.job.address, target, check=False)
         if done.returncode and not any(word in done.stderr for word in ("rejected", "failed to lock", "cannot lock")):
             raise JobError(f"the branch {branch} cannot be pushed: {done.stderr.strip()[:2000]}")
         return not done.returncode

@@ -47,7 +47,7 @@ def plan(job: Job, host: Host) -> int:
         )
     snapshot: tuple[str, ...] = ()
     if job.untrusted:
-        if not (job.gitlab and not job.login) and host.fetch_snapshot(f"reconciler-snapshot-{job.name}", job.temp):
+        if host.fetch_snapshot(f"reconciler-snapshot-{job.name}", job.temp):
             snapshot = ("--snapshot", str(job.temp / "reconciler.snapshot"))
     else:
         StateBranch(job).take()
@@ -78,7 +78,7 @@ def _plan(job: Job, snapshot: tuple[str, ...]) -> int:
         changes = job.write("changes.json", job.tool("show", str(saved), "--format", "json").stdout)
         write_counts(changes, job.folder / "counts.json")
         needed = texts.secrets_of(changes)
-    text = texts.with_facts(job, text, needed, snapshot=bool(snapshot))
+    text = texts.with_facts(job, text, needed, snapshot=bool(snapshot), failed=not saved.exists())
     job.write("plan.md", text)
     job.summary(text)
     return done.returncode

@@ -40,7 +40,7 @@ def variable(secret: str) -> str:
     return _PREFIX + secret.upper().replace("-", "_")
 
 
-def with_facts(job: Job, text: str, needed: Sequence[str], *, snapshot: bool = False) -> str:
+def with_facts(job: Job, text: str, needed: Sequence[str], *, snapshot: bool, failed: bool) -> str:
     """Return the text of a plan with its commit, its links, what merging does, and the secrets that the apply needs."""
     facts = [f"Commit `{job.commit[:12]}`"]
     if job.run:
@@ -49,7 +49,9 @@ def with_facts(job: Job, text: str, needed: Sequence[str], *, snapshot: bool = F
         facts.append(f"[HTML report and saved plan]({job.report})")
     lines = [" · ".join(facts), ""]
     place = f"`{job.name}`"
-    if snapshot:
+    if failed:
+        lines.append("Merging applies nothing before this is repaired.")
+    elif snapshot:
         lines.append(
             f"Made from a snapshot, without credentials. After the merge the main branch plans again and applies to "
             f"{place} only if the changes are these; otherwise the new plan waits for an approval."

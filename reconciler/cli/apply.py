@@ -88,7 +88,9 @@ def _replan(session: Session, options: PlanOptions, writing: Writing, saved: Pla
         found = run(planned_again(session, saved, options, stale))
         message("\n".join(map(str, stale.problems)))
         if (found.equal or found.remaining) and not found.second.objections:
-            same = "the changes are the same" if found.equal else "a part is done, and the rest of the changes is the same"
+            same = (
+                "the changes are the same" if found.equal else "a part is done, and the rest of the changes is the same"
+            )
             message(f"Planned again: {same}.")
             return _apply(session, options, writing, found.second)
         beside = file.with_name(file.name + ".new")

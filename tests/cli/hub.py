@@ -10,7 +10,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import yaml
 
@@ -55,7 +55,10 @@ elif args[0] == "api":
     elif path == "repos/o/r":
         print(json.dumps({{"id": 42, "default_branch": "main"}}))
 elif args[:2] == ["run", "download"]:
-    shutil.copytree(Path(data["artifacts"]) / args[2] / option("--name"), option("--dir"), dirs_exist_ok=True)
+    kept = Path(data["artifacts"]) / args[2] / option("--name")
+    if not kept.is_dir():
+        sys.exit("no valid artifacts found to download")
+    shutil.copytree(kept, option("--dir"), dirs_exist_ok=True)
 elif args[:2] == ["issue", "list"]:
     print(json.dumps([i for i in data["issues"] if i["open"]]))
 elif args[:2] == ["issue", "create"]:
@@ -97,7 +100,7 @@ class Hub:
     server: Server
 
     @classmethod
-    def make(cls, folder: Path, server: Server) -> Hub:
+    def make(cls, folder: Path, server: Server) -> Self:
         """Return a host with one repository, o/r, whose main branch holds an empty manifest."""
         hub = cls(folder, server)
         empty: dict[str, Any] = {"log": [], "comments": [], "heads": {}, "runs": [], "issues": [], "snapshots": []}

@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from tests.cli.hub import BOT, GH_TOKEN, TOKEN, Hub, clean, shell, step
+from tests.cli.lab import Lab
 from tests.conftest import ROOT, Request, Server
 
 MANIFEST = (ROOT / "examples" / "customer-io" / "customer-io.yaml").read_text(encoding="utf-8")
@@ -125,20 +126,19 @@ def test_no_file_of_the_checkout_runs_while_the_action_installs(hub: Hub, canary
     assert (runner / "output").read_text(encoding="utf-8") == f"python={python}\n"
 
 
-def test_no_file_of_the_checkout_runs_in_the_gitlab_jobs(hub: Hub, canary: Path) -> None:
-    commit = hub.push("evil", MANIFEST, **planted(canary, ATTACKER))
-    runner = hub.runner(commit)
-    text = (ROOT / "examples" / "pipelines" / "gitlab.yml").read_text(encoding="utf-8")
-    document = yaml.safe_load(text)
-    env = hub.environ(runner, commit) | {"RECONCILER_STATE_DIR": str(runner / "state")} | document["variables"]
-    env["PATH"] = f"{runner / 'reconciler' / 'bin'}:{env['PATH']}"
-    for job in ("reconciler:validate", "reconciler:plan", "reconciler:apply", "reconciler:drift"):
-        for line in document[job]["script"]:
-            done = shell(line, env | document[job].get("variables", {}), runner / "repo")
-            assert done.returncode == 0, (line, done.stdout, done.stderr)
-    assert not canary.exists(), canary.read_text(encoding="utf-8")
-    assert json.loads((runner / "repo" / "counts.json").read_text()) == {"create": 4, "update": 0, "delete": 0}
-    assert json.loads((runner / "repo" / "code-quality.json").read_text()) == []
+def test_no_file_of_the_checkout_runs_in_the_gitlab_jobs(server: Server, tmp_path: Path, canary: Path) -> None:
+    with Lab.serve(tmp_path, server) as lab:
+        commit = lab.push("evil", MANIFEST, **planted(canary, ATTACKER))
+        for job in ("validate", "plan", "comment"):
+            done = lab.job(job, commit, 1)
+            assert done.returncode == 0, (job, done.stdout, done.stderr)
+        merged = lab.merge(commit, 1)
+        for job in ("apply", "drift", "snapshot"):
+            done = lab.job(job, merged)
+            assert done.returncode == 0, (job, done.stdout, done.stderr)
+        assert not canary.exists(), canary.read_text(encoding="utf-8")
+        folder = lab.artifact("plan", commit)
+        assert json.loads((folder / "counts.json").read_text()) == {"create": 4, "update": 0, "delete": 0}
 
 
 def test_no_file_of_the_checkout_runs_in_the_pre_commit_hooks(hub: Hub, canary: Path) -> None:
@@ -259,8 +259,8 @@ def test_messages_cannot_leave_the_code_block_of_a_comment(hub: Hub) -> None:
     head = hub.push("evil", MANIFEST.replace("connector: customer-io", f'connector: "{name}"'))
     assert hub.run("plan", head, 1).returncode == 1
     (comment,) = hub.data["comments"]
-    title, _, block = comment["body"].partition("### The plan failed\n\n")
-    assert title == "<!-- reconciler plan default -->\n"
+    title, _, block = comment["body"].partition("before this is repaired.\n\n")
+    assert title.startswith("<!-- reconciler plan default -->\n### The plan failed\n\nCommit `")
     assert "octocat" in block
     assert all(line.startswith("    ") for line in re.split(r"[\r\n]", block.rstrip("\n")))
 

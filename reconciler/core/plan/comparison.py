@@ -39,9 +39,7 @@ class Comparison:
     def remaining(self) -> bool:
         """Whether the second plan makes only changes of the first, and finds that the others are done."""
         done = _done(self.first, self.second)
-        return all(
-            item.first is not None and item.second is None and item.address in done for item in self.differences
-        )
+        return all(item.first is not None and item.second is None and item.address in done for item in self.differences)
 
 
 def compared(first: Plan, second: Plan) -> Comparison:
