@@ -1,7 +1,7 @@
 """The step that applies what was merged: the reviewed plan of every pull request that is not applied yet.
 
-A plan that is stale is made again on the main branch, and applied when its changes are the reviewed ones. What is left
-after that was reviewed by nobody in this form: it is planned once more and waits for an approval.
+A plan that is stale is made again on the main branch, and applied when its changes are the reviewed ones. Changes that
+are left after that were not reviewed in this form: they are planned once more and wait for an approval.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ LOCK = 900
 LIMIT = 2700.0
 """Seconds after which a run stops gracefully; the templates end a job after 75 minutes."""
 AWAITS = 4
-"""The exit code on GitLab, where a job that may fail in one way only is told by its code."""
+"""The exit code on GitLab, where it marks the failure that a job is allowed."""
 _CHANGES = 2
 _TRUSTED = (".github", ".gitlab-ci.yml", "action.yml")
 """Files that decide what the plan of a fork's pull request is made of."""
@@ -38,6 +38,8 @@ class _Apply:
     ends: float
     refused: dict[int, str] = field(default_factory=dict)
     """Pull requests whose plan was not applied: the text of a comment."""
+    commits: dict[int, list[str]] = field(default_factory=dict)
+    """The commits of the main branch that each pull request was merged as."""
     newest: int | None = None
     failed: bool = False
 
@@ -63,8 +65,10 @@ class _Apply:
     def _merges(self) -> list[tuple[str, Merge | None]]:
         """Return the commits with their pull requests; a rebased pull request counts at its last commit."""
         found = [(commit, self.host.merged(commit)) for commit in self.history.unapplied(self._first)]
-        last = {merge.number: commit for commit, merge in found if merge is not None}
-        return [(commit, merge) for commit, merge in found if merge is None or last[merge.number] == commit]
+        for commit, merge in found:
+            if merge is not None:
+                self.commits.setdefault(merge.number, []).append(commit)
+        return [(commit, merge) for commit, merge in found if merge is None or self.commits[merge.number][-1] == commit]
 
     def _first(self) -> bool:
         """Return whether there is no state yet."""
@@ -76,12 +80,11 @@ class _Apply:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
         saved = folder / "plan.json"
-        if merge.fork and any(self.history.changes(commit, name) for name in _TRUSTED):
-            self._refuse(merge, f"The pull request came from the fork {merge.source or '(deleted)'} and changes the "
-                                "pipeline, so its plan is not trusted.")  # fmt: skip
+        origin = f"It came from the fork {merge.source or '(deleted)'}. " if merge.fork else ""
+        if merge.fork and any(self.history.changes(item, _TRUSTED) for item in self.commits[merge.number]):
+            self._refuse(merge, f"{origin}It changes the pipeline, so its plan is not trusted.")
             return
         if not self.host.fetch_plan(merge, self.job.artifact, folder) or not saved.is_file():
-            origin = f"It came from the fork {merge.source or '(deleted)'}. " if merge.fork else ""
             self._refuse(merge, f"{origin}The plan of {merge.head} is not there (any more).")
             return
         with self.history.at(commit) as checkout:
@@ -143,12 +146,12 @@ class _Apply:
         """Return whether the manifests of the main branch want anything that was not applied.
 
         Live objects are not read: drift is for the drift job, and no reason to hold a merge up. Raises JobError where
-        it cannot be told.
+        the manifests cannot be compared.
         """
         options = ("--no-refresh", "--no-checks", "--detailed-exitcode", "--format", "json", *self.job.chosen)
         done = self.job.tool("plan", self.job.project, *options, at=checkout)
         if done.returncode not in (0, _CHANGES) and not done.stdout.strip():
-            raise JobError(f"it cannot be told whether all of it is applied: {done.stderr.strip()[:2000]}")
+            raise JobError(f"the manifests cannot be compared with the state: {done.stderr.strip()[:2000]}")
         return done.returncode != 0
 
     def _report(self, text: str, *, approvable: bool) -> None:

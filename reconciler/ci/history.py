@@ -7,7 +7,7 @@ host may drop all but the newest of several waiting runs, so a run applies the p
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -79,10 +79,10 @@ class History:
     def _list(self, *args: str) -> list[str]:
         return git(self._job, self._checkout, "rev-list", "--first-parent", "--reverse", *args).stdout.split()
 
-    def changes(self, commit: str, folder: str) -> bool:
-        """Return whether a commit of the main branch changed a file below `folder`."""
+    def changes(self, commit: str, paths: Sequence[str]) -> bool:
+        """Return whether a commit of the main branch changed one of these files, or a file below these folders."""
         args = ("diff-tree", "-r", "-m", "--first-parent", "--root", "--name-only", "--no-commit-id", commit, "--")
-        return bool(git(self._job, self._checkout, *args, folder).stdout.strip())
+        return bool(git(self._job, self._checkout, *args, *paths).stdout.strip())
 
     def mark(self) -> None:
         """Name the target as applied, unless a later commit is already."""

@@ -22,7 +22,7 @@ _KEPT_FROM_TOOL = (
 """Variables that the tool does not need. Secret commands of the project file inherit its environment."""
 _TOOL = (sys.executable, "-I", "-m", "reconciler")
 PATIENCE = 6.0
-"""Seconds after a first signal until the child is told to stop at once: runners kill ten seconds after it."""
+"""Seconds after a first signal until the child must stop at once: runners kill ten seconds after it."""
 
 
 class JobError(Exception):
@@ -49,7 +49,7 @@ class Job:
     repository: str
     commit: str
     before: str
-    """The commit of the branch before the push of the event; empty where the event is no push."""
+    """The commit of the branch before the push of the event; empty for any other event."""
     branch: str
     """The branch that the commit was pushed to; empty for a pull request."""
     project: str

@@ -91,7 +91,9 @@ class StateBranch:
             if self._send(commit, self.job.state_branch):
                 self._known = merged
                 return
-        raise JobError(f"the state branch {self.job.state_branch} was busy {_ATTEMPTS} times: run this job again")
+        raise JobError(
+            f"the state branch {self.job.state_branch} was busy in each of {_ATTEMPTS} attempts: run this job again"
+        )
 
     def _blobs(self) -> dict[str, str]:
         """Return the blobs of the files in the state folder, except locks and files half written.

@@ -24,7 +24,7 @@ TEMPLATE = yaml.safe_load((ROOT / "examples" / "pipelines" / "gitlab.yml").read_
 PROJECT_TOKEN = "glpat-canary-of-the-project"
 JOB_TOKEN = "canary-of-the-job"
 BOT_ID = 9
-CREDENTIALS = ("aep-plan", "aep-apply")
+CREDENTIALS = ("aep-plan", "aep-drift", "aep-apply")
 
 
 @dataclass
@@ -82,7 +82,7 @@ class Lab(Hub):
             env["CI_COMMIT_BRANCH"] = "main"
         if scope in CREDENTIALS:
             env |= {key: value for key, value in self.environ(runner, commit).items() if key.startswith("AEP_")}
-        if scope in ("aep-comment", "aep-issues", "aep-apply"):
+        if scope in ("aep-comment", "aep-drift", "aep-apply"):
             env["RECONCILER_GITLAB_TOKEN"] = PROJECT_TOKEN
         for needed in job.get("needs", ()):
             shutil.copytree(self.artifact(needed.partition(":")[2], commit), runner / "repo" / ".reconciler-out")

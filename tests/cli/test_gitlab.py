@@ -46,7 +46,7 @@ def test_from_merge_request_to_drift(lab: Lab, server: Server) -> None:
     applied = lab.job("apply", lab.merge(head, 1))
     assert applied.returncode == 0, applied.stdout
     assert "Apply: 4 created." in applied.stdout
-    # somebody edits the flow: an issue is opened, kept current, and closed
+    # a user edits the flow: an issue is opened, kept current, and closed
     main = lab.git("rev-parse", "main", at=lab.bare)
     (flow,) = server.items("flows")
     for value in ("by hand", "again", flow["description"]):
@@ -64,7 +64,7 @@ def test_a_stale_plan_waits_for_an_approval(lab: Lab, server: Server) -> None:
     assert lab.job("apply", lab.merge(reviewed(lab, MANIFEST, 1), 1)).returncode == 0
     head = reviewed(lab, MANIFEST.replace("name: Streaming Dataflow", "name: A"), 2)
     (flow,) = server.items("flows")
-    server.edit("flows", flow["id"], {"op": "replace", "path": "/name", "value": "by hand"})
+    server.edit("flows", flow["id"], {"op": "replace", "path": "/description", "value": "by hand"})
     merged = lab.merge(head, 2)
     server.clear()
     refused = lab.job("apply", merged)

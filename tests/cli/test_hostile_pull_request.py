@@ -227,7 +227,7 @@ def test_a_plan_that_a_fork_left_is_not_applied(hub: Hub, server: Server) -> Non
     hub.merged(head, head, source="mallory/r")
     done = hub.run("apply", head)
     assert done.returncode == 1
-    assert "came from the fork mallory/r" in done.stdout
+    assert "It came from the fork mallory/r. The plan of" in done.stdout
     assert server.writes() == []
 
 

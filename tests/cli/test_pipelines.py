@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from reconciler.ci.runner import JobError, github_job
+from reconciler.ci.state_branch import StateBranch
 from tests.cli.hub import GH_TOKEN, TOKEN, Hub, step
 from tests.conftest import ROOT, Request, Server
 
@@ -99,7 +102,7 @@ def test_without_a_reviewed_plan_nothing_is_applied_before_an_approval(hub: Hub,
     assert comment["body"].startswith("<!-- reconciler apply default -->\n### Merged, not applied to default\n")
     assert "4 to create" in comment["body"]
     assert "review=true" in _outputs(hub)
-    # somebody approves the plan that was shown
+    # a reviewer approves the plan that was shown
     approved = hub.run("approve", head)
     assert approved.returncode == 0, approved.stdout
     assert "Apply: 4 created." in approved.stdout
@@ -158,7 +161,7 @@ def test_a_run_applies_every_pull_request_that_was_merged_before_it(team: Hub, s
     assert done.stdout.count("Apply: 1 updated.") == 2
     assert _applied(team) == direct
     server.clear()
-    late = team.run("apply", merges[0])  # somebody runs an older run again
+    late = team.run("apply", merges[0])  # an older run is started again
     assert late.returncode == 0, late.stdout
     assert server.writes() == []
     assert _applied(team) == direct
@@ -192,6 +195,129 @@ def test_a_merge_that_fixes_a_failed_one_needs_no_approval(team: Hub, server: Se
     done = team.run("apply", team.merge(fix, 3))
     assert done.returncode == 0, done.stdout
     assert "Good for Customer.io" in {item["name"] for item in server.items("flows")}
+
+
+# -- the branch of the state -------------------------------------------------------------------------------------------
+def branches(hub: Hub, count: int = 2, **more: str) -> list[StateBranch]:
+    """Return the state branch as several jobs fetched it at the same time."""
+    found = []
+    for _ in range(count):
+        runner = hub.runner("main")
+        branch = StateBranch(github_job(hub.environ(runner, "f" * 40) | more))
+        branch.take()
+        found.append(branch)
+    return found
+
+
+def write(branch: StateBranch, name: str, serial: int) -> None:
+    text = json.dumps({"serial": serial, "lineage": "l"})
+    (branch.folder / name).write_text(text, encoding="utf-8")
+
+
+def test_jobs_of_two_environments_push_to_one_branch_at_once(hub: Hub) -> None:
+    first, second = branches(hub)
+    write(first, "dev.json", 1)
+    write(second, "prod.json", 7)
+    first.push()
+    second.push()
+    third = branches(hub, 1)[0]
+    assert sorted(path.name for path in third.folder.iterdir()) == ["dev.json", "prod.json"]
+    (second.folder / "prod.json").unlink()
+    second.push()
+    assert hub.git("ls-tree", "--name-only", "reconciler-state", at=hub.bare) == "dev.json"
+
+
+def test_a_state_that_moved_in_the_branch_is_not_overwritten(hub: Hub) -> None:
+    first, second = branches(hub)
+    write(first, "prod.json", 4)
+    first.push()
+    write(second, "prod.json", 5)
+    write(second, "prod.journal", 6)
+    with pytest.raises(JobError, match=r"the state prod meanwhile \(it has serial 4 of lineage l now, .* serial 5"):
+        second.push()
+    assert json.loads(hub.git("show", "reconciler-state:prod.json", at=hub.bare))["serial"] == 4
+    kept = hub.git("show", "reconciler-state-conflict-77:prod.json", at=hub.bare)
+    assert json.loads(kept)["serial"] == 5
+
+
+def test_the_state_is_pushed_while_an_apply_runs_and_locks_are_not(hub: Hub) -> None:
+    """A runner that is lost without a signal has pushed its journal a while ago."""
+    (branch,) = branches(hub, 1)
+    with branch:
+        write(branch, "default.journal", 1)
+        write(branch, "default.lock", 1)
+        branch.soon()
+        while "default.journal" not in hub.git("ls-tree", "-r", "--name-only", "--full-tree", *_tip(hub), at=hub.bare):
+            threading.Event().wait(0.02)
+    assert hub.git("ls-tree", "--name-only", "reconciler-state", at=hub.bare) == "default.journal"
+
+
+def _tip(hub: Hub) -> tuple[str, ...]:
+    known = hub.git("branch", "--list", "reconciler-state", at=hub.bare)
+    return ("reconciler-state",) if known else ("main",)
+
+
+def test_a_fork_is_planned_from_the_snapshot_and_applied_when_main_plans_the_same(team: Hub, server: Server) -> None:
+    assert team.run("snapshot", team.git("rev-parse", "main", at=team.bare)).returncode == 0
+    evil = team.folder / "evil"
+    evil.mkdir()
+    (evil / "reconciler.snapshot").write_text("{}", encoding="utf-8")
+    team.snapshot(evil, repository=43)  # a run of the fork left an artifact with the same name
+    head = team.branch("fork", MANIFEST.replace("name: Streaming Dataflow", "name: F"))
+    bare = {"AEP_ACCESS_TOKEN": "", "AEP_API_KEY": "", "AEP_PLATFORM_URL": "", "AEP_ORG_ID": "", "AEP_SANDBOX": ""}
+    server.clear()
+    planned = team.run("plan", head, 4, source="mallory/r", STATE_BRANCH="", **bare)
+    assert planned.returncode == 0, planned.stdout
+    assert server.requests == []
+    body = team.data["comments"][-1]["body"]
+    assert "1 to update" in body
+    assert "Made from a snapshot, without credentials." in body
+    merged = team.merge(head, 4, source="mallory/r")
+    done = team.run("apply", merged)
+    assert done.returncode == 0, done.stdout
+    assert "the changes are the same" in done.stdout
+    assert "F for Customer.io" in {item["name"] for item in server.items("flows")}
+    # a fork that changes the pipeline itself could have shown anything
+    other = team.branch("evil", MANIFEST, **{".github/workflows/reconciler.yml": "name: reconciler\n"})
+    assert team.run("plan", other, 5, source="mallory/r", STATE_BRANCH="", **bare).returncode == 0
+    late = team.branch("late", MANIFEST.replace("name: Streaming Dataflow", "name: G"), base=other)
+    assert team.run("plan", late, 6, source="mallory/r", STATE_BRANCH="", **bare).returncode == 0
+    server.clear()
+    refused = team.run("apply", team.merge(late, 6, source="mallory/r"))
+    assert refused.returncode == 1
+    assert "It came from the fork mallory/r. It changes the pipeline, so its plan is not trusted." in refused.stdout
+    assert server.writes() == []
+
+
+def test_the_comment_says_what_merging_does_and_which_secrets_it_needs(hub: Hub) -> None:
+    kinesis = (ROOT / "examples" / "kinesis" / "kinesis.yaml").read_text(encoding="utf-8")
+    head = hub.push("feature", kinesis)
+    done = hub.run("plan", head, 1, RECONCILER_SECRET_KINESIS_ID="canary-id")
+    assert done.returncode == 0, done.stdout
+    (comment,) = hub.data["comments"]
+    address = f"{hub.folder}/o/r/actions/runs/77"
+    head_line = f"Commit `{head[:12]}` · [run]({address}) · [HTML report and saved plan]({address}#artifacts)"
+    assert head_line in comment["body"]
+    assert "Merging applies exactly these changes to `default`." in comment["body"]
+    assert "- `kinesis-id`: `RECONCILER_SECRET_KINESIS_ID` is set in this job" in comment["body"]
+    assert "- `kinesis-key`: `RECONCILER_SECRET_KINESIS_KEY` is not set in this job" in comment["body"]
+    assert "canary" not in comment["body"]
+
+
+def test_several_environments_are_one_comment(hub: Hub) -> None:
+    runner = hub.runner("main")
+    for name in ("dev", "prod"):
+        folder = runner / "reconciler-out" / f"reconciler-plan-{name}"
+        folder.mkdir(parents=True)
+        details = "\n<details>" + "x" * 70_000
+        (folder / "plan.md").write_text(f"<!-- reconciler plan {name} -->\n### Plan for `{name}`\n{details}", "utf-8")
+    env = hub.environ(runner, "f" * 40, 1) | {"COMMAND": "comment", "ENVIRONMENT": "dev,prod"}
+    for _ in range(2):
+        assert hub.step(env, runner).returncode == 0
+    (comment,) = hub.data["comments"]
+    assert comment["body"].startswith("<!-- reconciler plan dev,prod -->\n### Plan for `dev`")
+    assert "### Plan for `prod`" in comment["body"]
+    assert len(comment["body"]) < 65_536
 
 
 def test_drift_opens_one_issue_and_closes_it(hub: Hub, server: Server) -> None:

@@ -54,7 +54,7 @@ class Pull:
 
 @dataclass
 class Team:
-    """The repository, its open pull requests, and the requests that somebody has seen before they were sent."""
+    """The repository, its open pull requests, and the requests that a reviewer has seen before they were sent."""
 
     hub: Quick
     server: Server
@@ -72,7 +72,7 @@ class Team:
         self.update(self.pulls[-1])
 
     def update(self, pull: Pull) -> None:
-        """Let the author write the branch anew on the main branch of now; it is planned in every environment."""
+        """Let the author write the branch again on the newest main branch; it is planned in every environment."""
         hub, (name, edit) = self.hub, pull.edit
         hub.git("fetch", "-q", "origin")
         hub.git("checkout", "-q", "--detach", "origin/main")
@@ -99,7 +99,7 @@ class Team:
             self.seen[environment] += [call for change in changes for call in change["calls"]]
 
     def merge(self, pull: Pull) -> str:
-        """Merge a pull request, which its author writes anew first where it does not fit."""
+        """Merge a pull request, which its author writes again first where it does not fit."""
         for _ in range(3):
             try:
                 commit = self.hub.merge(pull.head, pull.number)
@@ -176,7 +176,7 @@ def test_ten_people_and_one_repository(server: Server, tmp_path: Path) -> None:
     hub.git("commit", "-qm", "start")
     hub.git("push", "-q", "origin", "HEAD:refs/heads/main")
     team = Team(hub, server, random.Random(seed))
-    team.apply(hub.git("rev-parse", "HEAD"))  # nobody has reviewed it: it is approved
+    team.apply(hub.git("rev-parse", "HEAD"))  # no plan was reviewed: it is approved
     assert team.approved == len(ENVIRONMENTS)
     waiting, opened = "", 0
     while opened < PULLS or team.pulls or waiting:

@@ -60,7 +60,7 @@ def compared(first: Plan, second: Plan) -> Comparison:
 
 
 def _done(first: Plan, second: Plan) -> frozenset[str]:
-    """Return the addresses that the first plan changes and whose objects the second plan finds as they should be."""
+    """Return the addresses that the first plan changes and whose objects need no change in the second."""
     names = _names(second)
     bodies = {item.address: item for item in second.changes if item.action is Action.NOOP}
     done = set()
