@@ -89,7 +89,8 @@ class StateBranch:
             merged |= {name: blob for name, blob in mine.items() if _state_of(name) in ours}
             commit = self._commit(merged, parent)
             if self._send(commit, self.job.state_branch):
-                self._known = merged
+                others = {name: blob for name, blob in self._known.items() if _state_of(name) not in ours}
+                self._known = others | {name: blob for name, blob in mine.items() if _state_of(name) in ours}
                 return
         raise JobError(
             f"the state branch {self.job.state_branch} was busy in each of {_ATTEMPTS} attempts: run this job again"

@@ -41,9 +41,9 @@ def command(
 
     Nothing is written, neither to the platform nor to the state. Exit code 0, or with --detailed-exitcode 2
     when there are changes. With --env all, or a list as dev,prod, these environments are planned side by side and
-    shown in one table. With --snapshot the plan is made from a file that `reconciler snapshot` wrote: nothing is sent,
-    no secret is needed, and the platform is not asked to check anything. Such a plan is never applied itself: --out
-    saves it, and apply --replan-if-stale applies a plan that makes the same changes.
+    shown together, in every format. With --snapshot the plan is made from a file that `reconciler snapshot` wrote:
+    nothing is sent, no secret is needed, and the platform is not asked to check anything. Such a plan is never applied
+    itself: --out saves it, and apply --replan-if-stale applies a plan that makes the same changes.
     """
     from reconciler.app.options import PlanOptions
     from reconciler.app.planning import make_plan
@@ -58,8 +58,6 @@ def command(
         lasting=out is not None,
     )  # fmt: skip
     if names := files.everywhere():
-        if form not in ("text", "json"):
-            raise click.UsageError("Several environments are shown as text or json.")
         if out is not None:
             raise click.UsageError("A saved plan is of one environment: --out does not go with several.")
         if snapshot is not None:

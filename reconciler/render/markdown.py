@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
 
 from reconciler.core.plan.drift_report import Report
@@ -15,6 +15,8 @@ from reconciler.render.values import code, fence_for, inline, many, say
 
 LIMIT = 60_000
 """Characters of the whole text: GitHub takes 65,536 in a comment, and whoever posts it may add some."""
+_SMALLEST = 1_500
+"""Characters that a plan among others needs."""
 MARK = "<!-- reconciler plan {environment} -->"
 """What a pipeline finds its own comment by."""
 _ROWS = 200
@@ -46,6 +48,32 @@ def markdown(plan: Plan, limit: int = LIMIT) -> str:
         )
         out.take(["", f"_{note}_"], reserved=True)
     return out.text()
+
+
+def markdown_of_several(plans: Mapping[str, Plan], errors: Mapping[str, Sequence[str]], limit: int = LIMIT) -> str:
+    """Return one text for the plans of several environments; `errors` are those of environments without a plan.
+
+    The plans share the room equally.
+    """
+    names = [*plans, *errors]
+    out = [
+        MARK.format(environment=",".join(names)),
+        f"### Plan for {many(len(names), 'environment', 'environments')}",
+        "",
+    ]
+    out += ["| environment | sandbox | create | update | replace | delete |", "| --- | --- | --- | --- | --- | --- |"]
+    for name, plan in plans.items():
+        counts = plan.summary()
+        cells = " | ".join(str(counts[word]) for word in ("create", "update", "replace", "delete"))
+        out.append(f"| {code(name)} | {code(plan.sandbox)} | {cells} |")
+    for name, messages in errors.items():
+        out += ["", f"**{code(name)}: no plan.**", "", *(f"- {inline(text)}" for text in messages[:_ROWS])]
+    share = (limit - sum(len(line) + 1 for line in out)) // max(1, len(plans)) - 2
+    if share < _SMALLEST:
+        return "\n".join([*out, "", "_The plans do not fit: see the pipeline's output._"]) + "\n"
+    for plan in plans.values():
+        out += ["", markdown(plan, share).partition("\n")[2].rstrip("\n")]
+    return "\n".join(out) + "\n"
 
 
 class _Room:

@@ -292,7 +292,8 @@ def test_a_fork_is_planned_from_the_snapshot_and_applied_when_main_plans_the_sam
 def test_the_comment_says_what_merging_does_and_which_secrets_it_needs(hub: Hub) -> None:
     kinesis = (ROOT / "examples" / "kinesis" / "kinesis.yaml").read_text(encoding="utf-8")
     head = hub.push("feature", kinesis)
-    done = hub.run("plan", head, 1, RECONCILER_SECRET_KINESIS_ID="canary-id")
+    done = hub.run("plan", head, 1, RECONCILER_SECRET_KINESIS_ID="canary-id", RECONCILER_VAR_REGION="r",
+                   RECONCILER_VAR_STREAM="s")  # fmt: skip
     assert done.returncode == 0, done.stdout
     (comment,) = hub.data["comments"]
     address = f"{hub.folder}/o/r/actions/runs/77"
