@@ -23,6 +23,8 @@ import dataprep
 from kinds import kinds
 
 HERE = Path(__file__).parent
+REFERENCES = "https://github.com/AdobeDocs/experience-platform.en/blob/main"
+"""Where the pages that `specs/` names are published."""
 NOTE = "<!-- Written by docs/generate.py; change the code and run ./run docs. -->\n\n"
 
 
@@ -70,11 +72,17 @@ def _flags(found: click.Command) -> list[str]:
 
 
 def _options(found: click.Command, without: set[str] = frozenset()) -> Iterator[str]:  # type: ignore[assignment]
+    from reconciler.cli.command import sections
+
     yield "| option | |\n| --- | --- |\n"
     context = click.Context(found)
-    for item in found.params:
-        if isinstance(item, click.Option) and item.opts[0] not in without:
-            record = item.get_help_record(context)
+    every = [item for item in found.params if isinstance(item, click.Option)]
+    groups = list(sections(found)) or [("", every)]
+    for title, options in groups:
+        if len(groups) > 1:
+            yield f"| **{title}** | |\n"
+        for item in options:
+            record = item.get_help_record(context) if item.opts[0] not in without else None
             if record:
                 yield f"| `{record[0].replace('|', chr(92) + '|')}` | {record[1]} |\n"
 
@@ -83,7 +91,7 @@ def manifests() -> str:
     """Return the reference of manifests, from the models that check them."""
     from reconciler.config.editor_schema import field_docs
     from reconciler.config.project import ProjectSpec
-    from reconciler.documents import blocks
+    from reconciler.documents import blocks, mapping_blocks
     from reconciler.documents.load import document_kinds
     from reconciler.kinds.dataset_labels import Labels
 
@@ -99,7 +107,7 @@ def manifests() -> str:
         seen: list[Any] = []
         inner_blocks = {
             "SourceDataflow": [
-                ("spec.mapping, long form", blocks.MappingBlock),
+                ("spec.mapping, long form", mapping_blocks.MappingBlock),
                 ("spec.source.connection", blocks.Account),
                 ("spec.source.connection, made elsewhere", blocks.ExternalRef),
                 ("spec.target.schema, made elsewhere (else as a Schema)", blocks.SchemaRef),
@@ -109,7 +117,7 @@ def manifests() -> str:
             "DestinationDataflow": [
                 ("spec.audiences, each", blocks.Audience),
                 ("spec.attributes, each (a bare path is short for it)", blocks.Attribute),
-                ("spec.attributes of a file-based destination, each", blocks.Row),
+                ("spec.attributes of a file-based destination, each", mapping_blocks.Row),
                 ("spec.primaryFields, each (a bare path is short for it)", blocks.PrimaryField),
                 ("spec.source.connection and spec.target.connection", blocks.Account),
                 ("spec.target.connection, made elsewhere", blocks.ExternalRef),
@@ -175,18 +183,26 @@ def connectors() -> str:
         "# Connectors\n\n`reconciler connectors show KEY` prints ids, ways to log in, parameters and a manifest "
         "ready to be filled in; `reconciler init --connector KEY` writes it; `reconciler connectors refresh` tells how "
         "a sandbox differs. A connector that is not here works with `connectionSpec: {id, version}` and "
-        "`flowSpec: {id, version}`.\n",
+        "`flowSpec: {id, version}`. The last column links the pages of Adobe's "
+        f"[documentation]({REFERENCES}) that the facts come from.\n",
     ]
     for direction in ("source", "destination"):
         out.append(
-            f"\n## {direction.capitalize()}s\n\n| key | name | category | kind | auth |\n"
-            "| --- | --- | --- | --- | --- |\n"
+            f"\n## {direction.capitalize()}s\n\n| key | name | category | kind | auth | pages |\n"
+            "| --- | --- | --- | --- | --- | --- |\n"
         )
         for item in shipped().all():
             if item.direction == direction:
                 auth = ", ".join(item.auth_specs) or "none"
-                out.append(f"| `{item.key}` | {item.name} | {item.category} | {item.kind} | {auth} |\n")
+                pages = ", ".join(_page(path) for path in item.facts["documents"])
+                out.append(f"| `{item.key}` | {item.name} | {item.category} | {item.kind} | {auth} | {pages} |\n")
     return "".join(out)
+
+
+def _page(path: str) -> str:
+    """Return a link to a page of Adobe's documentation; its text tells pages of one name apart."""
+    folder, _, name = path.removesuffix(".md").rpartition("/")
+    return f"[{folder.rpartition('/')[2]}/{name}]({REFERENCES}/{path})"
 
 
 def emulator() -> str:
@@ -289,7 +305,7 @@ def _fixed_ids(text: str, known: str) -> str:
 
 
 PAGES: dict[str, Callable[[], str]] = {
-    **{f"schemas/{name}.schema.json": _schema(name) for name in ("manifest", "plan", "drift", "validate")},
+    **{f"schemas/{name}.schema.json": _schema(name) for name in ("manifest", "plan", "drift", "validate", "events")},
     "commands.md": commands,
     "manifests.md": manifests,
     "connectors.md": connectors,

@@ -12,6 +12,8 @@ MEANINGS = {
     Reason.WRITE_ONLY: "never returned, so compared with the last applied value",
     Reason.SERVER_OWNED: "written by the platform, so left out of an export",
     Reason.PROBED: "after a change the platform is asked whether the object works",
+    Reason.PARTLY_SHOWN: "sometimes left out of an answer, and then compared with the last applied value",
+    Reason.RELEASED: "left as it is when it leaves the manifest, because an older version filled it in",
     Reason.INCOMPATIBLE: "this change is refused in the object as it is, and forces a replace",
 }
 
@@ -24,14 +26,17 @@ def reasons(rules: Iterable[tuple[str, Rules]]) -> Iterator[str]:
     yield from (f"| `{reason}` | {MEANINGS[reason]} |\n" for reason in Reason)
     yield "\n| kind | field | code | from |\n| --- | --- | --- | --- |\n"
     for title, found in rules:
-        groups: dict[tuple[Reason, str, tuple[str, ...], bool], list[FieldRule]] = {}
+        groups: dict[tuple[Reason, str, tuple[str, ...], bool, tuple[str, ...]], list[FieldRule]] = {}
         for field in found.fields:
-            groups.setdefault((field.reason, field.doc, field.exceptions, field.merge), []).append(field)
-        for (reason, doc, exceptions, merge), fields in groups.items():
+            groups.setdefault(
+                (field.reason, field.doc, field.exceptions, field.merge, tuple(map(str, field.values))), []
+            ).append(field)
+        for (reason, doc, exceptions, merge, values), fields in groups.items():
             names = ", ".join(f"`{field.pattern}`" if field.pattern else "anything" for field in fields)
             but = f" but {', '.join(f'`{name}`' for name in exceptions)}" if exceptions else ""
             with_others = ", with what others added" if merge else ""
-            yield f"| {title} | {names}{but} | `{reason}`{with_others} | {doc} |\n"
+            only = f" of {' or '.join(f'`{value}`' for value in values)}" if values else ""
+            yield f"| {title} | {names}{but}{only} | `{reason}`{with_others} | {doc} |\n"
 
 
 def selectors() -> Iterator[str]:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import difflib
+import hashlib
 import itertools
 import json
 import os
 import shutil
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +68,8 @@ class Request:
 
 
 Fault = Callable[[Request], Any]
+_BROWSER = httpx.Client(limits=httpx.Limits(max_keepalive_connections=0))
+"""One client for all requests from outside: a client makes a TLS context, which costs more than the request."""
 
 
 @dataclass
@@ -95,7 +100,7 @@ class Server:
 
     def call(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
         """Do what somebody in the UI would do; returns the decoded answer."""
-        answer = httpx.request(
+        answer = _BROWSER.request(
             method,
             self.url + path,
             json=body,
@@ -208,6 +213,9 @@ HOSTS = ("platform.test", "ims.test")
 """Names that tests give the emulator behind a proxy."""
 
 
+_ENDING: deque[Callable[[], None]] = deque()
+
+
 def serve(options: Options | None = None, storage: Storage | None = None) -> Iterator[Server]:
     """Run an emulator in a thread for as long as the caller needs it."""
     listener = listen("127.0.0.1", 0)
@@ -222,9 +230,19 @@ def serve(options: Options | None = None, storage: Storage | None = None) -> Ite
     thread.start()
     yield server
     running.should_exit = True
-    thread.join(10)
-    listener.close()
-    held.close()
+
+    def end() -> None:
+        thread.join(10)
+        listener.close()
+        held.close()
+
+    if storage is None:
+        # uvicorn takes up to 0.2 seconds to end: it is waited for when the next server ends
+        _ENDING.append(end)
+    else:
+        end()
+    while len(_ENDING) > 1:
+        _ENDING.popleft()()
     from tests.contract.traffic import SESSION
 
     problems = SESSION.check(server.traffic, requests=not server.quoting)
@@ -345,15 +363,25 @@ class Cli:
 
 
 @pytest.fixture
-def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Cli:
+def cli(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Cli:
     """The command line in an empty project folder, with an environment that names nothing."""
     for name in list(os.environ):
         if name.startswith(("AEP_", "RECONCILER_")):
             monkeypatch.delenv(name)
+    if "processes" not in request.keywords:
+        # the real cost is 40 ms for each secret; other processes would not agree about the cheap one
+        monkeypatch.setattr(hashlib, "scrypt", partial(_cheap_scrypt, hashlib.scrypt))
     folder = tmp_path / "project"
     folder.mkdir()
     monkeypatch.chdir(folder)
     return Cli(folder, capsys)
+
+
+def _cheap_scrypt(scrypt: Callable[..., bytes], *arguments: Any, n: int, **options: Any) -> bytes:
+    """Derive a key in a fraction of the time."""
+    return scrypt(*arguments, n=2, **options)
 
 
 @pytest.fixture

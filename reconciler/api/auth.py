@@ -132,14 +132,14 @@ class ClientCredentials:
                 reply, unusable = await self._once()
             except httpx2.HTTPError as error:
                 failure = failure_of(error, self._url)
-                seconds = retry.wait(attempt, None)
+                seconds = retry.wait(attempt)
                 if last or time.monotonic() - began + seconds > self._contact.patience(failure):
                     self._contact.give_up(failure)
                     raise _unreachable(self._url, failure) from None
             else:
                 self._contact.met = True
                 again = reply.status == 429 or reply.status >= 500 or (reply.status < 400 and bool(unusable))
-                seconds = retry.wait(attempt, reply.headers.get("retry-after"))
+                seconds = retry.wait(attempt, reply.headers)
                 if last or not again or time.monotonic() - began + seconds > retry.LONGEST:
                     return reply, unusable
             await asyncio.sleep(seconds)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import email.utils
 import time
 import uuid
 from collections.abc import Callable, Collection, Mapping
@@ -139,9 +138,8 @@ class Client:
             if unexpected and again is None:
                 again = retry.Verdict.AGAIN if call.safe else retry.Verdict.UNKNOWN
             if again is retry.Verdict.AGAIN:
-                after = reply.headers.get("retry-after")
                 why = f"{call.method} {call.path}: {status}"
-                if await self._again(attempt, began, why, after, shared=status == 429):
+                if await self._again(attempt, began, why, reply.headers, shared=status == 429):
                     continue
             if unexpected:
                 raise self._unexpected(call, reply, unusable, request, again)
@@ -192,12 +190,8 @@ class Client:
         return found
 
     def _note_clock(self, headers: Mapping[str, str]) -> None:
-        stamp = headers.get("date")
-        if stamp:
-            try:
-                there = email.utils.parsedate_to_datetime(stamp).timestamp()
-            except ValueError:
-                return
+        there = retry.timestamp(headers.get("date"))
+        if there is not None:
             self.offset = round((there - time.time()) * 1000)
 
     async def _after_failure(self, call: Call, failure: Failure, attempt: int, began: float) -> bool:
@@ -210,18 +204,18 @@ class Client:
         attempt: int,
         began: float,
         why: str,
-        after: str | None = None,
+        headers: Mapping[str, str] | None = None,
         *,
         shared: bool = False,
         patience: float = retry.LONGEST,
     ) -> bool:
         """Wait before the next attempt and return True; False when there is to be none.
 
-        `began` is when the call was first sent (monotonic seconds), `after` a Retry-After header, `patience` for how
-        many seconds a call is tried. A `shared` wait slows everybody down. Raises `StoppedError` when the run is asked
-        to stop meanwhile.
+        `began` is when the call was first sent (monotonic seconds), `headers` are those of the answer, `patience` for
+        how many seconds a call is tried. A `shared` wait slows everybody down. Raises `StoppedError` when the run is
+        asked to stop meanwhile.
         """
-        seconds = retry.wait(attempt, after)
+        seconds = retry.wait(attempt, headers)
         over = time.monotonic() - began + seconds > patience
         if attempt == retry.ATTEMPTS - 1 or over or not self._spend():
             return False

@@ -6,6 +6,7 @@ import email.utils
 import math
 import random
 import time
+from collections.abc import Mapping
 from enum import Enum
 
 from reconciler.core.resource import Call
@@ -84,21 +85,37 @@ def of_status(call: Call, status: int) -> Verdict | None:
     return None
 
 
-def wait(attempt: int, retry_after: str | None) -> float:
-    """Return the seconds to wait before attempt number `attempt` + 1: Retry-After, else backoff with full jitter."""
-    named = _seconds(retry_after) if retry_after else None
+def wait(attempt: int, headers: Mapping[str, str] | None = None) -> float:
+    """Return the seconds to wait before attempt number `attempt` + 1: Retry-After, else backoff with full jitter.
+
+    `headers` are those of the answer, by lower-case name.
+    """
+    retry_after = headers.get("retry-after") if headers else None
+    named = _seconds(retry_after, headers.get("date")) if headers and retry_after else None
     if named is not None:
         return min(max(named, 0.0), LONGEST)
     return random.uniform(0, min(CAP, BASE * 2**attempt))
 
 
-def _seconds(retry_after: str) -> float | None:
-    """Return how long a Retry-After header, seconds or a date (RFC 9110, 10.2.3), asks to wait; None for nonsense."""
+def _seconds(retry_after: str, date: str | None) -> float | None:
+    """Return how long a Retry-After header, seconds or a date (RFC 9110, 10.2.3), asks to wait; None for nonsense.
+
+    A date is compared with the `date` of the same answer: the local clock counts only where there is none.
+    """
     try:
         found = float(retry_after)
     except ValueError:
-        try:
-            return email.utils.parsedate_to_datetime(retry_after).timestamp() - time.time()
-        except ValueError:
+        there = timestamp(retry_after)
+        if there is None:
             return None
+        now = timestamp(date)
+        return there - (time.time() if now is None else now)
     return found if math.isfinite(found) else None
+
+
+def timestamp(date: str | None) -> float | None:
+    """Return a date of a header in seconds since the epoch; None where it is not one."""
+    try:
+        return email.utils.parsedate_to_datetime(date).timestamp() if date else None
+    except (ValueError, OverflowError):
+        return None

@@ -60,14 +60,16 @@ async def apply(
     The lock is held from before the plan to the end. Raises `ReconcilerError` where the plan may not be carried out:
     then nothing was sent. The outcome of a run that failed in part is returned, not raised.
     """
-    if saved is not None:
-        refuse_stale(session, saved)
+    declared = refuse_stale(session, saved) if saved is not None else {}
     project = None if saved is not None else session.manifests()
     async with connected(
         session, verb, lock_timeout=writing.lock_timeout, parallelism=writing.parallelism,
         like=project.resources if project else None,
     ) as open_:  # fmt: skip
         api, transaction = open_.api, open_.transaction
+        if options.destroy and transaction.fresh:
+            where = transaction.store.where
+            session.dialogue.notice(f"There is no state at {where}: --env and --state-dir choose another.")
         if not transaction.fresh:
             transaction.begin()
         elif saved is not None and saved.serial == 0:
@@ -76,7 +78,7 @@ async def apply(
         secrets.send_trusted = options.send_secrets
         records, settled = await prepare(session, api, options, transaction.state, saved)
         if saved is not None:
-            still, lives = await refresh_saved(api, kinds(), settled, saved, secrets.changed)
+            still, lives = await refresh_saved(api, kinds(), settled, saved, secrets.changed, declared)
             plan = assemble(still, judge=partial(judge_plan, session, files=options.policies))
         else:
             assert project is not None

@@ -16,7 +16,7 @@ from reconciler.core.problems import ApiError, ReconcilerError
 from reconciler.core.resource import Call
 from reconciler.engine.gather import gather
 from reconciler.engine.observe import observe
-from reconciler.engine.relied_on import relied_on
+from reconciler.engine.relied_on import in_words, relied_on
 from reconciler.kinds import kinds
 from reconciler.network.transport import Network
 
@@ -121,11 +121,11 @@ async def _used(session: Session, api: Client, target: Target) -> list[Finding]:
         problems = await relied_on(api, kinds(), state, lives)
     except ReconcilerError:  # the checks above name the cause
         return []
-    found = [Finding(check, "warning", f"{item.address}: {item.what}", item.next) for item in problems]
+    found = [Finding(check, "warning", in_words(item), item.next) for item in problems]
     for item in repinned(kinds(), state, lives):
         what = f"{item.user}: {note_of(item, state.resources[item.address].id)}"
         found.append(Finding(check, "warning", what, "reconciler drift shows the rows that differ"))
-    return found or [Finding(check, "ok", "the datasets and audiences that the dataflows use exist")]
+    return found or [Finding(check, "ok", "the datasets, audiences and mapping sets that the dataflows use exist")]
 
 
 def _clock(offset: int | None) -> Finding:

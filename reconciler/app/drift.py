@@ -28,7 +28,7 @@ from reconciler.core.values import Span
 from reconciler.documents.load import Project
 from reconciler.engine.observe import read
 from reconciler.engine.refresh import Lives
-from reconciler.engine.relied_on import relied_on
+from reconciler.engine.relied_on import in_words, relied_on
 from reconciler.engine.unmanaged import unmanaged
 from reconciler.kinds import kinds
 
@@ -53,7 +53,7 @@ async def drift(session: Session, options: DriftOptions, project: Project | None
 
     async def look(api: Client, state: State, lives: Lives) -> None:
         rows.extend(await _moved_away(api, state, lives, project))
-        used.extend(f"{item.address}: {item.what}" for item in await relied_on(api, kinds(), state, lives))
+        used.extend(in_words(item) for item in await relied_on(api, kinds(), state, lives))
         if options.unmanaged:
             others.extend(await _unmanaged(api, state))
 
@@ -84,7 +84,10 @@ def _report(session: Session, plan: Plan, others: tuple[Unmanaged, ...] | None, 
     pending = tuple(
         PendingChange(change.address, str(change.action)) for change in plan.effective if change.address not in drifted
     )
-    return Report(plan.environment, plan.sandbox, len(plan.scope), drift, pending, (*notes, *used), others)
+    return Report(
+        plan.environment, plan.sandbox, len(plan.scope), drift, pending, (*notes, *used), others,
+        plan.platform, plan.organization,
+    )  # fmt: skip
 
 
 async def _unmanaged(api: Client, state: State) -> list[Unmanaged]:

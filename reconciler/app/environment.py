@@ -140,20 +140,21 @@ def unused_variables(
     document: Document | None,
     environment: str,
     settings: Environment,
-    given_vars: tuple[str, ...],
+    typed: Collection[str],
     files_given: tuple[Path, ...],
     used: Collection[str],
     spoken_of: Callable[[], Collection[str]],
 ) -> list[Problem]:
-    """Return a warning for each variable that nothing uses, in this or any other environment.
+    """Return a finding for each variable that nothing uses, in this or any other environment.
 
-    `used` are those that were asked for; the rest is looked for by `spoken_of`, once and only if there is one.
+    One in `typed`, which a command line or a program gave by name and nothing declares, is an error; others are
+    warnings. `used` are those that were asked for; the rest is looked for by `spoken_of`, at most once.
     """
     places: dict[str, tuple[str, ...]] = {name: ("spec", "variables", name) for name in project.variables}
     places |= {name: ("spec", "environments", environment, "variables", name) for name in settings.variables}
-    typed = {item.partition("=")[0] for item in given_vars}
     listed = {name: file for file in files_given for name in _var_file(file)}
-    left = (places.keys() | typed | listed.keys()) - set(used)
+    elsewhere = {name for other in project.environments.values() for name in other.variables}
+    left = (places.keys() | set(typed) - elsewhere | listed.keys()) - set(used)
     if left:
         left -= set(spoken_of())
     found = []
@@ -170,8 +171,8 @@ def unused_variables(
             what = f"nothing uses a variable named {name!r}"
             found.append(Problem("unused-variable", what, known, span, severity="warning"))
         else:
-            what = f"--var {name}: nothing uses a variable of that name"
-            found.append(Problem("unused-variable", what, known, severity="warning"))
+            what = f"nothing declares or uses the variable {name!r}"
+            found.append(Problem("unknown-variable", what, known or "declare it under variables: in reconciler.yaml"))
     return found
 
 

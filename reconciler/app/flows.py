@@ -22,20 +22,19 @@ if TYPE_CHECKING:
 
 async def status(session: Session, api: Client, target: Target, runs: int) -> list[Dataflow]:
     """Return the dataflows in the scope of the session with their last `runs` runs, by name."""
-    kind = dataflow_kind()
-    entries = {
-        address.partition("/")[0]: entry
-        for address, entry in _entries(session, target).items()
-        if entry.kind == kind.name
-    }
-    return list((await dataflows(api, kind, runs, entries)).values())
+    kind, state = dataflow_kind(), _state(session, target)
+    addresses = [address for address, entry in _entries(session, state).items() if entry.kind == kind.name]
+    found, unasked = await dataflows(api, kinds(), kind, runs, state, addresses)
+    for problem in unasked:
+        session.dialogue.notice(str(problem))
+    return found
 
 
 async def outputs(session: Session) -> dict[str, Outputs]:
     """Return the outputs of each document that has a flow in the state, by name."""
     kind = dataflow_kind()
     async with session.platform() as (api, target, _):
-        entries = _entries(session, target)
+        entries = _entries(session, _state(session, target))
         flows = {address: entry for address, entry in entries.items() if entry.kind == kind.name}
         accounts = [_account(address) for address in flows if _account(address) in entries]
         lives = await _lives(api, entries, [*flows, *accounts])
@@ -80,8 +79,12 @@ def _endpoint(entries: Mapping[str, Entry], lives: Mapping[str, Live], address: 
     return kind.endpoint(live) if live is not None and isinstance(kind, Reachable) else None
 
 
-def _entries(session: Session, target: Target) -> dict[str, Entry]:
-    """Return the bound entries in the scope of the session, renames of the project file followed, by address."""
-    state: State = session.check(session.store().read(), target)
-    state = in_memory(state, session.moves(state))
+def _state(session: Session, target: Target) -> State:
+    """Return the state, with the renames of the project file."""
+    state = session.check(session.store().read(), target)
+    return in_memory(state, session.moves(state))
+
+
+def _entries(session: Session, state: State) -> dict[str, Entry]:
+    """Return the bound entries in the scope of the session, by address."""
     return {address: entry for address, entry in sorted(state.resources.items()) if entry.id and session.holds(entry)}

@@ -29,6 +29,11 @@ class ProjectOptions:
     emulator: bool = False
     allow_literal_secrets: bool = False
 
+    @property
+    def given(self) -> frozenset[str]:
+        """The names of the variables that the caller gave one by one."""
+        return frozenset((*self.values, *(item.partition("=")[0] for item in self.variables)))
+
 
 @dataclass(frozen=True, slots=True)
 class PlanOptions:

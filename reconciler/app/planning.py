@@ -20,6 +20,7 @@ from reconciler.core.kind import Finders
 from reconciler.core.plan import guards
 from reconciler.core.plan.assemble import Findings, assemble, no_policies
 from reconciler.core.plan.basis import with_facts
+from reconciler.core.plan.judged import with_judged
 from reconciler.core.plan.model import Action, Basis, Plan
 from reconciler.core.plan.selection import narrowed
 from reconciler.core.problems import ApiError, GuardError, SecretError
@@ -98,7 +99,7 @@ async def compute_plan(
         everything = {*resources, *scope}
         resources, scope = narrowed(options.selection, resources, scope, state)
         left_out = tuple(sorted(everything.difference(resources, scope)))
-    warnings = (*notes, *(str(problem) for problem in project.warnings))
+    warnings = (*notes, *(str(problem) for problem in project.doubts))
     # a plan needs values only of what was sent before: to see whether it changed
     compared = [item.body for name, item in resources.items() if item.sensitive and name in state.resources]
     held = [leaf for body in compared for leaf in of_kind(body, Secret)]
@@ -109,6 +110,7 @@ async def compute_plan(
         api, kinds(), finders, state, resources, scope, secrets,
         now=SystemClock().now() // 1000, destroy=options.destroy, read=options.read, staged=options.staged, lists=lists,
     )  # fmt: skip
+    plan = with_judged(plan, project.judged)
     checks = Findings()
     if options.checks and options.read and not plan.objections:
         checks = await preflight(api, kinds(), plan)

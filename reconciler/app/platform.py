@@ -116,9 +116,9 @@ class Platform:
                 close()
 
     def _emulator_settings(self) -> PlatformSettings:
-        """Return the settings of the emulator inside: it needs no credentials."""
-        organization = self.settings.organization or self.project.platform.organization or os.environ.get("AEP_ORG_ID")
-        sandbox = self.settings.sandbox or self.project.platform.sandbox or os.environ.get("AEP_SANDBOX")
+        """Return the settings of the embedded emulator: it needs no credentials and reads none of the shell."""
+        organization = self.settings.organization or self.project.platform.organization
+        sandbox = self.settings.sandbox or self.project.platform.sandbox
         return PlatformSettings(
             "http://emulator", organization or "emulator@AdobeOrg", sandbox or "prod", "emulator", token="emulator"
         )

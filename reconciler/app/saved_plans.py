@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +19,9 @@ from reconciler.core.plan.sharding import Shard
 from reconciler.core.plan.signature import SIGNATURE, check_signature, plan_digest, signed
 from reconciler.core.plan.staleness import stale_documents
 from reconciler.core.problems import ManifestError, Problem, StaleError
+from reconciler.core.provenance import Provenance
 from reconciler.documents.document import PROJECT_FILE
+from reconciler.documents.load import Project
 from reconciler.kinds import kinds
 from reconciler.secrets.redaction import redact
 from reconciler.yamltext.files import read_file
@@ -42,11 +45,11 @@ def serialized(plan: Plan) -> tuple[str, Plan]:
     return text + "\n", replace(plan, digest=digest)
 
 
-def parse_plan(path: Path, session_note: list[str] | None = None, *, applying: bool = False) -> Plan | None:
+def parse_plan(path: Path, session_note: list[str] | None = None, *, signed_only: bool = False) -> Plan | None:
     """Return the saved plan in `path`, or None when it holds something else.
 
-    A plan that is about to be applied must be signed where there is a key. A signature that cannot be checked, for
-    want of the key, adds a note to `session_note`. Raises `StateError` for a plan that cannot be used.
+    With `signed_only` the plan must be signed where there is a key. A signature that cannot be checked, for want of the
+    key, adds a note to `session_note`. Raises `StateError` for a plan that cannot be used.
     """
     if not path.is_file():
         return None
@@ -59,32 +62,46 @@ def parse_plan(path: Path, session_note: list[str] | None = None, *, applying: b
     key = _key()
     if key:
         snapshot = data.get("snapshot") is True  # it is made where there is no key, and is only compared
-        check_signature(data, str(path), key, required=applying and not snapshot)
+        check_signature(data, str(path), key, required=signed_only and not snapshot)
     elif SIGNATURE in data and session_note is not None:
         session_note.append(f"{path} is signed; the signature is not checked, because {KEY} is not set.")
     return saved_plan.plan_of(data, str(path), kinds())
 
 
-def refuse_stale(session: Session, saved: Plan) -> None:
-    """Raise `StaleError` for a plan of another environment, from a snapshot, or with documents that moved on."""
+def refuse_unsigned(path: Path) -> None:
+    """Raise `StaleError` where there is a key and the plan in `path` has no signature: it has to be made again."""
+    if _key() and SIGNATURE not in json.loads(read_file(path, str(path))):
+        what = f"{path} is not signed, and {KEY} demands a signature"
+        raise StaleError(Problem("plan-unsigned", what, "plan again with the key set"))
+
+
+def refuse_stale(session: Session, saved: Plan) -> Mapping[str, Provenance]:
+    """Return what the documents at hand say of their objects besides the bodies, by address.
+
+    Raises `StaleError` for a plan of another environment, from a snapshot, or with documents that moved on.
+    """
     if saved.environment != session.environment:
         what = f"the plan was made for environment {saved.environment!r}, not {session.environment!r}"
         raise StaleError(Problem("stale-plan", what, f"pass --env {saved.environment}"))
     if saved.snapshot:
         what = "the plan was made from a snapshot and cannot be applied"
         raise StaleError(Problem("stale-plan", what, "pass --replan-if-stale, which applies a new plan if it is equal"))
-    if problems := stale_documents(saved, _documents(session, saved)):
+    project = _project(session, saved)
+    if project is None:
+        return {}
+    if problems := stale_documents(saved, project.digests()):
         raise StaleError(problems)
+    return {address: item.provenance for address, item in project.resources.items()}
 
 
-def _documents(session: Session, saved: Plan) -> dict[str, str]:
-    """Return the digests of the rendered documents that are at hand; folders outside a project are not searched."""
+def _project(session: Session, saved: Plan) -> Project | None:
+    """Return the manifests that are at hand; folders outside a project are not searched."""
     files = {*saved.basis.files.values(), *(change.file for change in saved.effective)} - {""}
     if not (session.root / PROJECT_FILE).exists() and not any((session.root / file).exists() for file in files):
-        return {}
+        return None
     project = replace(session, path=session.root).examine()
     project.let_go()
-    return project.digests()
+    return project
 
 
 async def planned_again(session: Session, saved: Plan, options: PlanOptions, stale: StaleError) -> Comparison:

@@ -96,7 +96,7 @@ class Session:
         redact.spare(lambda text: found.declares(text))
         found.problems += unused_variables(
             self.project, self.project_document, self.environment, self.settings,
-            self.options.variables, self.options.var_files, found.used_variables | self.project_variables,
+            self.options.given, self.options.var_files, found.used_variables | self.project_variables,
             lambda: speak_of(self.root, found.documents.values()),
         )  # fmt: skip
         return found
@@ -198,7 +198,7 @@ class Session:
     def moves(self, state: State) -> list[Record]:
         """Return the records of the renames in the project file that the state has not followed yet."""
         records: list[Record] = []
-        names = set(state.resources)
+        names = {*state.resources, *state.pending}
         for _ in self.project.moved:  # a name that another line gives up is free in the next round
             for move in self.project.moved:
                 for address in sorted(names):

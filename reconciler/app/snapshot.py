@@ -22,6 +22,7 @@ from reconciler.core.plan.model import Plan
 from reconciler.core.problems import Problem, StateError
 from reconciler.core.snapshot import Snapshot, snapshot_json, snapshot_of
 from reconciler.core.state.model import State
+from reconciler.core.state.validation import contradictions
 from reconciler.core.values import Secret, Wire
 from reconciler.engine.settle import settle_pending
 from reconciler.engine.snapshot import SnapshotApi, take_snapshot
@@ -71,7 +72,15 @@ def read_snapshot(path: Path) -> Snapshot:
     except (OSError, ValueError, RecursionError) as error:
         what = f"{path} is not a usable snapshot: {type(error).__name__}"
         raise StateError(Problem("snapshot-broken", what, "write it with: reconciler snapshot")) from None
-    return snapshot_of(data, str(path))
+    snapshot = snapshot_of(data, str(path))
+    found = contradictions(snapshot.state.resources, kinds())
+    found += [
+        f"{item.id} is of the unknown kind {item.kind!r}" for item in snapshot.objects if item.kind not in kinds()
+    ]
+    if found:
+        what = f"{path} is not a usable snapshot: {found[0]}"
+        raise StateError(Problem("snapshot-broken", what, "write it again with: reconciler snapshot"))
+    return snapshot
 
 
 async def plan_from_snapshot(session: Session, options: PlanOptions, path: Path) -> Plan:
@@ -105,11 +114,12 @@ def _concealed(value: Wire) -> Wire:
 
 def _check(session: Session, state: State, path: Path) -> None:
     settings, platform = session.settings, session.project.platform
+    shell = {} if session.emulated else os.environ
     for word, theirs, ours in (
         ("environment", state.environment, session.environment),
         ("organization", state.organization,
-         settings.organization or platform.organization or os.environ.get("AEP_ORG_ID")),
-        ("sandbox", state.sandbox, settings.sandbox or platform.sandbox or os.environ.get("AEP_SANDBOX")),
+         settings.organization or platform.organization or shell.get("AEP_ORG_ID")),
+        ("sandbox", state.sandbox, settings.sandbox or platform.sandbox or shell.get("AEP_SANDBOX")),
     ):  # fmt: skip
         if ours and theirs != ours:
             what = f"the snapshot {path} is of the {word} {theirs!r}, not {ours!r}"

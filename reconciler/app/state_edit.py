@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from reconciler.app.session import Session
 from reconciler.app.transaction import locked, offline
 from reconciler.core.interning import Interner
 from reconciler.core.problems import Problem, ReconcilerError, StateError
-from reconciler.core.state.model import Entry, Record, State
+from reconciler.core.state.model import Entry, Pending, Record, State
 from reconciler.stores.store import Store
 from reconciler.stores.text import checked_state, parts_of, state_text
 from reconciler.yamltext.files import read_file
@@ -34,7 +34,11 @@ def pull(session: Session) -> str:
 
 def read_entry(session: Session, address: str) -> Entry:
     """Return one entry of the state. Raises `StateError` naming the nearest address where there is none."""
-    state = read_state(session)
+    return entry_of(read_state(session), address)
+
+
+def entry_of(state: State, address: str) -> Entry:
+    """Return one entry of `state`. Raises `StateError` naming the nearest address where there is none."""
     entry = state.resources.get(address)
     if entry is None:
         raise _no_entry(state, address)
@@ -46,7 +50,7 @@ async def move(session: Session, source: str, target: str, lock_timeout: float) 
     with offline(session, "state mv", lock_timeout) as transaction:
         state = transaction.state
         moves = {name: target + name[len(source) :] for name in _below(state, source)}
-        taken = sorted(set(moves.values()) & (state.resources.keys() - moves.keys()))
+        taken = sorted(set(moves.values()) & ({*state.resources, *state.pending} - moves.keys()))
         if taken:
             raise StateError(Problem("taken", f"{taken[0]} is in the state already", "remove or rename that first"))
         # deeper names move first where names grow, and last where they shrink
@@ -56,14 +60,22 @@ async def move(session: Session, source: str, target: str, lock_timeout: float) 
     return moves
 
 
-async def remove(session: Session, addresses: Sequence[str], lock_timeout: float) -> Mapping[str, Entry]:
-    """Forget entries and return them; their objects stay."""
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """The entry that was dropped, and the intent without an outcome; all their objects stay."""
+
+    entry: Entry | None
+    intent: Pending | None
+
+
+async def remove(session: Session, addresses: Sequence[str], lock_timeout: float) -> Mapping[str, Forgotten]:
+    """Forget entries and intents; return them by address."""
     with offline(session, "state rm", lock_timeout) as transaction:
         state = transaction.state
         names = list(dict.fromkeys(name for address in addresses for name in _below(state, address)))
         await transaction.record([Record("forgot", name) for name in names])
         transaction.commit()
-    return {name: state.resources[name] for name in names}
+    return {name: Forgotten(state.resources.get(name), state.pending.get(name)) for name in names}
 
 
 def push(session: Session, file: Path, lock_timeout: float, *, force: bool) -> State:
@@ -103,7 +115,8 @@ def _file_state(file: Path) -> tuple[State, Problem | None]:
 
 def _below(state: State, address: str) -> list[str]:
     """Return the addresses an argument means: itself, and all that is below it. Raises `StateError` for none."""
-    names = [name for name in state.resources if name == address or name.startswith(f"{address}/")]
+    known = dict.fromkeys([*state.resources, *state.pending])
+    names = [name for name in known if name == address or name.startswith(f"{address}/")]
     if not names:
         raise _no_entry(state, address)
     return names

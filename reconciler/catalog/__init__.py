@@ -53,8 +53,10 @@ class Connector:
 
     @property
     def auth_specs(self) -> dict[str, tuple[Parameter, ...]]:
-        """The parameters of each way to log in, by `specName`."""
-        return {auth["specName"]: _parameters(auth["params"]) for auth in self.facts["auth"]}
+        """The parameters of each way to log in, by `specName`; older documents know some under other names."""
+        named = {auth["specName"]: _parameters(auth["params"]) for auth in self.facts["auth"]}
+        others = {other: auth for auth in self.facts["auth"] for other in auth.get("alsoNamed", ())}
+        return named | {other: named[auth["specName"]] for other, auth in others.items() if other not in named}
 
     def parameters(self, export: str = "audiences") -> tuple[Parameter, ...]:
         """Return the parameters of its source or target connection; `export` picks those of a destination."""
@@ -74,10 +76,14 @@ class Connector:
         found = facts.get("name") if self.direction == "source" else facts.get("flowSpec", {}).get("name")
         return str(found) if found else None
 
-    def flow_spec(self, export: str = "audiences") -> dict[str, str] | None:
-        """Return the `flowSpec` of its dataflows, or None where no document gives its id."""
+    def flow_spec(self, export: str = "audiences", *, mapped: bool = True) -> dict[str, str] | None:
+        """Return the `flowSpec` of its dataflows, or None where no document gives its id.
+
+        A source may have another one for data that is not mapped: XDM data of the HTTP API (http.md).
+        """
         if self.direction == "source":
-            return _spec(self.facts["flowSpec"])
+            plain = None if mapped else self.facts.get("flowSpecWithoutMapping")
+            return _spec(plain or self.facts["flowSpec"])
         spec = self.facts["exports"].get(export, {}).get("flowSpec", {})
         return _spec(spec) if "id" in spec else None
 
@@ -145,15 +151,19 @@ class Catalog:
 
     @functools.cache  # noqa: B019
     def flow_specs(self) -> Mapping[str, frozenset[str]]:
-        """Return every known flow spec id with the ids of the connection specs it serves."""
+        """Return every flow spec id whose connection specs are known, with their ids.
+
+        A flow spec whose list no document gives is left out: a missing list is not an empty one.
+        """
         found: dict[str, set[str]] = {}
         for spec in self.platform["flowSpecs"]["sources"]:
-            found.setdefault(spec["id"], set()).update(spec["sourceConnectionSpecIds"])
+            if ends := spec.get("sourceConnectionSpecIds"):
+                found.setdefault(spec["id"], set()).update(ends)
         for connector in self.all():
             for export in connector.exports or ("audiences",):
-                own = connector.flow_spec(export)
-                if own is not None:
-                    found.setdefault(own["id"], set()).add(connector.end_spec["id"])
+                for own in (connector.flow_spec(export), connector.flow_spec(export, mapped=False)):
+                    if own is not None:
+                        found.setdefault(own["id"], set()).add(connector.end_spec["id"])
         return {ident: frozenset(ends) for ident, ends in found.items()}
 
     def by_spec(self, direction: Direction, ident: str) -> Connector | None:

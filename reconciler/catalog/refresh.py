@@ -56,8 +56,9 @@ def _connection(
     shared = {name for other in claims[wanted["id"]] for name in other.auth_specs}  # products that share a spec
     for name in offered.keys() - shared:
         yield f"it has an auth spec {name!r} that the catalog does not know"
-    for name in ours.keys() - offered.keys():
-        yield f"the auth spec {name!r} is not offered here"
+    for auth in connector.facts["auth"]:
+        if not offered.keys() & {auth["specName"], *auth.get("alsoNamed", ())}:
+            yield f"the auth spec {auth['specName']!r} is not offered here"
     for name in ours.keys() & offered.keys():
         yield from _parameters(
             name, ours[name], (offered[name].get("spec") or {}).get("properties") or {}, claims, wanted

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli.arguments import Files, project
+from reconciler.cli.arguments import LOCK_TIMEOUT, Files, project
+from reconciler.cli.command import Command
 from reconciler.cli.options import common
 from reconciler.cli.terminal import Terminal, message
 
@@ -14,10 +15,10 @@ if TYPE_CHECKING:
     from reconciler.app.session import Session
 
 
-@click.command("adopt")
+@click.command("adopt", cls=Command)
 @project
 @click.option("-y", "--auto-approve", is_flag=True, help="Do not ask.")
-@click.option("--lock-timeout", default=0.0, type=click.FloatRange(0), help="Seconds to wait for the lock.")
+@LOCK_TIMEOUT
 @common
 def command(files: Files, auto_approve: bool, lock_timeout: float) -> int:
     """Find unmanaged objects that match the manifests in PATH by name and content, show them, ask, and bind them.

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from reconciler.app.dialogue import Dialogue
     from reconciler.app.options import ProjectOptions, WriteOptions
     from reconciler.app.session import Session
+    from reconciler.cli.event_stream import Stream
     from reconciler.cli.terminal import Terminal
     from reconciler.core.plan.selection import Selection
     from reconciler.core.plan.sharding import Shard
@@ -142,6 +143,7 @@ class Writing:
     lock_timeout: float
     wait_timeout: float
     settle: float
+    form: str
 
     def options(self) -> WriteOptions:
         """Return them as the use cases take them."""
@@ -149,11 +151,19 @@ class Writing:
 
         return WriteOptions(self.parallelism, self.lock_timeout, self.wait_timeout, self.time_limit, self.allow_delete)
 
-    def terminal(self) -> Terminal:
-        """Return the dialogue of the command. Raises a usage error where its question could not be answered."""
+    def dialogue(self, stream: Stream | None = None) -> Terminal:
+        """Return the dialogue of the command; its results are events where there is a `stream`.
+
+        Raises a usage error where its question could not be answered.
+        """
         from reconciler.cli.terminal import Terminal
 
-        terminal = Terminal(approved=self.auto_approve)
+        if stream is None:
+            terminal = Terminal(approved=self.auto_approve)
+        else:
+            from reconciler.cli.event_stream import EventDialogue
+
+            terminal = EventDialogue(stream, approved=self.auto_approve)
         terminal.require_answer()
         return terminal
 
@@ -183,6 +193,9 @@ def project(function: F) -> F:
     return function
 
 
+LOCK_TIMEOUT = click.option(
+    "--lock-timeout", default=0.0, type=click.FloatRange(0), metavar="SECONDS", help="Seconds to wait for the lock."
+)
 SHARD = click.option(
     "--shard", metavar="I/N", help="Only the I-th of N parts with no reference between them: for many machines at once."
 )
@@ -223,11 +236,14 @@ def writer(function: F) -> F:
     function = _gathered(function, "writing", Writing)
     for add in (
         click.option("-y", "--auto-approve", is_flag=True, help="Do not ask."),
-        click.option("--parallelism", default=10, type=click.IntRange(1, 100), show_default=True, help="Calls at once"),
-        click.option("--lock-timeout", default=0.0, type=click.FloatRange(0), help="Seconds to wait for the lock."),
-        click.option("--wait-timeout", default=300.0, type=click.FloatRange(0), show_default=True,
+        click.option("--format", "form", type=click.Choice(["text", "jsonl"]), default="text", show_default=True,
+                     help="jsonl prints one JSON object for each event as it happens."),
+        click.option("--parallelism", default=10, type=click.IntRange(1, 100), metavar="N", show_default=True,
+                     help="Calls at once."),
+        LOCK_TIMEOUT,
+        click.option("--wait-timeout", default=300.0, type=click.FloatRange(0), metavar="SECONDS", show_default=True,
                      help="Seconds to wait for the platform to finish a transition."),
-        click.option("--settle", default=5.0, type=click.FloatRange(0), show_default=True,
+        click.option("--settle", default=5.0, type=click.FloatRange(0), metavar="SECONDS", show_default=True,
                      help="Seconds after which an object missing from lists is believed not to exist."),
         click.option("--time-limit", type=click.FloatRange(0, min_open=True), metavar="SECONDS",
                      help="Stop in good order after so long, as Ctrl-C does."),

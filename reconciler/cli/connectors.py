@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from reconciler.cli.command import Group
 from reconciler.cli.options import common
 
 if TYPE_CHECKING:
     from reconciler.catalog import Parameter
 
 
-@click.group("connectors")
+@click.group("connectors", cls=Group)
 @common
 def command() -> None:
     """List and show the connectors of the catalog."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 import click
 
 from reconciler.cli.arguments import Choice, Files, Writing, project, selecting, writer
+from reconciler.cli.command import Command
 from reconciler.cli.options import common
 
 
-@click.command("destroy")
+@click.command("destroy", cls=Command)
 @project
 @selecting
 @writer
@@ -21,8 +22,13 @@ def command(files: Files, choice: Choice, writing: Writing) -> int:
     from reconciler.app.apply import apply
     from reconciler.app.options import PlanOptions
     from reconciler.app.running import run
+    from reconciler.cli.event_stream import stream_of
     from reconciler.cli.outcome import tell
 
-    session = files.open(dialogue=writing.terminal())
-    options = PlanOptions(destroy=True, selection=choice.selection(), settle=writing.settle)
-    return tell(run(apply(session, options, writing.options(), verb="destroy")), "destroy")
+    with stream_of("destroy", writing.form) as stream:
+        session = files.open(dialogue=writing.dialogue(stream))
+        options = PlanOptions(destroy=True, selection=choice.selection(), settle=writing.settle)
+        code = tell(run(apply(session, options, writing.options(), verb="destroy")), "destroy", stream)
+        if stream is not None:
+            stream.end(code)
+        return code

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler.cli.arguments import Files, project
+from reconciler.cli.command import Command
 from reconciler.cli.options import common
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 _SIGNS = {"ok": ("green", "ok    "), "warning": ("yellow", "warn  "), "wrong": ("red", "wrong ")}
 
 
-@click.command("doctor")
+@click.command("doctor", cls=Command)
 @project
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @common

@@ -9,18 +9,20 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler.cli.arguments import SHARD, Files, project, shard_of
+from reconciler.cli.command import Command
 from reconciler.cli.formats import DRIFT_FORMATS, drift_as
 from reconciler.cli.options import common
 
 if TYPE_CHECKING:
     from reconciler.app.drift import DriftOptions
+    from reconciler.cli.event_stream import Stream
     from reconciler.core.plan.drift_report import Report
     from reconciler.documents.load import Project
 
 
-@click.command("drift")
+@click.command("drift", cls=Command)
 @project
-@click.option("--format", "form", type=click.Choice([*DRIFT_FORMATS]), default="text", show_default=True)
+@click.option("--format", "form", type=click.Choice([*DRIFT_FORMATS, "jsonl"]), default="text", show_default=True)
 @click.option("--unmanaged", is_flag=True, help="List the live objects that no address is bound to, too.")
 @click.option("--metrics", type=click.Path(path_type=Path), metavar="FILE",
               help="Write counts for Prometheus' textfile collector.")  # fmt: skip
@@ -35,30 +37,51 @@ def command(files: Files, form: str, unmanaged: bool, metrics: Path | None, patc
     of the report: with it applied, and `apply --refresh-only`, the drift is accepted. With --env all, or a list as
     dev,prod, these environments are compared side by side.
     """
-    from reconciler.app.drift import DriftOptions, drift, places
+    from reconciler.app.drift import DriftOptions
+    from reconciler.cli.event_stream import stream_of
+
+    with stream_of("drift", form) as stream:
+        options = DriftOptions(unmanaged, shard_of(shard))
+        if patch and stream is not None:
+            raise click.UsageError("--patch prints a diff: it does not go with --format jsonl.")
+        if names := files.everywhere():
+            if form not in ("text", "json", "jsonl") or metrics is not None or patch:
+                raise click.UsageError(
+                    "Several environments are shown as text, json or jsonl, without --metrics and --patch."
+                )
+            code = _several(files, names, options, form, stream)
+        else:
+            code = _one(files, options, form, stream, metrics, patch=patch)
+        if stream is not None:
+            stream.end(code)
+        return code
+
+
+def _one(
+    files: Files, options: DriftOptions, form: str, stream: Stream | None, metrics: Path | None, *, patch: bool
+) -> int:
+    """Compare one environment and show it."""
+    from reconciler.app.drift import drift, places
     from reconciler.app.platform import SystemClock
     from reconciler.app.running import run
     from reconciler.render import drift as rendered
     from reconciler.yamltext.files import save
 
-    options = DriftOptions(unmanaged, shard_of(shard))
-    if names := files.everywhere():
-        if form not in ("text", "json") or metrics is not None or patch:
-            raise click.UsageError("Several environments are shown as text or json, without --metrics and --patch.")
-        return _several(files, names, options, form)
     session = files.open()
     project = session.manifests()
     report = run(drift(session, options, project))
     if metrics is not None:
         save(metrics, rendered.metrics(report, SystemClock().now() // 1000))
-    if patch:
+    if stream is not None:
+        stream.drift(report)
+    elif patch:
         _print_patch(report, project)
     else:
         click.echo(drift_as(report, form, lambda: places(project)), nl=False)
     return 2 if report.drifted else 0
 
 
-def _several(files: Files, names: Sequence[str], options: DriftOptions, form: str) -> int:
+def _several(files: Files, names: Sequence[str], options: DriftOptions, form: str, stream: Stream | None) -> int:
     """Compare environments and show them; one that cannot be compared does not keep the others from it."""
     from reconciler.app.drift import drift
     from reconciler.app.multi_environment import side_by_side
@@ -78,9 +101,18 @@ def _several(files: Files, names: Sequence[str], options: DriftOptions, form: st
             click.echo(f"{name}:")
             click.echo(drift_as(item, "text", dict), nl=False)
     tell(reports)
-    if any(isinstance(item, ReconcilerError) for item in reports.values()):
-        return 1
-    return 2 if any(not isinstance(item, ReconcilerError) and item.drifted for item in reports.values()) else 0
+    codes = {
+        name: 1 if isinstance(item, ReconcilerError) else 2 if item.drifted else 0 for name, item in reports.items()
+    }
+    if stream is not None:
+        for name, item in reports.items():
+            stream.environment = name
+            if isinstance(item, ReconcilerError):
+                stream.failed(item.problems)
+            else:
+                stream.drift(item)
+            stream.environment_ended(name, codes[name])
+    return 1 if 1 in codes.values() else max(codes.values(), default=0)
 
 
 def _print_patch(report: Report, project: Project) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from reconciler.cli.command import Group
 from reconciler.cli.options import common
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ _DATA = click.option(
 _URL = click.option("--url", metavar="URL", help="An emulator that is being served, instead of a file.")
 
 
-@click.group("emulator", invoke_without_command=True)
+@click.group("emulator", cls=Group, invoke_without_command=True)
 @click.option("--port", default=8080, type=click.IntRange(0, 65535), show_default=True, help="0 takes a free one.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--allow-host", "hosts", multiple=True, metavar="NAME", help="Answer also for this host name.")

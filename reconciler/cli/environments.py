@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -16,6 +16,9 @@ from reconciler.core.plan.model import Plan
 from reconciler.core.problems import ReconcilerError
 from reconciler.render import json as as_json
 from reconciler.render.table import table
+
+if TYPE_CHECKING:
+    from reconciler.cli.event_stream import Stream
 
 T = TypeVar("T")
 _COUNTS = ("create", "update", "replace", "delete", "forget", "noop")
@@ -60,18 +63,24 @@ def _shown(
     return markdown_of_several(plans, messages)
 
 
-def in_turn(names: Sequence[str], work: Callable[[str], int]) -> int:
+def in_turn(names: Sequence[str], work: Callable[[str], int], stream: Stream | None = None) -> int:
     """Do `work` in one environment after the other, as they were named, and return the exit code.
 
     The first that does not end well is the last: what is wrong in dev goes no further.
     """
     for number, name in enumerate(names):
-        click.echo(f"{name}:")
+        click.echo(f"{name}:", err=stream is not None)
+        if stream is not None:
+            stream.environment = name
         try:
             code = work(name)
         except ReconcilerError as error:
             code = 1
             tell({name: error})
+            if stream is not None:
+                stream.failed(error.problems)
+        if stream is not None:
+            stream.environment_ended(name, code)
         if code:
             if left := names[number + 1 :]:
                 click.echo(f"Not begun: {', '.join(left)}.", err=True)

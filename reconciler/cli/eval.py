@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from reconciler.cli.command import Command
 from reconciler.cli.options import common
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from reconciler.dataprep import DataPrepError, Value
 
 
-@click.command("eval")
+@click.command("eval", cls=Command)
 @click.argument("expression")
 @click.option(
     "--input",

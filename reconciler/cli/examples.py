@@ -44,6 +44,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "reconciler apply prod.plan --auto-approve",
         "reconciler apply --env dev --staged --time-limit 600",
         "reconciler apply --env dev,stage --auto-approve --lock-timeout 600",
+        "reconciler apply --auto-approve --format jsonl > events.jsonl",
     ),
     "destroy": ("reconciler destroy --env dev", "reconciler destroy --target customer-io --auto-approve"),
     "drift": (
@@ -57,7 +58,18 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "show": ("reconciler show prod.plan", "reconciler show prod.plan --format html > plan.html", "reconciler show"),
     "graph": ("reconciler graph --format svg > graph.svg", "reconciler graph --plan --documents --format mermaid"),
     "status": ("reconciler status", "reconciler status --fail-on error --fail-on stale=2h"),
-    "outputs": ("reconciler outputs", "reconciler outputs --format json"),
+    "convert": (
+        "reconciler convert setup.sh --out dataflows",
+        "reconciler convert flows.postman_collection.json --env-file dev.postman_environment.json --out dataflows",
+        "reconciler convert recording.har > dataflows.yaml",
+    ),
+    "outputs": (
+        "reconciler outputs",
+        "reconciler outputs --format json",
+        "reconciler outputs clicks.inletUrl",
+        "reconciler outputs customer-io.ids.customer-io/flow --env prod",
+    ),
+    "open": ("reconciler open customer-io", "reconciler open customer-io/target/dataset --print"),
     "export": ("reconciler export --out dataflows --adopt",),
     "adopt": ("reconciler adopt",),
     "import": ("reconciler import customer-io/flow 7d6e4f5a-1b2c-4d3e-8f90-a1b2c3d4e5f6",),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from reconciler.cli.command import Command
 from reconciler.cli.options import common
 from reconciler.cli.terminal import message
 from reconciler.core.characters import counted
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 _KINDS = ("SourceDataflow", "DestinationDataflow")
 
 
-@click.command("export")
+@click.command("export", cls=Command)
 @click.option("--kind", "kinds", multiple=True, type=click.Choice(_KINDS), help="Only this kind. Repeatable.")
 @click.option("--name", "names", multiple=True, metavar="GLOB", help="Only flows whose name matches. Repeatable.")
 @click.option("--flow", "flows", multiple=True, metavar="ID", help="Only this flow. Repeatable.")

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import click
 
+from reconciler.cli.command import Command
 from reconciler.cli.options import common
 
 
-@click.command("fmt")
+@click.command("fmt", cls=Command)
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--check", is_flag=True, help="Change nothing; exit 1 when a file would change.")
 @click.option("--diff", is_flag=True, help="Change nothing; print what would change.")

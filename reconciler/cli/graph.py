@@ -5,12 +5,13 @@ from __future__ import annotations
 import click
 
 from reconciler.cli.arguments import Choice, Files, project, selecting
+from reconciler.cli.command import Command
 from reconciler.cli.options import common
 
 _FORMATS = ("dot", "mermaid", "svg")
 
 
-@click.command("graph")
+@click.command("graph", cls=Command)
 @project
 @click.option("--format", "form", type=click.Choice(_FORMATS), default="dot", show_default=True)
 @click.option("--plan", "with_plan", is_flag=True, help="Plan first, and colour by what would happen.")

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import click
 
-from reconciler.cli.arguments import Files, project
+from reconciler.cli.arguments import LOCK_TIMEOUT, Files, project
+from reconciler.cli.command import Command
 from reconciler.cli.options import common
 
 
-@click.command("import")
+@click.command("import", cls=Command)
 @click.argument("address")
 @click.argument("ident", metavar="ID")
 @project
-@click.option("--lock-timeout", default=0.0, type=click.FloatRange(0), help="Seconds to wait for the lock.")
+@LOCK_TIMEOUT
 @common
 def command(address: str, ident: str, files: Files, lock_timeout: float) -> int:
     """Bind the existing object ID to ADDRESS, which a manifest in PATH declares.

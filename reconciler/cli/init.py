@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from reconciler.cli.command import Command
 from reconciler.cli.options import common
 
 _PIPELINES = {
@@ -18,7 +19,7 @@ SCHEMA = ".reconciler/manifest.schema.json"
 _MODELINE = f"# yaml-language-server: $schema={SCHEMA}\n"
 
 
-@click.command("init")
+@click.command("init", cls=Command)
 @click.argument("path", default=".", type=click.Path(path_type=Path, file_okay=False), required=False)
 @click.option("--connector", metavar="KEY", help="Write a first manifest for this connector.")
 @click.option("--pipeline", type=click.Choice([*_PIPELINES, "none"]), default="github", show_default=True,

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from reconciler import __version__
+from reconciler.cli.command import Group
 from reconciler.cli.examples import epilog
 from reconciler.cli.options import common
 
@@ -29,6 +30,8 @@ COMMANDS = {
     "graph": "Print what depends on what.",
     "status": "Show whether data flows, and why not.",
     "outputs": "Print endpoint URLs and ids.",
+    "convert": "Convert recorded API calls to manifests.",
+    "open": "Open an object in the platform's UI.",
     "export": "Write what is live as manifests.",
     "adopt": "Bind existing objects that match the manifests.",
     "import": "Bind an object that exists to an address.",
@@ -40,7 +43,7 @@ COMMANDS = {
 }
 
 
-class LazyGroup(click.Group):
+class LazyGroup(Group):
     """Knows its commands by name and one line of help, and loads only the one that is asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -59,18 +62,6 @@ class LazyGroup(click.Group):
         for inner in loaded.commands.values() if isinstance(loaded, click.Group) else ():
             inner.epilog = epilog(f"{cmd_name} {inner.name}")
         return loaded
-
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
-        """Name the nearest command when one is misspelt."""
-        try:
-            return super().resolve_command(ctx, args)
-        except click.UsageError as error:
-            from difflib import get_close_matches
-
-            close = get_close_matches(args[0], COMMANDS, 1)
-            if close:
-                raise click.UsageError(f"{error.message} Did you mean {close[0]!r}?", ctx) from None
-            raise
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the table of commands without loading any of them."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,12 +14,20 @@ from reconciler.core.characters import counted
 from reconciler.core.plan.steps import Step
 from reconciler.core.problems import Problem, brief
 
+if TYPE_CHECKING:
+    from reconciler.cli.event_stream import Stream
+
 _SHOWN = 25
 """Addresses that are named one by one at the end of a run."""
 
 
-def tell(applied: Applied, verb: str) -> int:
-    """Print what was done, what was not and what to do next; return the exit code."""
+def tell(applied: Applied, verb: str, stream: Stream | None = None) -> int:
+    """Print what was done, what was not and what to do next; return the exit code.
+
+    With a `stream` the result is in its events, and the text goes to stderr.
+    """
+    if stream is not None and applied.outcome is not None:
+        stream.outcome(applied.outcome)
     if applied.refused:
         message("Nothing was done.")
         return 1
@@ -34,9 +43,9 @@ def tell(applied: Applied, verb: str) -> int:
     parts = [f"{count} {words[name]}" for name, count in done.items() if name in words]
     if not parts:
         parts = ["no step succeeded" if outcome.results and not done else "nothing to do"]
-    click.echo(f"{verb.capitalize()}: {', '.join(parts)}.")
+    click.echo(f"{verb.capitalize()}: {', '.join(parts)}.", err=stream is not None)
     if outcome.problems:
-        click.echo("")
+        click.echo("", err=stream is not None)
         for line in brief(_told_once(outcome.problems)):
             message(line)
         failed = sum(1 for _, result in outcome.results.values() if result == "failed")

@@ -7,11 +7,12 @@ from pathlib import Path
 import click
 
 from reconciler.cli.arguments import Choice, Files, Planning, planner, project, selecting
+from reconciler.cli.command import Command
 from reconciler.cli.formats import PLAN_FORMATS, shown_as
 from reconciler.cli.options import common
 
 
-@click.command("plan")
+@click.command("plan", cls=Command)
 @project
 @click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="Save the plan for apply.")
 @click.option("--format", "form", type=click.Choice([*PLAN_FORMATS]), default="text", show_default=True)

@@ -7,10 +7,11 @@ from pathlib import Path
 import click
 
 from reconciler.cli.arguments import project_options
+from reconciler.cli.command import Command
 from reconciler.cli.options import common
 
 
-@click.command("preview")
+@click.command("preview", cls=Command)
 @click.argument("name")
 @click.option(
     "--input",

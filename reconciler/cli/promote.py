@@ -5,10 +5,11 @@ from __future__ import annotations
 import click
 
 from reconciler.cli.arguments import Files, project
+from reconciler.cli.command import Command
 from reconciler.cli.options import common
 
 
-@click.command("promote")
+@click.command("promote", cls=Command)
 @click.argument("source", metavar="FROM")
 @click.argument("target", metavar="TO")
 @project

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from reconciler.cli.command import Command
 from reconciler.cli.formats import COMPARISON_FORMATS, PLAN_FORMATS, shown_as
 from reconciler.cli.options import common
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from reconciler.core.plan.model import Plan
 
 
-@click.command("show")
+@click.command("show", cls=Command)
 @click.argument("file", type=click.Path(path_type=Path), required=False)
 @click.option("--format", "form", type=click.Choice([*PLAN_FORMATS]), default="text", show_default=True)
 @click.option("--compare", "other", type=click.Path(path_type=Path), metavar="FILE",

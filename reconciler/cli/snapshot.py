@@ -6,10 +6,11 @@ from pathlib import Path
 
 import click
 
+from reconciler.cli.command import Command
 from reconciler.cli.options import common
 
 
-@click.command("snapshot")
+@click.command("snapshot", cls=Command)
 @click.argument("path", default=".", type=click.Path(path_type=Path), required=False)
 @click.option("--out", type=click.Path(path_type=Path), metavar="FILE", required=True, help="The file to write.")
 @common

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import click
 
+from reconciler.cli.arguments import LOCK_TIMEOUT
+from reconciler.cli.command import Group
 from reconciler.cli.options import common
 
 
-@click.group("state")
+@click.group("state", cls=Group)
 @common
 def command() -> None:
     """Look into the state, and put it right: what is managed, under which address and id."""
@@ -60,7 +62,6 @@ def show(address: str, path: Path, form: str) -> None:
         click.echo(f"{key}: {text}")
 
 
-_LOCK = click.option("--lock-timeout", default=0.0, type=click.FloatRange(0), help="Seconds to wait for the lock.")
 _PATH = click.argument("path", default=".", type=click.Path(path_type=Path), required=False)
 
 
@@ -68,7 +69,7 @@ _PATH = click.argument("path", default=".", type=click.Path(path_type=Path), req
 @click.argument("source")
 @click.argument("target")
 @_PATH
-@_LOCK
+@LOCK_TIMEOUT
 @common
 def mv(source: str, target: str, path: Path, lock_timeout: float) -> None:
     """Rename an address, or all addresses below a name. In review, `moved:` in the project file does the same."""
@@ -83,7 +84,7 @@ def mv(source: str, target: str, path: Path, lock_timeout: float) -> None:
 @command.command("rm")
 @click.argument("addresses", nargs=-1, required=True, metavar="ADDRESS...")
 @click.option("--project", "path", default=".", type=click.Path(path_type=Path), help="The project's folder.")
-@_LOCK
+@LOCK_TIMEOUT
 @common
 def rm(addresses: tuple[str, ...], path: Path, lock_timeout: float) -> None:
     """Forget an address and all below it; the objects stay on the platform, unmanaged."""
@@ -91,9 +92,13 @@ def rm(addresses: tuple[str, ...], path: Path, lock_timeout: float) -> None:
     from reconciler.app.state_edit import remove
     from reconciler.cli.arguments import open_project
 
-    for name, entry in run(remove(open_project(path), addresses, lock_timeout)).items():
-        objects = ", ".join(filter(None, (entry.id, *(old.id for old in entry.deposed))))
-        click.echo(f"{name}: forgotten; its object {objects} stays")
+    for name, item in run(remove(open_project(path), addresses, lock_timeout)).items():
+        entry = item.entry
+        idents = [entry.id, *(old.id for old in entry.deposed)] if entry is not None else []
+        stays = f"; its object {', '.join(filter(None, idents))} stays" if entry is not None else ""
+        if item.intent is not None and item.intent.action == "create":
+            stays += "; an interrupted run may have created an object for it, which stays, too"
+        click.echo(f"{name}: forgotten{stays}")
 
 
 @command.command("pull")
@@ -111,7 +116,7 @@ def pull(path: Path) -> None:
 @click.argument("file", type=click.Path(path_type=Path))
 @_PATH
 @click.option("--force", is_flag=True, help="Even when it is another, an older or an edited state.")
-@_LOCK
+@LOCK_TIMEOUT
 @common
 def push(file: Path, path: Path, force: bool, lock_timeout: float) -> None:
     """Put FILE in the place of the state; the one there is kept.
@@ -148,7 +153,7 @@ def unlock(path: Path, ident: str) -> None:
 @click.option("--from", "source", default="local", show_default=True, metavar="SETTINGS",
               help="Where it is now: `state:` as it stood in the project file.")  # fmt: skip
 @click.option("--keep", is_flag=True, help="Leave the state there, too.")
-@_LOCK
+@LOCK_TIMEOUT
 @common
 def migrate(path: Path, source: str, keep: bool, lock_timeout: float) -> int:
     """Move the state to where the project file says it is kept.
@@ -185,7 +190,7 @@ def migrate(path: Path, source: str, keep: bool, lock_timeout: float) -> int:
 @command.command("rebuild")
 @_PATH
 @click.option("-y", "--auto-approve", is_flag=True, help="Do not ask.")
-@_LOCK
+@LOCK_TIMEOUT
 @common
 def rebuild(path: Path, auto_approve: bool, lock_timeout: float) -> int:
     """Find the objects of the manifests on the platform and bind them: for a state that was lost.

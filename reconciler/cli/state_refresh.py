@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,21 +13,37 @@ from reconciler.app.running import run
 from reconciler.app.session import Session
 from reconciler.app.state_refresh import refresh_state
 from reconciler.cli.terminal import message, painter
+from reconciler.core.characters import counted
 from reconciler.core.plan.state_refresh import RefreshedEntry
+from reconciler.render import json as as_json
 from reconciler.render.drift import drift_lines
 
+if TYPE_CHECKING:
+    from reconciler.cli.event_stream import Stream
 
-def refresh_only(session: Session, options: PlanOptions, writing: WriteOptions) -> int:
+
+def refresh_only(session: Session, options: PlanOptions, writing: WriteOptions, stream: Stream | None = None) -> int:
     """Take drift that the manifests agree with into the state; return the exit code."""
-    refreshed = run(refresh_state(session, options, writing, _review))
+
+    def review(entries: Sequence[RefreshedEntry], left: int) -> None:
+        if stream is None:
+            _review(entries, left)
+        else:
+            stream.environment = session.environment
+            stream.emit({"type": "drift", "drift": as_json.drift_item(item.drift)} for item in entries)
+
+    refreshed = run(refresh_state(session, options, writing, review))
     if refreshed.refused:
         message("Nothing was done.")
         return 1
-    if not refreshed.entries and not refreshed.settled:
-        click.echo("Nothing to accept.")
-        return 0
     count = len(refreshed.entries)
-    click.echo(f"The state holds what is live of {count} objects. Nothing was changed on the platform.")
+    if stream is not None:
+        stream.count("accepted", count)
+    elif not count and not refreshed.settled:
+        click.echo("Nothing to accept.")
+    else:
+        objects = counted(count, "object")
+        click.echo(f"The state holds what is live of {objects}. Nothing was changed on the platform.")
     return 0
 
 

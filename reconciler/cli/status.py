@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from reconciler.cli.arguments import Files, project
+from reconciler.cli.command import Command
 from reconciler.cli.options import common
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ class FailOn(click.ParamType[Any, Any]):
         return int(found.group(1)) * _MS[found.group(2)]
 
 
-@click.command("status")
+@click.command("status", cls=Command)
 @project
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.option("--runs", default=3, type=click.IntRange(1, 100), show_default=True, help="So many last runs of each.")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler.cli.arguments import Files, project
+from reconciler.cli.command import Command
 from reconciler.cli.options import common
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 _FORMATS = ("text", "json", "junit")
 
 
-@click.command("test")
+@click.command("test", cls=Command)
 @project
 @click.option("--format", "form", type=click.Choice(_FORMATS), default="text", show_default=True)
 @click.option("--update", "rewrite", is_flag=True, help="Write the actual results into the documents.")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler.cli.arguments import Files, project
+from reconciler.cli.command import Command
 from reconciler.cli.options import common
 
 if TYPE_CHECKING:
@@ -15,10 +16,12 @@ if TYPE_CHECKING:
     from reconciler.core.problems import Problem
     from reconciler.documents.load import Project
 
+_NAMED = 20
+"""Files without a manifest that are named one by one."""
 _FORMATS = ("text", "json", "sarif", "junit", "github", "gitlab")
 
 
-@click.command("validate")
+@click.command("validate", cls=Command)
 @project
 @click.option("--format", "form", type=click.Choice(_FORMATS), default="text", show_default=True)
 @click.option("--ci", type=click.Path(path_type=Path), metavar="FILE",
@@ -27,7 +30,8 @@ _FORMATS = ("text", "json", "sarif", "junit", "github", "gitlab")
 def command(files: Files, form: str, ci: Path | None) -> int:
     """Check the manifests in PATH without asking the platform: shape, references, parameters, cycles.
 
-    Every finding is one line, file:line:column: error: … (how to fix). Exit code 1 when there is an error.
+    Every finding is one line, file:line:column: error: … (how to fix). Exit code 1 when there is an error. Placeholders
+    that `init` wrote are warnings until they are replaced. Files without a manifest are named on stderr.
     With --env all every environment is checked. SARIF and JUnit are for code hosts and CI servers; github
     prints workflow commands, gitlab a code quality report. With --ci a secret that a job of a pipeline applies without
     is an error.
@@ -71,6 +75,8 @@ def _check(session: Session, form: str, ci: Path | None) -> int:
         found.problems += ci_findings(session, found, ci)
     problems = sorted(found.problems, key=lambda item: (item.span.file, item.span.line) if item.span else ("", 0))
     _show(found, problems, form)
+    if found.passed_over and form == "text":
+        click.echo(f"No manifest in {_listed(found.passed_over)}.", err=True)
     errors, warnings = len(found.errors), len(found.warnings)
     if errors:
         click.echo(f"{errors} error{'s' * (errors != 1)}, {warnings} warning{'s' * (warnings != 1)}.", err=True)
@@ -79,6 +85,11 @@ def _check(session: Session, form: str, ci: Path | None) -> int:
     many = f"{documents} document{'s' if documents != 1 else ''}"
     click.echo(f"{many} with {resources} resource{'s' if resources != 1 else ''}: all valid.", err=True)
     return 0
+
+
+def _listed(files: list[str]) -> str:
+    more = f" and {len(files) - _NAMED} more" if len(files) > _NAMED else ""
+    return f"{', '.join(files[:_NAMED])}{more}"
 
 
 def _show(found: Project, problems: list[Problem], form: str) -> None:

@@ -16,7 +16,7 @@ from reconciler.catalog import Catalog
 from reconciler.config.project import ProjectSpec
 from reconciler.config.variables import Variable
 from reconciler.core.selector import Selectors, of_documents
-from reconciler.documents import blocks
+from reconciler.documents import blocks, mapping_blocks
 from reconciler.documents._selections import member_forms, spec_model
 from reconciler.documents.dataset import DatasetSpec
 from reconciler.documents.document import ANNOTATIONS, API_VERSION, NAME
@@ -32,7 +32,7 @@ OPEN: Mapping[tuple[str, str], tuple[type[BaseModel] | type[str], ...]] = {
     ("SourceEndpoint", "connection"): (blocks.Account, blocks.ExternalRef),
     ("DatasetTarget", "schema"): (blocks.SchemaRef, SchemaSpec),
     ("DatasetTarget", "dataset"): (blocks.DatasetRef, DatasetSpec),
-    ("SourceDataflowSpec", "mapping"): (blocks.MappingBlock,),
+    ("SourceDataflowSpec", "mapping"): (mapping_blocks.MappingBlock,),
     ("DestinationDataflowSpec", "primaryFields"): (str, blocks.PrimaryField),
     ("DatasetSpec", "labels"): (Labels,),
     ("SchemaSpec", "fieldGroups"): (str, blocks.ExternalRef, FieldGroupSpec),
@@ -68,6 +68,7 @@ def json_schema(catalog: Catalog, selectors: Selectors) -> Json:
     for (name, field), holds in opened.items():
         _open(definitions[name]["properties"], field, holds)
     _variables(definitions)
+    _meta(definitions)
     for definition in definitions.values():
         properties = definition.get("properties", {})
         definition["properties"] = {name: _or_filled_in(found) for name, found in properties.items()}
@@ -186,6 +187,14 @@ def _open(properties: Json, field: str, holds: Sequence[type[BaseModel] | type[s
     if _OPTIONAL_NULL in options:
         forms.append(_OPTIONAL_NULL)
     properties[field] = {"anyOf": forms, "description": before["description"]}
+
+
+def _meta(definitions: Json) -> None:
+    """Turn the field that stands for any `meta:…` member into a pattern."""
+    for definition in definitions.values():
+        found = definition.get("properties", {}).pop("meta:", None)
+        if found is not None:
+            definition["patternProperties"] = {"^meta:": {"description": found["description"]}}
 
 
 def _variables(definitions: Json) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
 
-from reconciler.core.pointers import matches, matches_exactly
+from reconciler.core.pointers import matches, matches_exactly, parse_pointer, pointer
 from reconciler.core.values import MISSING, Path, Tree
 
 Cause = Literal["manifest", "outside", "both", "dependency"]
@@ -37,6 +37,10 @@ class Reason(StrEnum):
     """The platform writes the field itself: no manifest declares it, and an export leaves it out."""
     PROBED = "probed"
     """After a change of the field the platform is asked whether the object still works."""
+    PARTLY_SHOWN = "partly-shown"
+    """The platform may leave the field out of an answer: where it does, the value last applied counts."""
+    RELEASED = "released"
+    """The field is left as it is when it leaves the manifest: an older version declared it of its own accord."""
     INCOMPATIBLE = "incompatible"
     """The platform refuses this change of the object as it is; the kind decides, no rule (`incompatible_changes`)."""
 
@@ -45,7 +49,8 @@ class Reason(StrEnum):
 class FieldRule:
     """A rule for the fields at `pattern` (a pointer, `*` for one step) and below, and the document it comes from.
 
-    `exceptions` are patterns that an immutable field does not cover. An atomic field goes exactly as declared, or with
+    `exceptions` are patterns that an immutable field does not cover. A field is released where the value last applied
+    is one of `values`, any value where there are none. An atomic field goes exactly as declared, or with
     `merge` together with the live members that others added.
     """
 
@@ -54,6 +59,7 @@ class FieldRule:
     doc: str = ""
     exceptions: tuple[str, ...] = ()
     merge: bool = False
+    values: tuple[Tree, ...] = ()
 
     def covers(self, path: Path) -> bool:
         """Tell whether the rule holds at `path`."""
@@ -95,13 +101,15 @@ class Rules:
 
     `fields` are the fields that are not like any other, each with its reason. `associative_lists` are lists whose
     members are identified by a key. `unlabelled` are the places whose last step says nothing to people. `reported_as`
-    is the kind that JSON documents name, where it is not the kind's own name.
+    is the kind that JSON documents name, where it is not the kind's own name. `page` is the path of the object's page
+    in the platform's UI, with `{id}` for its id; empty where no public document names it (see `core/console.py`).
     """
 
     fields: tuple[FieldRule, ...] = ()
     associative_lists: tuple[AssociativeList, ...] = ()
     unlabelled: tuple[str, ...] = ()
     reported_as: str = ""
+    page: str = ""
     _by_reason: Mapping[Reason, tuple[FieldRule, ...]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -130,6 +138,23 @@ class Rules:
     def is_write_only(self, path: Path) -> bool:
         """Tell whether the platform never returns the value at `path`."""
         return any(rule.covers(path) for rule in self._by_reason[Reason.WRITE_ONLY])
+
+    def is_partly_shown(self, path: Path) -> bool:
+        """Tell whether the platform may leave the value at `path` out of an answer."""
+        return any(rule.covers(path) for rule in self._by_reason[Reason.PARTLY_SHOWN])
+
+    def is_released(self, path: Path, applied: Tree) -> bool:
+        """Tell whether a value at `path`, last applied as `applied`, stays when it leaves the manifest."""
+        rules = (rule for rule in self._by_reason[Reason.RELEASED] if matches_exactly(rule.pattern, path))
+        return any(not rule.values or applied in rule.values for rule in rules)
+
+    def has_inside(self, reason: Reason, path: Path) -> bool:
+        """Tell whether a rule with `reason` is about values below `path`."""
+        depth = len(path)
+        return any(
+            depth < len(steps := parse_pointer(rule.pattern)) and matches_exactly(pointer(steps[:depth]), path)
+            for rule in self._by_reason[reason]
+        )
 
     def is_probed(self, path: Path) -> bool:
         """Tell whether the platform is asked, after a change at `path`, whether the object works."""

@@ -34,7 +34,7 @@ class DataflowRun:
 class Dataflow:
     """A dataflow as it stands: `state` is `missing` when it is gone; `runs` are the newest first.
 
-    `leaving` tells that the platform is deleting it.
+    `leaving` tells that the platform is deleting it; `notes` name objects it uses that others replaced or deleted.
     """
 
     name: str
@@ -45,6 +45,7 @@ class Dataflow:
     created: int | None
     runs: tuple[DataflowRun, ...] = ()
     leaving: bool = False
+    notes: tuple[str, ...] = ()
 
     def last_data(self) -> int | None:
         """Return when records last came out of it, in ms since the epoch, as far as `runs` go back."""

@@ -34,8 +34,10 @@ class Selector(AssociativeList):
     """The `type` of a member, where members have one."""
     member_fields: tuple[str, ...] = ()
     """The fields of a member that a manifest may declare."""
+    shown_only: tuple[str, ...] = ()
+    """The fields of a member that the platform sets: a manifest may have them, and they are not sent."""
     defaults: tuple[tuple[str, str], ...] = ()
-    """Default members of an item."""
+    """The other members of an item that a text stands for."""
     short: bool = False
     """Whether a text in a manifest stands for a member with that key, and an export writes it so."""
     optional: bool = False
@@ -82,10 +84,20 @@ class Selector(AssociativeList):
 
     def written(self, member: Tree) -> Tree:
         """Return a live member as a manifest writes it: without what the platform adds."""
-        value = self.declared(member)
-        if self.short:
+        value: dict[str, Tree] = {
+            name: item
+            for name, item in self.declared(member).items()
+            if name in self.member_fields and item not in (None, "", {}, [])
+        }
+        if self.short and value == {self.key_field: value.get(self.key_field), **dict(self.defaults)}:
             return value[self.key_field]
-        return {name: value[name] for name in self.member_fields if value.get(name) not in (None, "", {}, [])}
+        return value
+
+    def untold(self, member: Tree) -> list[str]:
+        """Return the names of what a live member says and no manifest can."""
+        value = self.declared(member)
+        known = {*self.member_fields, *self.shown_only}
+        return sorted(name for name in value if name not in known and value[name] not in (None, "", {}, []))
 
     def _lists(self, body: Tree, depth: int = 0) -> Iterator[Sequence[Tree]]:
         if depth == len(self.steps):

@@ -90,7 +90,8 @@ class _Column:
 
 def row_of(row: Mapping[str, object]) -> Row:
     """Return a row from its form in a mapping set, in either vocabulary. Raises KeyError where a member is missing."""
-    source = row.get("source", row.get("sourceAttribute"))
+    words = ("source", "sourceAttribute", "sourceExpression")
+    source = next((row[name] for name in words if row.get(name) is not None), None)
     destination = row.get("destination", row.get("destinationXdmPath"))
     if source is None or destination is None:
         raise KeyError("source" if source is None else "destination")

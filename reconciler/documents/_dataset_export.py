@@ -13,7 +13,9 @@ from reconciler.documents.expand import Expansion, catalog_spec, default_name, s
 EXPORT = "datasets"
 
 
-def expand(ctx: Expansion, spec: DestinationDataflowSpec, source: Endpoint, connector: Connector | None) -> None:
+def expand(
+    ctx: Expansion, spec: DestinationDataflowSpec, source: Endpoint, target: Endpoint, connector: Connector | None
+) -> None:
     """Add NAME/source, NAME/target[/connection] and NAME/flow: no account for the source, no transformations."""
     name, flow = ctx.document.name, spec.flow
     if connector is not None and EXPORT not in connector.facts["exports"]:
@@ -32,9 +34,9 @@ def expand(ctx: Expansion, spec: DestinationDataflowSpec, source: Endpoint, conn
         **flow.given("description"),
         "flowSpec": ctx.flow_spec(flow.flow_spec, connector, EXPORT),
         "sourceConnectionIds": [_source(ctx, source)],
-        "targetConnectionIds": [destination_target(ctx, spec.target, connector, EXPORT)],
+        "targetConnectionIds": [destination_target(ctx, target, connector, EXPORT)],
         "transformations": [],
-        **flow.given("schedule_params", "options"),
+        **flow.given("provider_id", "schedule_params", "options", "policy"),
         "state": flow.state,
     }
     ctx.add(f"{name}/flow", "Flow", body, ("flow",), overrides=flow.overrides, staging="disabled")
@@ -54,7 +56,7 @@ def _source(ctx: Expansion, block: Endpoint) -> Ref:
         "name": block.name or default_name(document, ("source",)),
         **block.given("description"),
         "connectionSpec": spec_of(block.connection_spec, lake) or catalog_spec(lake),
-        **block.given("data"),
+        **block.given("provider_id", "base_connection_id", "data"),
         "params": {**params, EXPORT: _datasets(ctx, params[EXPORT])},
     }
     return ctx.add(f"{document}/source", "SourceConnection", body, ("source",), overrides=block.overrides)

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import Field
 
 from reconciler.catalog import Connector
-from reconciler.core.values import Ref, Tree
+from reconciler.core.values import Tree
 from reconciler.documents.blocks import Block, Endpoint, FlowBlock, Ownership
 from reconciler.documents.expand import Expansion, default_name
 
@@ -17,8 +17,8 @@ class DestinationDataflowSpec(Block):
 
     source: Endpoint | None = None
     """Where it reads from; left out, the Profile Service under generated names."""
-    target: Endpoint
-    """Where it writes to."""
+    target: Endpoint | None = None
+    """Where it writes to; left out, `flow.targetConnectionIds`."""
     flow: FlowBlock = Field(default_factory=FlowBlock)
     """The dataflow itself."""
     audiences: list[Any] | None = None
@@ -33,29 +33,31 @@ class DestinationDataflowSpec(Block):
     """Whether others may add audiences or attributes in the UI."""
 
 
-def destination_target(ctx: Expansion, block: Endpoint, connector: Connector | None, export: str = "audiences") -> Ref:
-    """Add the target connection and its account, and return a reference to it."""
+def destination_target(ctx: Expansion, block: Endpoint, connector: Connector | None, export: str = "audiences") -> Tree:
+    """Add the target connection and its account, and return a reference to it; of one that exists return its id."""
     document = ctx.document.name
     if block.id is not None:
-        ctx.report(("target", "id"), "unknown-key", "a target connection is this dataflow's own", "write it out")
+        return block.id
     spec = ctx.end_spec(block.connection_spec, block.connector, connector, ("target",))
     body: dict[str, Tree] = {
         "name": block.name or default_name(document, ("target",)),
         **block.given("description"),
         "connectionSpec": spec,
+        **block.given("provider_id"),
     }
-    if block.connection is None and (connector is None or connector.needs_connection):
+    account = ctx.base_connection(block, "target", connector, connector.connection_spec if connector else spec)
+    if account is not None:
+        body["baseConnectionId"] = account
+    elif connector is None or connector.needs_connection:
         ctx.report(
             ("target",),
             "missing-connection",
             f"{connector.name if connector else 'a destination'} needs a base connection",
             "add connection: {auth: …} or connection: {ref: NAME}",
         )
-    else:
-        base = connector.connection_spec if connector else spec
-        body["baseConnectionId"] = ctx.account(
-            f"{document}/target/connection", block.connection or {}, ("target", "connection"), connector, base
-        )
+    elif "connection" not in block.given():
+        place = ("target", "connection")
+        body["baseConnectionId"] = ctx.account(f"{document}/target/connection", {}, place, connector, spec)
     body.update(block.given("data", "params"))
     ctx.check_params(block.params, connector, "target", export)
     return ctx.add(f"{document}/target", "TargetConnection", body, ("target",), overrides=block.overrides)

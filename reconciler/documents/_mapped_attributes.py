@@ -12,17 +12,16 @@ from pydantic import ValidationError
 
 from reconciler.core.trees import elements
 from reconciler.core.values import Ref, Tree
-from reconciler.documents.blocks import PrimaryField, Row
+from reconciler.documents.blocks import PrimaryField
 from reconciler.documents.expand import Expansion
+from reconciler.documents.mapping_blocks import Row
 from reconciler.documents.mapping_checks import MappedRow, check_rows
 from reconciler.documents.shapes import problems_of
+from reconciler.kinds.mapping_rows import destination_of, kind_of, source_of
 
 
-def mapped(ctx: Expansion, attributes: Tree, primary: Tree, mandatory: Sequence[str] | None) -> dict[str, Tree]:
-    """Add NAME/mapping/input, NAME/mapping/output and NAME/mapping; return what the flow's transformation says of them.
-
-    A list that the author left out is not declared.
-    """
+def mapped(ctx: Expansion, attributes: Tree) -> dict[str, Tree]:
+    """Add NAME/mapping/input, NAME/mapping/output and NAME/mapping; return the pin of the flow."""
     rows = _rows(ctx, attributes)
     name = ctx.document.name
     params: dict[str, Tree] = {"profileMapping": {}}
@@ -42,11 +41,13 @@ def mapped(ctx: Expansion, attributes: Tree, primary: Tree, mandatory: Sequence[
         }
         made = ctx.add(f"{name}/mapping", "MappingSet", {**body, "mappings": [*rows]}, ("attributes",))
         params["profileMapping"] = {"mappingId": made, "mappingVersion": Ref(made.address, "version")}
-    if primary is not None:
-        params["primaryFields"] = _primary(ctx, primary)
-    if mandatory is not None:
-        params["mandatoryFields"] = [*mandatory]
     return params
+
+
+def as_keys(primary: Sequence[Tree] | None, mandatory: Sequence[str] | None) -> dict[str, Tree]:
+    """Return the keys of an export as members of the flow; a list that the author left out is not declared."""
+    lists = {"primaryFields": primary, "mandatoryFields": mandatory}
+    return {name: [*items] for name, items in lists.items() if items is not None}
 
 
 def _rows(ctx: Expansion, items: Tree) -> list[dict[str, Tree]]:
@@ -61,7 +62,7 @@ def _rows(ctx: Expansion, items: Tree) -> list[dict[str, Tree]]:
         except ValidationError as error:
             ctx.problems += problems_of(ctx.document, error, Row, ("spec", *place))
             continue
-        target = str(row.get("destination", row.get("destinationXdmPath")))
+        target = str(destination_of(row))
         if "." in target:
             what = f"{target!r} is the name of a column and must not hold a dot"
             ctx.report(place, "dotted-name", what, f"write {target.replace('.', '_')}")
@@ -92,10 +93,10 @@ def _nested(rows: Sequence[Mapping[str, Tree]]) -> dict[str, Any]:
     """The schema of the profile as far as the rows read it; expressions name what they read themselves."""
     root: dict[str, Any] = {"type": "object", "properties": {}}
     for row in rows:
-        if row.get("sourceType", "ATTRIBUTE") != "ATTRIBUTE":
+        if kind_of(row) != "ATTRIBUTE":
             continue
         here = root
-        *way, last = str(row.get("source", row.get("sourceAttribute"))).split(".")
+        *way, last = str(source_of(row)).split(".")
         for step in way:
             inner = here.setdefault("properties", {}).setdefault(step, {"type": "object", "properties": {}})
             inner["type"] = "object"
@@ -105,12 +106,14 @@ def _nested(rows: Sequence[Mapping[str, Tree]]) -> dict[str, Any]:
 
 
 def _flat(rows: Sequence[Mapping[str, Tree]]) -> dict[str, Any]:
-    names = [str(row.get("destination", row.get("destinationXdmPath"))) for row in rows]
+    names = [str(destination_of(row)) for row in rows]
     return {"type": "object", "properties": {name: {"type": "string"} for name in names}}
 
 
-def _primary(ctx: Expansion, items: Tree) -> list[Tree]:
-    """Deduplication keys; a bare path is short for `{fieldType: ATTRIBUTE, attributePath: …}`."""
+def primary_fields(ctx: Expansion, items: Tree) -> list[Tree] | None:
+    """Return deduplication keys; a bare path is short for `{fieldType: ATTRIBUTE, attributePath: …}`."""
+    if items is None:
+        return None
     made: list[Tree] = []
     for index, item in enumerate(elements(items)):
         full: Tree = {"fieldType": "ATTRIBUTE", "attributePath": item} if isinstance(item, str) else item

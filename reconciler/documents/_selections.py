@@ -9,12 +9,14 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field, create_model
 
 from reconciler.catalog import Connector
+from reconciler.core.pointers import parse_pointer
 from reconciler.core.selector import Selector, Selectors, of_documents
 from reconciler.core.values import Lookup, Tree
 from reconciler.documents import _schedules
 from reconciler.documents._destination import DestinationDataflowSpec
-from reconciler.documents.blocks import Attribute, Audience, Block, Ownership, Row
+from reconciler.documents.blocks import Attribute, Audience, Block, Ownership
 from reconciler.documents.expand import Expansion
+from reconciler.documents.mapping_blocks import Row
 
 _MODELS: Mapping[str, type[Block]] = {"audiences": Audience, "attributes": Attribute}
 """The members that have more to check than the names of their fields, by the field of the document."""
@@ -96,15 +98,19 @@ def _members(ctx: Expansion, row: Selector, items: Tree, connector: Connector | 
     members: list[Tree] = []
     seen = set[str]()
     for index, item in enumerate(items if isinstance(items, list) else ()):
-        place = (row.document_field, str(index))
-        parsed = ctx.parse(
-            member_model(row), {row.key_field: item} if row.short and isinstance(item, str) else item, place
-        )
+        place: tuple[str, ...] = (row.document_field, str(index))
+        value = item
+        if row.short and isinstance(item, str):
+            value = {row.key_field: item, **dict(row.defaults)}
+        elif isinstance(item, dict) and row.value and item.keys() == {"type", "value"}:
+            value, place = item["value"], (*place, "value")  # as documented, and as the platform shows it
+        parsed = ctx.parse(member_model(row), value, place)
         if parsed is None:
             continue
         if isinstance(parsed, Audience):
-            _schedules.audience(ctx, connector, parsed, place)
-        written = parsed.given()
+            selected = (*row.steps, str(parsed.id or "*"), *parse_pointer(row.value))
+            _schedules.audience(ctx, connector, parsed, place, ctx.judging(f"{ctx.document.name}/flow", selected))
+        written = {name: found for name, found in parsed.given().items() if name not in row.shown_only}
         key, name = written.get(row.key_field), written.get("name")
         if not key and not (row.looked_up_as and name):
             what = f"the {row.noun} has no {row.key_field}"
@@ -116,5 +122,5 @@ def _members(ctx: Expansion, row: Selector, items: Tree, connector: Connector | 
         seen.add(key or f"name {name}")
         ident: Tree = key or Lookup(row.looked_up_as, str(name))
         member_type = {"type": row.member_type} if row.member_type else {}
-        members.append({**member_type, "value": {**dict(row.defaults), **written, row.key_field: ident}})
+        members.append({**member_type, "value": {**written, row.key_field: ident}})
     return members

@@ -15,6 +15,22 @@ Tree = Any
 Mapping = dict[str, Any]
 
 
+class RegistryBlock(Block):
+    """Base of a resource of the Schema Registry: each documented `meta:…` member is accepted beside the known ones."""
+
+    meta: Mapping = Field(default_factory=dict, alias="meta:")
+    """Any other documented `meta:…` member."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _collect(cls, data: Tree) -> Tree:
+        if not isinstance(data, dict):
+            return data
+        known = {field.alias for field in cls.model_fields.values()}
+        others = {key: value for key, value in data.items() if str(key).startswith("meta:") and key not in known}
+        return {**{key: value for key, value in data.items() if key not in others}, "meta:": others} if others else data
+
+
 class Versioned(Block):
     """`{id, version}` of a connection spec or flow spec; the version is text."""
 
@@ -25,11 +41,13 @@ class Versioned(Block):
 
 
 class Auth(Block):
-    """Credentials of a base connection: the auth spec's own name and parameters."""
+    """Credentials of a base connection: the auth spec's own name and parameters; `{}` where a connector has none."""
 
-    spec_name: str
+    spec_name: str | None = None
     """The name of the way to log in, as the platform calls it."""
-    params: Mapping = Field(default_factory=dict)
+    type: str | None = None
+    """The documented `type` of the login, as `OAuth2.0`."""
+    params: Mapping | None = None
     """Its parameters; secrets as `${secret.NAME}`."""
 
 
@@ -40,6 +58,10 @@ class Account(Block):
     """Its name on the platform; left out, the document's name and the block."""
     description: str | None = None
     """Its description on the platform."""
+    connection_spec: Versioned | None = None
+    """Its connection spec; left out, the one of the block around it."""
+    provider_id: str | None = None
+    """The documented `providerId`."""
     auth: Auth | None = None
     """How to log in."""
     overrides: Mapping | None = None
@@ -61,6 +83,10 @@ class Endpoint(Block):
     """Instead of `connector`: a connection spec by its id."""
     connection: Mapping | None = None
     """The account: `{ref: NAME}`, `{id: …}`, `{lookup: {name: …}}`, or one of its own, written out."""
+    base_connection_id: str | None = None
+    """The documented `baseConnectionId`; means the same as `connection: {id: …}`."""
+    provider_id: str | None = None
+    """The documented `providerId`."""
     data: Mapping | None = None
     """The documented `data` block: format and schema of what is read or written."""
     params: Mapping | None = None
@@ -71,15 +97,13 @@ class Endpoint(Block):
     @model_validator(mode="after")
     def _whole_or_external(self) -> Endpoint:
         if self.id is not None and self.model_fields_set - {"id", "connector", "connection_spec"}:
-            raise PydanticCustomError("borrowed", "what is used by its id is not changed here: leave the rest out")
+            raise PydanticCustomError("borrowed", "an object used by its id is not changed here: leave the rest out")
         return self
 
 
 class SourceEndpoint(Endpoint):
     """The `source` of a SourceDataflow."""
 
-    provider_id: str | None = None
-    """The documented `providerId`; left out, the connector's."""
     samples: list[str] | None = None
     """Files of sample data, relative to this document; `validate` looks for the mapping's fields in them."""
 
@@ -98,20 +122,34 @@ class DatasetRef(ExternalRef):
 class DatasetTarget(Block):
     """The `target` of a SourceDataflow: a dataset in the data lake and its schema."""
 
+    id: str | None = None
+    """A target connection that exists: no other field is given then."""
     name: str | None = None
     """Its name on the platform; left out, the document's name and the block."""
     description: str | None = None
     """Its description on the platform."""
-    schema_: Mapping = Field(alias="schema")
-    """The schema of the data: one that exists, one of another document, or a new one written out."""
-    dataset: Mapping
-    """The dataset written to: one that exists, one of another document, or a new one written out."""
+    connection_spec: Versioned | None = None
+    """The documented `connectionSpec`; left out, the data lake's."""
+    base_connection_id: str | None = None
+    """The documented `baseConnectionId`."""
+    schema_: Mapping | None = Field(default=None, alias="schema")
+    """The schema of the data: one that exists, one of another document, or a new one written out. It is sent as
+    `data.schema`; left out, it is the one in `data`, in `mapping` or of the dataset."""
+    dataset: Mapping | None = None
+    """The dataset written to: one that exists, one of another document, or a new one written out. It is sent as
+    `params.dataSetId`; left out, it is the one in `params`."""
     data: Mapping | None = None
-    """The documented `data` block; `schema` and `format: json` are filled in."""
+    """The documented `data` block."""
     params: Mapping | None = None
-    """More parameters; `dataSetId` is filled in."""
+    """The documented `params` block."""
     overrides: Mapping | None = None
     """Merged into the request body (RFC 7386), for what is not known here yet."""
+
+    @model_validator(mode="after")
+    def _whole_or_external(self) -> DatasetTarget:
+        if self.id is not None and self.model_fields_set != {"id"}:
+            raise PydanticCustomError("borrowed", "an object used by its id is not changed here: leave the rest out")
+        return self
 
 
 class ExportedDataset(Block):
@@ -131,63 +169,6 @@ class ExportedDataset(Block):
         if len([item for item in (self.data_set_id, self.ref, self.lookup) if item is not None]) != 1:
             raise PydanticCustomError("one_of", "exactly one of dataSetId, ref and lookup must be given")
         return self
-
-
-class Row(Block):
-    """One line of a mapping, in the current or the older vocabulary (data-prep.yaml)."""
-
-    source_type: Literal["ATTRIBUTE", "EXPRESSION", "STATIC"] | None = None
-    """What `source` is: a field, an expression, or a fixed value; left out, ATTRIBUTE."""
-    source: str | None = None
-    """The field or expression read. `${full.name}` is the platform's own syntax here."""
-    destination: str | None = None
-    """The XDM path written."""
-    source_attribute: str | None = None
-    """The older word for `source`."""
-    destination_xdm_path: str | None = None
-    """The older word for `destination`."""
-    identity: bool | None = None
-    """Whether the field is an identity."""
-    primary_identity: bool | None = None
-    """Whether it is the primary identity."""
-    identity_group: str | None = None
-    """The documented `identityGroup`."""
-    namespace_code: str | None = None
-    """The identity namespace's code."""
-    version: int | None = None
-    """The documented `version` of the row."""
-    function_version: int | None = None
-    """The version of the mapping functions."""
-    name: str | None = None
-    """The row's name."""
-    description: str | None = None
-    """The row's description."""
-
-    @model_validator(mode="after")
-    def _complete(self) -> Row:
-        if (self.source is None) == (self.source_attribute is None):
-            raise PydanticCustomError("one_of", "exactly one of source and sourceAttribute must be given")
-        if (self.destination is None) == (self.destination_xdm_path is None):
-            raise PydanticCustomError("one_of", "exactly one of destination and destinationXdmPath must be given")
-        return self
-
-    @property
-    def target(self) -> str:
-        """The XDM path written to, whichever word it was given with."""
-        return str(self.destination if self.destination is not None else self.destination_xdm_path)
-
-
-class MappingBlock(Block):
-    """The long form of `mapping`."""
-
-    name: str | None = None
-    """The mapping set's name."""
-    schema_: SchemaRef | None = Field(default=None, alias="schema")
-    """The schema written to; left out, the target's."""
-    mappings: list[Row]
-    """The rows."""
-    overrides: Mapping | None = None
-    """Merged into the request body (RFC 7386), for what is not known here yet."""
 
 
 class Transformation(Block):
@@ -211,14 +192,23 @@ class FlowBlock(Block):
     """Its description on the platform."""
     flow_spec: Versioned | None = None
     """The flow spec; left out, the connector's."""
+    provider_id: str | None = None
+    """The documented `providerId`."""
+    source_connection_ids: list[str] | None = None
+    """The documented `sourceConnectionIds`; used where `source` is left out, in place of `source: {id: …}`."""
+    target_connection_ids: list[str] | None = None
+    """The documented `targetConnectionIds`; used where `target` is left out, in place of `target: {id: …}`."""
     state: FlowState = "enabled"
     """Whether it runs; a draft is not live yet."""
     schedule_params: Mapping | None = None
     """When a batch flow runs: `startTime` (s since the epoch), `frequency`, `interval`, `backfill`."""
     options: Mapping | None = None
     """The documented `options`."""
+    policy: Mapping | None = None
+    """The documented `policy`."""
     transformations: list[Transformation] | None = None
-    """Steps besides the mapping; `{name: Mapping}` marks where that goes."""
+    """Steps besides the mapping; `{name: Mapping}` marks where that goes. Of a destination `GeneralTransform`, whose
+    lists are `audiences` and `attributes`."""
     overrides: Mapping | None = None
     """Merged into the request body (RFC 7386), for what is not known here yet."""
 
@@ -238,6 +228,18 @@ class Audience(Block):
     """Of files: when it is exported."""
     filename_template: str | None = None
     """Of files: how they are named."""
+    file_name_template: str | None = None
+    """The other documented spelling of `filenameTemplate`."""
+    system_segment_id: str | None = None
+    """Of an audience from outside: its id on the platform."""
+    namespace: str | None = None
+    """The origin of the audience, as `aamSegments`."""
+    enrichment_info: Mapping | None = None
+    """Of files: the enrichment attributes to export."""
+    create_time: str | int | None = None
+    """As the platform shows it; not sent."""
+    update_time: str | int | None = None
+    """As the platform shows it; not sent."""
 
     @model_validator(mode="after")
     def _findable(self) -> Audience:
@@ -251,8 +253,12 @@ class Attribute(Block):
 
     path: Annotated[str, Field(min_length=1)]
     """The XDM path of the attribute."""
-    operator: Literal["EXISTS"] = "EXISTS"
-    """The only documented operator."""
+    operator: Literal["EXISTS"] | None = None
+    """The documented `operator`; always EXISTS."""
+    mapping: Mapping | None = None
+    """The documented `mapping` of the attribute."""
+    identity: Mapping | None = None
+    """The documented `identity` of the attribute."""
 
 
 class PrimaryField(Block):

@@ -9,6 +9,7 @@ from reconciler.catalog import Catalog, Connector, Parameter
 from reconciler.core.values import Secret, Tree
 from reconciler.documents.blocks import Auth
 from reconciler.documents.document import nearest
+from reconciler.documents.placeholders import finding, parameter_word
 
 
 class Report(Protocol):
@@ -50,6 +51,8 @@ def parameters(
         if isinstance(value, Secret):
             continue
         place = (*path, parameter.name)
+        if value == parameter_word(parameter.name) and not parameter.values:
+            report(place, *finding(str(value)), severity="warning")
         if parameter.values and str(value) not in parameter.values:
             report(
                 place,
@@ -87,10 +90,15 @@ def auth(
     `document` is the name of the document, for advice; without `literal_secrets` a secret that is written out is an
     error.
     """
-    params: dict[str, Tree] = dict(block.params)
+    params: dict[str, Tree] = dict(block.params or {})
+    specs = connector.auth_specs if connector is not None else {}
+    if block.spec_name is None:
+        if params or specs:
+            names = f"; {connector.name} knows {', '.join(map(repr, specs))}" if connector and specs else ""
+            report(path, "missing-key", "specName is missing", f"add specName: …{names}")
+        return params, []
     if connector is None:
         return params, []
-    specs = connector.auth_specs
     if not specs:
         report(path, "no-auth", f"{connector.name} has no credentials of its own", "remove auth")
         return params, []

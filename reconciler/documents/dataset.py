@@ -10,17 +10,11 @@ from pydantic_core import PydanticCustomError
 from reconciler.core.trees import elements, members
 from reconciler.core.values import Ref, Tree
 from reconciler.documents._kind_document import add_of_kind
-from reconciler.documents.blocks import Block, ExternalRef, SchemaRef
+from reconciler.documents.blocks import Block, SchemaRef
 from reconciler.documents.expand import Expansion, default_name
+from reconciler.documents.mapping_blocks import SchemaOf
 from reconciler.kinds.dataset_labels import KIND as LABELS
 from reconciler.kinds.dataset_labels import Labels, labels_body
-
-
-class SchemaOf(ExternalRef):
-    """The documented `schemaRef`: `{id, contentType}`, or a schema by reference or look-up."""
-
-    content_type: str = "application/vnd.adobe.xed-full+json;version=1"
-    """The schema's media type with its version."""
 
 
 class DatasetSpec(Block):
@@ -59,7 +53,7 @@ class Dataset:
 
     kind = "Dataset"
     model = DatasetSpec
-    spec_kept = False
+    spec_kept = True
     example: ClassVar[Tree] = {
         "apiVersion": "reconciler/v1",
         "kind": "Dataset",

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import ClassVar
 
 from reconciler.catalog import Connector
+from reconciler.core.trees import members
 from reconciler.core.values import Tree
 from reconciler.documents import _dataset_export as dataset_export
 from reconciler.documents._destination import DestinationDataflowSpec, destination_target
-from reconciler.documents._mapped_attributes import mapped
+from reconciler.documents._mapped_attributes import as_keys, mapped, primary_fields
+from reconciler.documents._pasted_lists import with_pasted_lists, with_pasted_params
 from reconciler.documents._selections import ignored, selections, shared, spec_model
 from reconciler.documents.blocks import Endpoint
 from reconciler.documents.expand import Expansion, catalog_spec, default_name, spec_of
@@ -50,23 +52,37 @@ class DestinationDataflow:
     def expand(self, ctx: Expansion) -> None:
         """Add the resources of one document to `ctx`, and what is wrong with it."""
         # the lists first, each row by itself: one finding elsewhere hides none of theirs
+        ctx.spec = with_pasted_lists(ctx)
         maps = _maps(ctx, ctx.spec.get("target"))
         params = selections(ctx, _connector(ctx, ctx.spec.get("target")), mapped=maps)
         spec = ctx.parse(spec_model(ctx.setting.selectors), ctx.spec, ())
         if spec is None:
             return
-        connector = ctx.connector(spec.target.connector, spec.target.connection_spec, "destination", ("target",))
+        target = spec.target or Endpoint(id=ctx.earlier_id(spec.flow, "target"))
+        connector = ctx.connector(target.connector, target.connection_spec, "destination", ("target",))
+        ctx.unused_ids(spec.flow, source=spec.source is not None, target=spec.target is not None)
         if spec.source is not None and "datasets" in (spec.source.params or {}):
-            dataset_export.expand(ctx, spec, spec.source, connector)
+            dataset_export.expand(ctx, spec, spec.source, target, connector)
             return
+        keys = primary_fields(ctx, spec.primary_fields), spec.mandatory_fields
         if maps:
-            params |= mapped(ctx, spec.attributes, spec.primary_fields, spec.mandatory_fields)
-        else:
-            for key in ("primaryFields", "mandatoryFields"):
-                if ctx.spec.get(key) is not None:
-                    what = "this destination takes attributes as paths, without keys of its own"
-                    ctx.report((key,), "unknown-key", what, f"remove {key}")
-        _flow(ctx, spec, connector, params)
+            params |= mapped(ctx, spec.attributes) | as_keys(*keys)
+        elif inside := as_keys(*keys):
+            _check_keys(ctx, connector)
+            # a destination that takes attributes as paths has its keys beside them (destinations.yaml, GET /flows)
+            params["profileSelectors"] = {**members(params.get("profileSelectors")), **inside}
+        _flow(ctx, spec, target, connector, with_pasted_params(ctx, params))
+
+
+def _check_keys(ctx: Expansion, connector: Connector | None) -> None:
+    """Note keys of files that a streaming destination does not take."""
+    audiences = connector.facts["exports"].get("audiences", {}) if connector is not None else {}
+    if connector is None or audiences.get("schedule") == "audience-file-export":
+        return
+    for key in ("primaryFields", "mandatoryFields"):
+        if ctx.spec.get(key) is not None:
+            what = f"{connector.name} is a streaming destination: its attributes have no {key}"
+            ctx.report((key,), "unknown-key", what, f"remove {key}")
 
 
 def _connector(ctx: Expansion, target: Tree) -> Connector | None:
@@ -85,23 +101,31 @@ def _maps(ctx: Expansion, target: Tree) -> bool:
     if connector is not None:
         return "profileMapping" in connector.facts["exports"].get("audiences", {}).get("selectors", ())
     items = ctx.spec.get("attributes")
-    return any(isinstance(item, dict) and "path" not in item for item in items) if isinstance(items, list) else False
+    if not isinstance(items, list):
+        return False
+    return any(isinstance(item, dict) and not item.keys() & {"path", "value"} for item in items)
 
 
-def _flow(ctx: Expansion, spec: DestinationDataflowSpec, connector: Connector | None, params: dict[str, Tree]) -> None:
+def _flow(
+    ctx: Expansion,
+    spec: DestinationDataflowSpec,
+    target: Endpoint,
+    connector: Connector | None,
+    params: dict[str, Tree],
+) -> None:
     """Add the flow and all it needs; a list the author left out altogether is not declared, so others may fill it."""
     name, flow = ctx.document.name, spec.flow
-    if flow.transformations is not None:
-        what = "a destination's transformations are made from audiences and attributes"
-        ctx.report(("flow", "transformations"), "unknown-key", what, "remove it")
+    source = spec.source
+    if source is None and flow.source_connection_ids:
+        source = Endpoint(id=ctx.earlier_id(flow, "source"))
     body: dict[str, Tree] = {
         "name": flow.name or default_name(name, ("flow",)),
         **flow.given("description"),
         "flowSpec": ctx.flow_spec(flow.flow_spec, connector),
-        "sourceConnectionIds": [_source(ctx, spec.source or Endpoint(), connector, whole=spec.source is not None)],
-        "targetConnectionIds": [destination_target(ctx, spec.target, connector)],
+        "sourceConnectionIds": [_source(ctx, source, connector)],
+        "targetConnectionIds": [destination_target(ctx, target, connector)],
         "transformations": [{"name": "GeneralTransform", "params": params}],
-        **flow.given("schedule_params", "options"),
+        **flow.given("provider_id", "schedule_params", "options", "policy"),
         "state": flow.state,
     }
     ctx.add(
@@ -116,8 +140,9 @@ def _flow(ctx: Expansion, spec: DestinationDataflowSpec, connector: Connector | 
     )
 
 
-def _source(ctx: Expansion, block: Endpoint, connector: Connector | None, *, whole: bool) -> Tree:
-    """The Profile Service: a base connection of its own, and the source connection on it; or one that others share."""
+def _source(ctx: Expansion, written: Endpoint | None, connector: Connector | None) -> Tree:
+    """The Profile Service, as written, or the documented one; or a source connection that others share."""
+    block = written or Endpoint()
     if block.id is not None:
         return block.id
     document, catalog = ctx.document.name, ctx.setting.catalog
@@ -130,18 +155,27 @@ def _source(ctx: Expansion, block: Endpoint, connector: Connector | None, *, who
             "remove connector",
         )
     spec = spec_of(block.connection_spec, profile) or catalog_spec(profile)
+    account = ctx.base_connection(block, "source", None, spec)
+    if account is None and "connection" not in block.given() and (written is None or not _has_no_account(ctx)):
+        account = ctx.account(f"{document}/source/connection", {}, ("source", "connection"), None, spec)
     form = connector.facts["exports"]["audiences"].get("sourceFormat", "json") if connector else "json"
     body: dict[str, Tree] = {
         "name": block.name or default_name(document, ("source",)),
         **block.given("description"),
         "connectionSpec": spec,
-        "baseConnectionId": ctx.account(
-            f"{document}/source/connection", block.connection or {}, ("source", "connection"), None, spec
-        ),
-        "data": {"format": form} if not whole or block.data is None else block.data,
-        "params": block.params or {},
+        **block.given("provider_id"),
+        **({"baseConnectionId": account} if account is not None else {}),
+        **({"data": {"format": form}, "params": {}} if written is None else block.given("data", "params")),
     }
     return ctx.add(f"{document}/source", "SourceConnection", body, ("source",), overrides=block.overrides)
+
+
+def _has_no_account(ctx: Expansion) -> bool:
+    """Tell whether the documented source of this destination has no account, as that of files.
+
+    See activate-segments-file-based-destinations.md.
+    """
+    return _maps(ctx, ctx.spec.get("target"))
 
 
 DOCUMENT = DestinationDataflow()

@@ -116,7 +116,8 @@ def envelope(
         return None
     ours = data.get("apiVersion") == API_VERSION
     if not ours and data.get("kind") not in kinds:
-        return None
+        slip = _near_miss(data, kinds)
+        return None if slip is None else [Document("", "", None, file, text, index).problem(*slip, key=True)]
     metadata: Any = data.get("metadata")
     if _is_sound(data, metadata, kinds):
         return Document(
@@ -147,6 +148,40 @@ def envelope(
     )
 
 
+def _near_miss(data: dict[str, Any], kinds: Collection[Any]) -> tuple[tuple[str, ...], str, str, str] | None:
+    """Return the finding about a document that is surely meant to be ours: its place, code, fault and advice.
+
+    That is one whose apiVersion is nearly ours, or whose kind nearly is while no apiVersion says otherwise. A document
+    of another tool, with an apiVersion of its own, is left alone.
+    """
+    if not _TOP & (data.keys() - {"kind"}):
+        return None
+    for key, value in data.items():
+        if not isinstance(key, str) or not isinstance(value, str):
+            continue
+        if key != "apiVersion" and key.lower().replace("_", "") == "apiversion" and _is_near(value):
+            return (key,), "unknown-key", f"unknown key {key!r}", f"write apiVersion: {API_VERSION}"
+        if key == "apiVersion" and _is_near(value):
+            what = f"apiVersion must be {API_VERSION}, not {value!r}"
+            return (key,), "api-version", what, f"write apiVersion: {API_VERSION}"
+    kind = data.get("kind", data.get("Kind"))
+    if data.get("apiVersion") is not None or not isinstance(kind, str):
+        return None
+    close = get_close_matches(kind.lower(), {str(item).lower(): item for item in kinds}, 1, 0.8)
+    if not close:
+        return None
+    found = next(str(item) for item in kinds if str(item).lower() == close[0])
+    place = "kind" if "kind" in data else "Kind"
+    return (place,), "unknown-kind", f"unknown kind {kind!r}, and no apiVersion", f"write kind: {found}"
+
+
+def _is_near(version: str) -> bool:
+    """Tell whether an apiVersion is ours but for a slip: another case, version or spelling of the same name."""
+    name = version.lower().partition("/")[0].strip()
+    return name == _GROUP or bool(get_close_matches(name, [_GROUP], 1, 0.8))
+
+
+_GROUP = API_VERSION.partition("/")[0]
 _TOP = frozenset(("apiVersion", "kind", "metadata", "spec"))
 _METADATA = frozenset(("name", "labels", "annotations"))
 

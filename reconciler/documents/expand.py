@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from reconciler.catalog import Catalog, Connector, Direction
 from reconciler.core.interning import Interner
+from reconciler.core.plan.judged import Judged
 from reconciler.core.pointers import parse_pointer, pointer
 from reconciler.core.problems import Problem
 from reconciler.core.provenance import Provenance
@@ -20,8 +21,9 @@ from reconciler.core.selector import Selectors
 from reconciler.core.trees import leaves, members, merge_patch
 from reconciler.core.values import Lookup, Path, Ref, Secret, Tree
 from reconciler.documents import checks
-from reconciler.documents.blocks import Account, Auth, Block, ExternalRef, Row, Versioned
+from reconciler.documents.blocks import Account, Auth, Block, Endpoint, ExternalRef, FlowBlock, Versioned
 from reconciler.documents.document import Document, nearest
+from reconciler.documents.mapping_blocks import Row
 from reconciler.documents.shapes import problems_of
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -63,6 +65,8 @@ class Expansion:
     tests: list[ParsedTest] = field(default_factory=list)
     samples: list[str] = field(default_factory=list)
     ignores: list[Path] = field(default_factory=list)
+    judged: list[Judged] = field(default_factory=list)
+    """Findings that count only where a plan writes the value."""
     filled_in: bool = True
     """Whether something was interpolated: only then a body can hold a secret that no parameter is known to be."""
     provenance: Provenance = field(init=False)
@@ -102,6 +106,23 @@ class Expansion:
     ) -> None:
         """Note a finding about the value at `path` below `spec`."""
         self.problems.append(self.document.problem(("spec", *path), code, what, advice, severity=severity))
+
+    def judging(self, address: str, place: Path) -> checks.Report:
+        """Return a `report` for rules that bind authors: what is live already may break them.
+
+        The findings are about the value at `place` (by keys) of the body of `address`.
+        """
+
+        def report(
+            path: Sequence[str | int], code: str, what: str, advice: str = "", *, severity: str = "error"
+        ) -> None:
+            found = self.document.problem(("spec", *path), code, what, advice, severity=severity)
+            if severity == "error":
+                self.judged.append(Judged(address, place, found))
+            else:
+                self.problems.append(found)
+
+        return report
 
     # -- connectors ------------------------------------------------------------------------------------------
     def connector(
@@ -217,13 +238,51 @@ class Expansion:
             return None
         body: dict[str, Tree] = {
             "name": parsed.name or default_name(self.document.name, block),
-            **parsed.given("description"),
-            "connectionSpec": dict(spec),
+            **parsed.given("description", "provider_id"),
+            "connectionSpec": spec_of(parsed.connection_spec, None) or dict(spec),
         }
         sensitive = self.add_auth(body, parsed.auth, block, connector)
         return self.add(
             address, "Connection", body, block, overrides=parsed.overrides, sensitive=sensitive, staging=staging
         )
+
+    def base_connection(
+        self,
+        block: Endpoint,
+        end: str,
+        connector: Connector | None,
+        spec: Mapping[str, Tree],
+        staging: Literal["draft"] | None = None,
+    ) -> Tree:
+        """Return the `baseConnectionId` that the source or target block `end` declares, None where it declares none.
+
+        `spec` is the connection spec of an account that is written out.
+        """
+        if block.connection is None:
+            return block.base_connection_id
+        if block.base_connection_id is not None:
+            what = f"baseConnectionId is not used: the account is the one of {end}.connection"
+            place = (end, "baseConnectionId")
+            self.report(place, "unused-id", what, "remove it, or connection", severity="warning")
+        address = f"{self.document.name}/{end}/connection"
+        return self.account(address, block.connection, (end, "connection"), connector, spec, staging)
+
+    def earlier_id(self, flow: FlowBlock, end: str) -> str:
+        """Return the id of the source or target that `flow` names because the document does not write it out."""
+        ids = (flow.source_connection_ids if end == "source" else flow.target_connection_ids) or []
+        if len(ids) != 1:
+            advice = f"add {end}: with the connection, or name one connection in flow.{end}ConnectionIds"
+            self.report((), "missing-key", f"{end} is missing", advice)
+        return ids[0] if ids else ""
+
+    def unused_ids(self, flow: FlowBlock, **written: bool) -> None:
+        """Note which ids of earlier answers are not used, because what they name is `written` out, by end."""
+        ids = {"source": flow.source_connection_ids, "target": flow.target_connection_ids}
+        for end, is_written in written.items():
+            if is_written and ids[end]:
+                what = f"{end}ConnectionIds is not used: the connection is the one of spec.{end}"
+                place = ("flow", f"{end}ConnectionIds")
+                self.report(place, "unused-id", what, f"remove it, or spec.{end}", severity="warning")
 
     def add_auth(
         self, body: dict[str, Tree], auth: Auth | None, block: Sequence[str], connector: Connector | None
@@ -247,7 +306,7 @@ class Expansion:
             document=self.document.name,
             literal_secrets=self.setting.literal_secrets,
         )
-        body["auth"] = {"specName": auth.spec_name, "params": params}
+        body["auth"] = {**auth.given("spec_name", "type"), **({"params": params} if auth.params is not None else {})}
         return [pointer(("auth", "params", name)) for name in secret]
 
     def external(self, value: ExternalRef, kind: str, block: Sequence[str]) -> Tree:

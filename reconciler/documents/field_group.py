@@ -7,11 +7,11 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from reconciler.core.values import Ref, Tree
-from reconciler.documents.blocks import Block
+from reconciler.documents.blocks import RegistryBlock
 from reconciler.documents.expand import Expansion
 
 
-class FieldGroupSpec(Block):
+class FieldGroupSpec(RegistryBlock):
     """The `spec` of a FieldGroup: the documented request body; `type` is always `object`."""
 
     title: str
@@ -28,6 +28,8 @@ class FieldGroupSpec(Block):
     """The documented `properties`."""
     all_of: list[dict[str, Any]] | None = None
     """The documented `allOf`; left out, all definitions."""
+    required: list[str] | None = None
+    """The documented `required`."""
     overrides: dict[str, Any] | None = None
     """Merged into the request body (RFC 7386), for what is not known here yet."""
 
@@ -64,7 +66,7 @@ def add_field_group(
 
     Without `allOf` it takes in all its definitions, which is what every documented body does.
     """
-    body: dict[str, Tree] = {"type": "object", **spec.given(*_FIELDS)}
+    body: dict[str, Tree] = {"type": "object", **spec.given(*_FIELDS), **spec.meta}
     if "meta:intendedToExtend" not in body and extends:
         body["meta:intendedToExtend"] = [extends]
     if spec.all_of is None and spec.definitions:
@@ -75,6 +77,6 @@ def add_field_group(
     return ctx.add(address, "FieldGroup", body, block, overrides=spec.overrides)
 
 
-_FIELDS = ("title", "description", "type", "extends", "definitions", "properties", "all_of")
+_FIELDS = ("title", "description", "type", "extends", "definitions", "properties", "all_of", "required")
 
 DOCUMENT = FieldGroup()

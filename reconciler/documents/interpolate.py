@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from reconciler.core.values import Path, Secret, Tree
 from reconciler.documents.document import nearest
+from reconciler.kinds.mapping_rows import SOURCES
 
 TOKEN = re.compile(r"\$\$\{|\$\{([^}]*)\}")
 """A literal `${`, or the content of `${…}` as the first group."""
@@ -21,7 +22,6 @@ _OURS = re.compile(r"\s*(var|env|secret)\.(.*)", re.DOTALL)
 """`env` is reserved: nothing is filled in for it."""
 _ROWS = ("mapping", "attributes")
 """The fields of a spec that hold rows of a mapping set."""
-_SOURCES = ("source", "sourceAttribute")
 
 Say = Callable[[Path, str, str, str], None]
 """Reports a finding: path, code, what is wrong, what to do."""
@@ -44,7 +44,7 @@ def is_platform_syntax(path: Path) -> bool:
 
     It is in the source of a mapping row, both of a source dataflow and of a file export.
     """
-    return len(path) > 1 and path[0] in _ROWS and path[-1] in _SOURCES
+    return len(path) > 1 and path[0] in _ROWS and path[-1] in SOURCES
 
 
 def interpolate(tree: Tree, scope: Scope, say: Say, path: Path = ()) -> Tree:

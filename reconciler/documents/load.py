@@ -16,6 +16,7 @@ from reconciler.catalog import Catalog
 from reconciler.core import graph
 from reconciler.core.abilities import Singleton
 from reconciler.core.plan.basis import rendered_digest
+from reconciler.core.plan.judged import Judged
 from reconciler.core.pointers import parse_pointer
 from reconciler.core.problems import ManifestError, Problem
 from reconciler.core.resource import Resource
@@ -29,6 +30,7 @@ from reconciler.documents.expand import Expansion, ParsedTest, ProjectContext
 from reconciler.documents.files import find_files
 from reconciler.documents.interpolate import Scope, interpolate
 from reconciler.documents.overlay import FOLDER, read_overlays
+from reconciler.documents.placeholders import left_over, may_be_left
 from reconciler.kinds import kinds
 from reconciler.kinds.shape import Documented
 from reconciler.yamltext.files import read_file
@@ -73,8 +75,14 @@ class Project:
     problems: list[Problem] = field(default_factory=list)
     used_variables: set[str] = field(default_factory=set)
     tests: list[ParsedTest] = field(default_factory=list)
+    judged: list[Judged] = field(default_factory=list)
+    """Findings that count only where a plan writes the value."""
     samples: dict[str, list[str]] = field(default_factory=dict)
     """The sample files of each source that names some."""
+    passed_over: list[str] = field(default_factory=list)
+    """The files in PATH that hold no manifest."""
+    unfinished: set[str] = field(default_factory=set)
+    """The files, relative to the root, that may hold placeholders."""
     nested: list[str] = field(default_factory=list)
     """Folders below the root, relative to it, that are projects of their own."""
 
@@ -130,7 +138,12 @@ class Project:
 
     @property
     def warnings(self) -> list[Problem]:
-        """The findings that stop nothing."""
+        """The findings that stop nothing offline."""
+        return [*self.doubts, *(item.doubt for item in self.judged)]
+
+    @property
+    def doubts(self) -> list[Problem]:
+        """The findings that stop nothing, whatever is live."""
         return [problem for problem in self.problems if problem.severity != "error"]
 
 
@@ -156,8 +169,13 @@ def load(
     """
     project = Project()
     documents: list[Document] = []
+    passed_over: list[Path] = []
     for file in _files(project, root, path, shown, skip):
-        documents += _read(project, root, file, shown, named=file == path)
+        held = _read(project, root, file, shown, named=file == path)
+        if held is None:
+            passed_over.append(file)
+        documents += held or ()
+    project.passed_over = [_label(root, file, shown) for file in passed_over if _is_inside(file, path, root)]
     for document in documents:
         twin = project.documents.setdefault(document.name, document)
         if twin is not document:
@@ -205,6 +223,10 @@ def _inside(project: Project, root: Path, path: Path) -> set[str]:
     return {address for address, item in project.resources.items() if item.file in within}
 
 
+def _is_inside(file: Path, path: Path, root: Path) -> bool:
+    return path == root or _within(file.resolve(), path.resolve())
+
+
 def _within(file: Path, folder: Path) -> bool:
     return file == folder or folder in file.parents
 
@@ -238,7 +260,8 @@ def _label(root: Path, file: Path, shown: str) -> str:
     return relative if shown in ("", ".") else f"{shown}/{relative}"
 
 
-def _read(project: Project, root: Path, file: Path, shown: str, *, named: bool) -> list[Document]:
+def _read(project: Project, root: Path, file: Path, shown: str, *, named: bool) -> list[Document] | None:
+    """Return the documents in a file, or None for a file that holds no manifest; problems are noted."""
     relative, label = _label(root, file, ""), _label(root, file, shown)
     try:
         text = Text(label, read_file(file, label), file)
@@ -251,14 +274,16 @@ def _read(project: Project, root: Path, file: Path, shown: str, *, named: bool) 
         # a file that is no YAML may be somebody else's template, unless it is named or speaks of us
         if named or API_VERSION in text.content:
             project.problems += error.problems
-        return []
-    documents = []
+        return [] if named or API_VERSION in text.content else None
+    documents, known = [], len(project.problems)
     for index, data in enumerate(trees):
         found = envelope(data, text, relative, index, document_kinds())
         if isinstance(found, Document):
             documents.append(found)
         elif found is not None:
             project.problems += found
+    if documents and may_be_left(text.content):
+        project.unfinished.add(relative)
     if named and not any(envelope(data, text, relative, 0, document_kinds()) for data in trees):
         project.problems.append(
             Problem(
@@ -267,11 +292,13 @@ def _read(project: Project, root: Path, file: Path, shown: str, *, named: bool) 
                 f"it needs apiVersion: {API_VERSION} and a kind",
             )
         )
-    return documents
+    return documents if documents or named or len(project.problems) > known else None
 
 
 def _expand(project: Project, document: Document, setting: ProjectContext, scope: Scope) -> None:
     kind = document_kinds()[document.kind]
+    if document.file in project.unfinished:
+        project.problems += left_over(document)
     found: list[Problem] = []
 
     def say(path: Steps, code: str, what: str, advice: str) -> None:
@@ -285,6 +312,7 @@ def _expand(project: Project, document: Document, setting: ProjectContext, scope
     kind.expand(ctx)
     project.problems += found or ctx.problems
     if not found:
+        project.judged += ctx.judged
         project.resources.update({resource.address: resource for resource in ctx.resources})
         project.tests += ctx.tests
         if ctx.samples:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.core.problems import Problem
 from reconciler.core.values import Span, Tree
+from reconciler.kinds.mapping_rows import SOURCES, destination_of, kind_of
 
 if TYPE_CHECKING:
     from reconciler import dataprep
@@ -31,9 +32,8 @@ class MappedRow:
     @classmethod
     def of(cls, row: Mapping[str, Tree], place: tuple[str, ...]) -> MappedRow:
         """Return a row from its members in either vocabulary."""
-        key = "source" if "source" in row else "sourceAttribute"
-        destination = row.get("destination", row.get("destinationXdmPath"))
-        return cls(place, str(row.get("sourceType") or "ATTRIBUTE"), str(row.get(key)), str(destination), key)
+        key = next((name for name in SOURCES if row.get(name) is not None), SOURCES[0])
+        return cls(place, kind_of(row), str(row.get(key)), str(destination_of(row)), key)
 
 
 def check_rows(ctx: Expansion, rows: Sequence[MappedRow]) -> None:

@@ -9,9 +9,10 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from reconciler.core.values import Tree
-from reconciler.documents.blocks import Block, Row
+from reconciler.documents.blocks import Block
 from reconciler.documents.document import nearest
 from reconciler.documents.expand import Expansion, ParsedTest
+from reconciler.documents.mapping_blocks import Row
 from reconciler.documents.mapping_checks import MappedRow, check_rows
 
 TESTED = ("SourceDataflow", "DestinationDataflow")

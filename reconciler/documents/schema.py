@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from reconciler.core.trees import members
 from reconciler.core.values import Ref, Tree
-from reconciler.documents.blocks import Block, ExternalRef
+from reconciler.documents.blocks import ExternalRef, RegistryBlock
 from reconciler.documents.expand import Expansion
 from reconciler.documents.field_group import FieldGroupSpec, add_field_group
 
@@ -21,7 +21,7 @@ CLASSES = {
 """The two classes that have a short name in manifests (classes.md)."""
 
 
-class SchemaSpec(Block):
+class SchemaSpec(RegistryBlock):
     """The `spec` of a Schema: the documented request body, or `class` and `fieldGroups` for its `allOf`."""
 
     title: str
@@ -42,6 +42,12 @@ class SchemaSpec(Block):
     """Identities, relations and names of its fields, under a key each."""
     version: str = "application/vnd.adobe.xed-full+json;version=1"
     """The media type others refer to it by."""
+    definitions: dict[str, Any] | None = None
+    """The documented `definitions`."""
+    properties: dict[str, Any] | None = None
+    """The documented `properties`."""
+    required: list[str] | None = None
+    """The documented `required`."""
     overrides: dict[str, Any] | None = None
     """Merged into the request body (RFC 7386), for what is not known here yet."""
 
@@ -90,7 +96,8 @@ def add_schema(ctx: Expansion, address: str, spec: SchemaSpec, block: tuple[str,
         "type": "object",
         **spec.given("title", "description", "type"),
         "allOf": parts,
-        **spec.given("tags"),
+        **spec.given("definitions", "properties", "required", "tags"),
+        **spec.meta,
     }
     made = ctx.add(address, "Schema", body, block, overrides=spec.overrides)
     _descriptors(ctx, made, spec.descriptors, (*block, "descriptors"))

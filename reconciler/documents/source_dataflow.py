@@ -3,31 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from sys import intern
 from typing import Any, ClassVar
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field
 
 from reconciler.catalog import Connector
-from reconciler.core.values import Ref, Tree
+from reconciler.core.trees import members
+from reconciler.core.values import Lookup, Tree
 from reconciler.documents import _schedules
+from reconciler.documents._source_mapping import add_mapping, parsed_mapping, transformations
 from reconciler.documents.blocks import (
     Block,
     DatasetRef,
     DatasetTarget,
+    ExternalRef,
     FlowBlock,
-    MappingBlock,
-    Row,
     SchemaRef,
     SourceEndpoint,
-    Transformation,
 )
 from reconciler.documents.dataset import DatasetSpec, add_dataset
-from reconciler.documents.expand import Expansion, catalog_spec, default_name, given
-from reconciler.documents.mapping_checks import MappedRow, check_rows
+from reconciler.documents.expand import Expansion, catalog_spec, default_name, spec_of
+from reconciler.documents.mapping_blocks import Row
 from reconciler.documents.schema import SchemaSpec, add_schema
-from reconciler.documents.shapes import problems_of
 
 _ELSEWHERE = {"ref", "id", "lookup"}
 
@@ -35,10 +33,10 @@ _ELSEWHERE = {"ref", "id", "lookup"}
 class SourceDataflowSpec(Block):
     """The `spec` of a SourceDataflow; `mapping` is a list of rows, or a block with its own schema."""
 
-    source: SourceEndpoint
-    """Where the data comes from."""
-    target: DatasetTarget
-    """The dataset it goes to."""
+    source: SourceEndpoint | None = None
+    """Where the data comes from; left out, `flow.sourceConnectionIds`."""
+    target: DatasetTarget | None = None
+    """The dataset it goes to; left out, `flow.targetConnectionIds`."""
     mapping: list[Row] | dict[str, Any] | None = None
     """Which field goes where: rows, or a block with a schema of its own."""
     flow: FlowBlock = Field(default_factory=FlowBlock)
@@ -66,33 +64,30 @@ class SourceDataflow:
     def expand(self, ctx: Expansion) -> None:
         """Add the resources of one document to `ctx`, and what is wrong with it."""
         mapping = ctx.spec.get("mapping")
-        block: MappingBlock | _Rows | None = None
-        if isinstance(mapping, dict):
-            block = ctx.parse(MappingBlock, mapping, ("mapping",))
-        elif isinstance(mapping, list):
-            block = _rows(ctx, mapping)
-        elif mapping is not None:
-            ctx.report(
-                ("mapping",), "bad-type", f"mapping must be a list of rows, not {mapping!r}", "begin rows with -"
-            )
+        block = parsed_mapping(ctx, mapping)
         spec = ctx.parse(self.model, {**ctx.spec, "mapping": None}, ())
         if spec is None or (mapping is not None and block is None):
             return
         name = ctx.document.name
-        ctx.samples += spec.source.samples or ()
-        connector = ctx.connector(spec.source.connector, spec.source.connection_spec, "source", ("source",))
-        source = _source(ctx, spec.source, connector)
-        schema = _schema(ctx, spec.target.schema_)
-        target = _target(ctx, spec.target, schema)
-        mapped = _mapping(ctx, block, schema) if block is not None else None
+        begin = spec.source or SourceEndpoint(id=ctx.earlier_id(spec.flow, "source"))
+        end = spec.target or DatasetTarget(id=ctx.earlier_id(spec.flow, "target"))
+        ctx.unused_ids(spec.flow, source=spec.source is not None, target=spec.target is not None)
+        ctx.samples += begin.samples or ()
+        connector = ctx.connector(begin.connector, begin.connection_spec, "source", ("source",))
+        source = _source(ctx, begin, connector)
+        schema = _schema(ctx, end)
+        target = _target(ctx, end, schema)
+        mapped = None
+        if block is not None:
+            mapped = add_mapping(ctx, block, schema or _schema_of_dataset(ctx, end))
         body: dict[str, Tree] = {
             "name": spec.flow.name or default_name(name, ("flow",)),
             **spec.flow.given("description"),
             "flowSpec": ctx.flow_spec(spec.flow.flow_spec, connector),
             "sourceConnectionIds": [source],
             "targetConnectionIds": [target],
-            **_transformations(ctx, spec.flow.transformations, mapped),
-            **spec.flow.given("schedule_params", "options"),
+            **transformations(ctx, spec.flow.transformations, mapped),
+            **spec.flow.given("provider_id", "schedule_params", "options", "policy"),
             "state": spec.flow.state,
         }
         if connector is not None:
@@ -100,8 +95,14 @@ class SourceDataflow:
         ctx.add(f"{name}/flow", "Flow", body, ("flow",), overrides=spec.flow.overrides, staging="draft")
 
 
-def _schema(ctx: Expansion, block: dict[str, Tree]) -> dict[str, Tree]:
-    """The target's schema as `{id, version}`: one that exists, one of a document, or a new one written out."""
+def _schema(ctx: Expansion, target: DatasetTarget) -> dict[str, Tree]:
+    """The target's schema as `{id, version}`: one that exists, one of a document, or a new one; empty for none."""
+    block = target.schema_
+    if block is None:
+        written = members(members(target.data).get("schema"))
+        if not written.keys() & {"ref", "lookup"}:
+            return dict(written)
+        block = dict(written)
     place = ("target", "schema")
     if block.keys() & _ELSEWHERE or block.keys() <= {"version"}:
         found = ctx.parse(SchemaRef, block, place)
@@ -113,6 +114,27 @@ def _schema(ctx: Expansion, block: dict[str, Tree]) -> dict[str, Tree]:
     return {"id": made, "version": spec.version}
 
 
+def _schema_of_dataset(ctx: Expansion, target: DatasetTarget) -> dict[str, Tree]:
+    """The schema of the target's dataset as `{id, version}`, as far as it is known: empty where it is not."""
+    block = target.dataset or {"id": members(target.params).get("dataSetId")}
+    if isinstance(block.get("id"), str):
+        return {"id": Lookup("SchemaOfDataset", str(block["id"]))}
+    spec = block
+    if "ref" in block:
+        document = ctx.setting.documents.get(str(block["ref"]))
+        spec = members(document.spec) if document is not None and document.kind == "Dataset" else {}
+    given = members(spec.get("schemaRef") or spec.get("schema"))
+    if not given or any("${" in str(value) for value in given.values()):
+        return {}
+    reference = {key: given[key] for key in _ELSEWHERE if key in given}
+    found = ctx.parse(ExternalRef, reference, ("target", "dataset"))
+    version = given.get("contentType") or given.get("version")
+    if found is None:
+        return {}
+    ident = ctx.external(found, "Schema", ("target", "dataset"))
+    return {"id": ident, **({"version": version} if version else {})}
+
+
 def _dataset(ctx: Expansion, block: dict[str, Tree], schema: dict[str, Tree]) -> Tree:
     """The target's dataset: one that exists, one of a document, or a new one of the target's schema."""
     place = ("target", "dataset")
@@ -122,35 +144,10 @@ def _dataset(ctx: Expansion, block: dict[str, Tree], schema: dict[str, Tree]) ->
     spec = ctx.parse(DatasetSpec, block, place)
     if spec is None:
         return None
+    if not schema and spec.schema_ref is None and spec.schema_ is None:
+        ctx.report(place, "missing-key", "the dataset names no schema", "add target: {schema: …}, or schemaRef")
     default = {"id": schema.get("id"), "contentType": schema.get("version")}
     return add_dataset(ctx, f"{ctx.document.name}/target/dataset", spec, place, default)
-
-
-_ROWS = TypeAdapter(list[Row])
-
-
-@dataclass(frozen=True, slots=True)
-class _Rows:
-    """The short form of `mapping`, in the shape of the long one."""
-
-    mappings: list[Row]
-    name: None = None
-    schema_: None = None
-    overrides: None = None
-
-
-def _rows(ctx: Expansion, rows: list[Tree]) -> _Rows | None:
-    try:
-        return _Rows(_ROWS.validate_python(rows))
-    except ValidationError:
-        pass  # each by itself, to tell the places
-    parsed = []
-    for index, row in enumerate(rows):
-        try:
-            parsed.append(Row.model_validate(row))
-        except ValidationError as error:
-            ctx.problems += problems_of(ctx.document, error, Row, ("spec", "mapping", str(index)))
-    return _Rows(parsed) if len(parsed) == len(rows) else None
 
 
 def _source(ctx: Expansion, block: SourceEndpoint, connector: Connector | None) -> Tree:
@@ -162,16 +159,12 @@ def _source(ctx: Expansion, block: SourceEndpoint, connector: Connector | None) 
         "name": block.name or default_name(document, ("source",)),
         **block.given("description"),
         "connectionSpec": spec,
+        **block.given("provider_id"),
     }
-    if block.provider_id is not None:
-        body["providerId"] = block.provider_id
-    elif connector is not None and "providerId" in connector.facts:
-        body["providerId"] = connector.facts["providerId"]
-    if block.connection is not None:
-        base: Mapping[str, Tree] = connector.connection_spec if connector else spec
-        body["baseConnectionId"] = ctx.account(
-            f"{document}/source/connection", block.connection, ("source", "connection"), connector, base, "draft"
-        )
+    base: Mapping[str, Tree] = connector.connection_spec if connector else spec
+    account = ctx.base_connection(block, "source", connector, base, "draft")
+    if account is not None:
+        body["baseConnectionId"] = account
     elif connector is not None and connector.needs_connection:
         ctx.report(
             ("source",),
@@ -181,9 +174,8 @@ def _source(ctx: Expansion, block: SourceEndpoint, connector: Connector | None) 
         )
     body.update(block.given("data", "params"))
     ctx.check_params(block.params, connector, "source")
-    address = f"{document}/source"
     return ctx.add(
-        address,
+        f"{document}/source",
         "SourceConnection",
         body,
         ("source",),
@@ -193,22 +185,33 @@ def _source(ctx: Expansion, block: SourceEndpoint, connector: Connector | None) 
     )
 
 
-def _target(ctx: Expansion, block: DatasetTarget, schema: dict[str, Tree]) -> Ref:
+def _target(ctx: Expansion, block: DatasetTarget, schema: dict[str, Tree]) -> Tree:
+    if block.id is not None:
+        return block.id
     document = ctx.document.name
+    lake = ctx.setting.catalog.fixed_spec("data-lake")
+    data: dict[str, Tree] = dict(block.data or {})
+    if schema:
+        data["schema"] = ctx.setting.interner.texts(schema)
+    params: dict[str, Tree] = dict(block.params or {})
+    if block.dataset is not None:
+        params["dataSetId"] = _dataset(ctx, block.dataset, schema)
+    elif not params.get("dataSetId"):
+        ctx.report(("target",), "missing-key", "dataset is missing", "add dataset: {id: …}, or params: {dataSetId: …}")
+    spec = spec_of(block.connection_spec, lake)
+    if spec is not None and spec["id"] != lake["id"]:
+        what = f"the target of a source dataflow is the data lake, {lake['id']}"
+        ctx.report(("target", "connectionSpec", "id"), "odd-target", what, "remove connectionSpec", severity="warning")
     body: dict[str, Tree] = {
         "name": block.name or default_name(document, ("target",)),
         **block.given("description"),
-        "connectionSpec": catalog_spec(ctx.setting.catalog.fixed_spec("data-lake")),
-        "data": {
-            "format": "json",
-            **(block.data or {}),
-            "schema": ctx.setting.interner.texts(schema),
-        },
-        "params": {**(block.params or {}), "dataSetId": _dataset(ctx, block.dataset, schema)},
+        "connectionSpec": catalog_spec(lake) if block.connection_spec is None else spec,
+        **block.given("base_connection_id"),
+        **({"data": data} if schema or block.data is not None else {}),
+        "params": params,
     }
-    address = f"{document}/target"
     return ctx.add(
-        address,
+        f"{document}/target",
         "TargetConnection",
         body,
         ("target",),
@@ -216,67 +219,6 @@ def _target(ctx: Expansion, block: DatasetTarget, schema: dict[str, Tree]) -> Re
         replace_group=(intern(f"{document}/source"),),
         staging="draft",
     )
-
-
-def _mapping(ctx: Expansion, block: MappingBlock | _Rows, schema: dict[str, Tree]) -> Ref:
-    """Only rows in the current vocabulary get a defaulted sourceType: a documented body is sent as it stands."""
-    rows: list[dict[str, Tree]] = []
-    seen, one = dict[str, int](), ctx.setting.interner.texts
-    inner = ("mapping", "mappings") if isinstance(ctx.spec["mapping"], dict) else ("mapping",)
-    for index, row in enumerate(block.mappings):
-        if row.target in seen:
-            ctx.report(
-                (*inner, index),
-                "duplicate-destination",
-                f"{row.target} is already written by row {seen[row.target] + 1}",
-                "keep one row for each destination",
-            )
-        seen[row.target] = index
-        legacy = row.source is None and row.destination is None
-        written = row.given()
-        rows.append(one(written if legacy or row.source_type else {"sourceType": "ATTRIBUTE", **written}))
-    check_rows(ctx, [MappedRow.of(row, (*inner, str(index))) for index, row in enumerate(rows)])
-    if block.schema_ is not None:
-        found = ctx.external(block.schema_, "Schema", ("mapping", "schema"))
-        schema = {"id": found, "version": block.schema_.version}
-    body: dict[str, Tree] = {
-        **({"name": block.name} if block.name else {}),
-        "outputSchema": {"schemaRef": one({"id": schema.get("id"), "contentType": schema.get("version")})},
-        "mappings": [*rows],
-    }
-    return ctx.add(f"{ctx.document.name}/mapping", "MappingSet", body, ("mapping",), overrides=block.overrides)
-
-
-def _transformations(ctx: Expansion, others: list[Transformation] | None, mapped: Ref | None) -> dict[str, Tree]:
-    """The mapping comes last unless a bare `{name: Mapping}` says where."""
-    items = [given(item) for item in others or ()]
-    if mapped is not None:
-        pin: dict[str, Tree] = {
-            "name": "Mapping",
-            "params": {"mappingId": mapped, "mappingVersion": Ref(mapped.address, "version")},
-        }
-        places = [index for index, item in enumerate(items) if item["name"] == "Mapping"]
-        if places and items[places[0]].get("params"):
-            ctx.report(
-                ("flow", "transformations", places[0]),
-                "two-mappings",
-                "there is a mapping already, made from spec.mapping",
-                "remove one of them, or write just {name: Mapping} to place it",
-            )
-        if places:
-            items[places[0]] = pin
-        else:
-            items.append(pin)
-    names = [item["name"] for item in items]
-    for index, name in enumerate(names):
-        if name in names[:index]:
-            ctx.report(
-                ("flow", "transformations", index),
-                "duplicate-transformation",
-                f"a second transformation {name!r}",
-                "keep one",
-            )
-    return {"transformations": [*items]} if items or others is not None else {}
 
 
 DOCUMENT = SourceDataflow()

@@ -11,6 +11,7 @@ from reconciler.emulator.data_prep import row_of
 from reconciler.emulator.flow_life import RIPENS, FlowLife, inherited
 from reconciler.emulator.flow_rules import ENDS, MASK, kept
 from reconciler.emulator.options import Options
+from reconciler.emulator.request_log import masked
 from reconciler.emulator.specs import Specs
 from reconciler.emulator.storage import Json, Storage
 from reconciler.emulator.wire import Caller, member, new_hex, new_uuid, now_ms
@@ -51,15 +52,30 @@ class Seeds:
         self._xdm = Xdm(storage)
 
     def dump(self) -> Json:
-        """Return every object, by organization, sandbox and kind, in the order of their making."""
+        """Return every object, by organization, sandbox and kind, in the order of their making.
+
+        A credential is masked unless a spec says that it is not a password: an emulator also holds connections whose
+        specs are not known.
+        """
         tenants: dict[str, dict[str, list[Json]]] = {}
         for tenant, kind, body in self._storage.everything():
             if tenant.startswith("\x1f"):
                 continue
             if kind == "mappingSets":
                 body = {**body, "versions": self._storage.all_versions(tenant, body["id"])}
-            tenants.setdefault(tenant, {}).setdefault(kind, []).append(body)
+            tenants.setdefault(tenant, {}).setdefault(kind, []).append(self._masked(kind, body))
         return {"format": FORMAT, "tenants": [_tenant(name, kinds) for name, kinds in tenants.items()]}
+
+    def _masked(self, kind: str, body: Json) -> Json:
+        if kind not in _FLOW_KINDS:
+            return body
+        auth, params = body.get("auth"), body.get("params")
+        if isinstance(auth, dict):
+            known = self._specs.open_parameters(str(member(body, "connectionSpec.id")), str(auth.get("specName")))
+            body = {**body, "auth": {key: _shown(auth[key], known) if key != "specName" else auth[key] for key in auth}}
+        if isinstance(params, dict):
+            body = {**body, "params": masked(params)}
+        return body
 
     def load(self, document: Any) -> dict[str, int]:
         """Load a document; return how many objects of each kind came. Raises SeedError, and then nothing is loaded."""
@@ -187,6 +203,13 @@ def _tenant(name: str, kinds: dict[str, list[Json]]) -> Json:
         "sandbox": sandbox,
         "objects": {kind: kinds[kind] for kind in KINDS if kind in kinds},
     }
+
+
+def _shown(value: Any, known: set[str]) -> Any:
+    """Return credentials with everything masked but the parameters in `known`."""
+    if not isinstance(value, dict):
+        return masked(value, hidden=True)
+    return {key: inner if key in known else masked(inner, hidden=True) for key, inner in value.items()}
 
 
 def _list(value: Any, place: str) -> list[Json]:

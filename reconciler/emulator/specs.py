@@ -75,11 +75,17 @@ class Specs:
                 return {name for name, facts in item["spec"]["properties"].items() if facts.get("format") == "password"}
         return set()
 
+    def open_parameters(self, ident: str, auth: str) -> set[str]:
+        """Return the names of an auth spec's parameters that are known and no passwords."""
+        for item in self.connection.get(ident, {}).get("authSpec", []):
+            if item["name"] == auth:
+                return set(item["spec"]["properties"]) - self.secret_parameters(ident, auth)
+        return set()
+
     def auth_name(self, ident: str, given: str) -> str | None:
         """Return the name of an auth spec as it is read back, or None: some documents create under other names."""
-        if any(item["name"] == given for item in self.connection[ident]["authSpec"]):
-            return given
-        return self._other_names.get((ident, given))
+        other = self._other_names.get((ident, given))
+        return other or (given if any(item["name"] == given for item in self.connection[ident]["authSpec"]) else None)
 
     def inlet_from(self, ident: str) -> str | None:
         """Return which object of a streaming source gets the inlet: `flow`, `base-connection` or None."""

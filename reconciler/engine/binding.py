@@ -18,6 +18,7 @@ from reconciler.engine.gather import gather
 from reconciler.engine.listing import from_state
 from reconciler.engine.observe import read
 from reconciler.engine.ports import Api
+from reconciler.engine.settle import old_ones
 
 
 async def bind(api: Api, kinds: Kinds, state: State, resource: Resource, ident: str) -> Entry:
@@ -61,19 +62,31 @@ def entry_of(kind: Kind, entries: Mapping[str, Entry], resource: Resource, live:
         applied=like(_trusted(shown, lens.normalized(lens.declared)), resource.body),
         dependencies=resource.dependencies,
         outputs=live.outputs,
-        deposed=before.deposed if before is not None else (),
+        deposed=old_ones(before),
     )
 
 
 def _refuse_bound(state: State, resource: Resource, ident: str) -> None:
-    entry = state.resources.get(resource.address)
-    if entry is not None and entry.id:
+    """Raise `StateError` where the address or the object has a use already.
+
+    A bound address whose replace was interrupted takes the new object: the old one is deleted by the next apply.
+    """
+    entry, intent = state.resources.get(resource.address), state.pending.get(resource.address)
+    replacing = intent is not None and intent.action == "create" and intent.kind == resource.kind
+    if entry is not None and entry.id and (ident == entry.id or not replacing):
         what = f"the address is bound to {entry.id} already"
         advice = "see: reconciler state show " + resource.address
+        if replacing:
+            what += ", and an interrupted run was about to replace that object"
+            advice = "give the id of the new object; or run reconciler apply, which looks for it"
         raise StateError(Problem("bound", what, advice, address=resource.address))
     for address, other in state.resources.items():
         if other.id == ident and other.kind == resource.kind:
             raise StateError(Problem("bound", f"{ident} is bound to {address} already", "one object has one address"))
+        if any((old.id, old.kind) == (ident, resource.kind) for old in other.deposed):
+            what = f"{ident} is the old object of a replace of {address}: the next apply deletes it"
+            advice = f"to keep it, forget it first: reconciler state rm '{address}'"
+            raise StateError(Problem("bound", what, advice))
 
 
 def _trusted(shown: Tree, declared: Tree) -> Tree:

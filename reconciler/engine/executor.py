@@ -20,7 +20,7 @@ from reconciler.core.plan.model import Action, Change
 from reconciler.core.plan.steps import Step, Verb
 from reconciler.core.problems import AmbiguousError, ApiError, ConflictError, Problem, ReconcilerError, StoppedError
 from reconciler.core.resource import Call, Live, Reply
-from reconciler.core.state.model import Pending, Record
+from reconciler.core.state.model import Pending, Record, held
 from reconciler.core.values import Tree
 from reconciler.engine.ledger import Ledger
 from reconciler.engine.listing import from_state
@@ -61,7 +61,7 @@ class Executor:
     suspended: set[str] = field(default_factory=set)
     _turns: dict[tuple[str, str | int], asyncio.Lock] = field(default_factory=dict)
     bound: set[str] = field(default_factory=set)
-    """The ids that are bound to an address."""
+    """The ids of the objects that addresses hold, old objects of replaces included."""
 
     @classmethod
     def begin(
@@ -131,11 +131,10 @@ class Executor:
             except AmbiguousError:
                 unclear = True
                 self.poller.tell(change, "no answer to the create: looking whether the object is there")
-                taken = {entry.id for entry in self.ledger.entries.values()}
-                taken |= {old.id for entry in self.ledger.entries.values() for old in entry.deposed}
                 wait = self.settings.settle
-                found = await find(self.api, kind, pending, change.address, taken, self.clock, wait)
+                found = await find(self.api, kind, pending, change.address, self._taken(), self.clock, wait)
                 if found is not None:
+                    self.bound.add(found.id)  # at once, so that no search of another step takes it, too
                     return found
                 if last:
                     raise
@@ -162,13 +161,17 @@ class Executor:
     def _made(self, kind: Kind, call: Call, desired: Tree, pending: Pending, reply: Reply) -> Live:
         """Return the new object. An answer with the id of another object is none: the object must be looked for."""
         live = kind.created(reply, desired)
-        if not self.bound:
-            self.bound |= {entry.id for entry in self.ledger.entries.values()}
-        if live.id in self.bound or live.id in (pending.namesakes or ()):
+        if live.id in self._taken() or live.id in (pending.namesakes or ()):
             what = f"{call}: the platform answered something unexpected: {reply.status}, but {live.id} existed before"
             raise AmbiguousError(Problem("unexpected-answer", what, "the next run looks for the object"), reply.status)
         self.bound.add(live.id)
         return live
+
+    def _taken(self) -> set[str]:
+        """Return the ids of the objects that addresses hold; a new one is added as soon as it is known."""
+        if not self.bound:
+            self.bound |= {ident for _, ident in held(self.ledger.entries.values())}
+        return self.bound
 
     async def _complete(self, kind: Kind, change: Change, desired: Tree, live: Live, seed: Tree) -> None:
         """After a create: wait, add by update what the seed left out, ask whether it works, bind for good."""

@@ -69,7 +69,8 @@ class Namesakes:
 
     async def _ids(self, kind: Searchable, body: Tree) -> tuple[str, ...]:
         name = name_of(kind, body)
-        if isinstance(kind, Listable) and name and len(self.wanted.get(kind.name, ())) > 1:
+        wanted = self.wanted.get(kind.name, ())
+        if isinstance(kind, Listable) and name in wanted and len(wanted) > 1:
             try:
                 known = await _once(self._lists, kind.name, lambda: self._listed(kind))
             except ApiError:

@@ -14,7 +14,7 @@ from reconciler.core.kind import Kind, Kinds
 from reconciler.core.problems import Problem
 from reconciler.core.resource import Call, Live, Resource
 from reconciler.core.rules import Rules
-from reconciler.core.state.model import Entry, Record, State
+from reconciler.core.state.model import Entry, Record, State, held
 from reconciler.core.trees import members, resolve
 from reconciler.core.values import MISSING, Path, Ref, Secret, Tree
 from reconciler.engine.binding import entry_of
@@ -48,7 +48,7 @@ class _Search:
         self.entries[address] = entry
         if entry.id:
             self.known[Ref(address, "id")] = entry.id
-            self.taken.add((entry.kind, entry.id))
+        self.taken.update(held([entry]))
 
 
 async def rebuild(

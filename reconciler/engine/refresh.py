@@ -11,8 +11,15 @@ from reconciler.core.kind import Finders, Kinds
 from reconciler.core.plan.input import PlanInput
 from reconciler.core.plan.model import Plan
 from reconciler.core.plan.planner import plan
-from reconciler.core.plan.staleness import current, stale_entries, stale_identity, stale_objects
+from reconciler.core.plan.staleness import (
+    current,
+    stale_entries,
+    stale_identity,
+    stale_objects,
+    with_provenance,
+)
 from reconciler.core.problems import ReconcilerError, StaleError
+from reconciler.core.provenance import Provenance
 from reconciler.core.resource import Live, Resource
 from reconciler.core.state.model import State
 from reconciler.engine.gather import gather_three
@@ -91,11 +98,12 @@ def _same(one: Live | None, other: Live | None) -> bool:
 
 
 async def refresh_saved(
-    api: Api, kinds: Kinds, state: State, saved: Plan, changed: SecretChanged
+    api: Api, kinds: Kinds, state: State, saved: Plan, changed: SecretChanged, declared: Mapping[str, Provenance]
 ) -> tuple[Plan, Lives]:
     """Return a saved plan as it is to be applied, and the live objects it touches.
 
-    No-ops whose entry or object moved on are left out. Raises `StaleError` when the state, an entry or an object that
+    No-ops whose entry or object moved on are left out. `declared` is what the manifests of this moment say of their
+    objects besides the bodies. Raises `StaleError` when the state, an entry or an object that
     the plan touches moved on. `changed` compares secrets with fingerprints.
     """
     problems = stale_identity(saved, state) or stale_entries(saved, state)
@@ -107,4 +115,4 @@ async def refresh_saved(
     problems = stale_objects(saved, kinds, state, lives, changed)
     if problems:
         raise StaleError(problems)
-    return current(saved, state, lives, kinds, changed), lives
+    return with_provenance(current(saved, state, lives, kinds, changed), declared, state), lives

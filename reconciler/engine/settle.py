@@ -11,7 +11,7 @@ from reconciler.core.fingerprint import UNPROVEN
 from reconciler.core.kind import Kind, Kinds
 from reconciler.core.problems import Problem, ReconcilerError
 from reconciler.core.resource import Live
-from reconciler.core.state.model import Deposed, Entry, Pending, Record, State
+from reconciler.core.state.model import Deposed, Entry, Pending, Record, State, held
 from reconciler.core.trees import leaves, transform
 from reconciler.core.values import MISSING, Fingerprint, Path, Tree
 from reconciler.engine.namesakes import name_of
@@ -66,8 +66,7 @@ async def settle_pending(
     A create is bound when its object is found. An update or delete needs nothing: the live object, read again,
     tells what is left to do.
     """
-    taken = {entry.id for entry in state.resources.values()}
-    taken |= {old.id for entry in state.resources.values() for old in entry.deposed}
+    taken = {ident for _, ident in held(state.resources.values())}
     records = []
     lost: dict[str, Pending] = {}
     for address, pending in state.pending.items():

@@ -8,7 +8,7 @@ from dataclasses import replace
 from reconciler.core.abilities import Versioned
 from reconciler.core.compare.lens import normalized
 from reconciler.core.kind import Finder, Finders, Kinds, Row
-from reconciler.core.problems import ApiError, Problem
+from reconciler.core.problems import ApiError, Problem, StateError
 from reconciler.core.resource import Call, Live, Reply
 from reconciler.core.snapshot import Conceal, Observed, Snapshot, public_body, public_entry
 from reconciler.core.state.model import Entry, State
@@ -21,6 +21,7 @@ from reconciler.engine.ports import Api
 Listing = Callable[[Reply | None, int], Call | None]
 """Returns the call for the page after a reply (None for the first), given the number of rows seen so far."""
 _LOOK_UP = "snapshot/names/"
+_AGAIN = "write it again with: reconciler snapshot"
 
 
 async def take_snapshot(
@@ -98,7 +99,10 @@ async def _rows(api: Api, listing: Listing, finder: Finder, hide: Callable[[str]
 
 
 class SnapshotApi:
-    """Answers reads of the objects in a snapshot, and look-ups of names; any other call is an error."""
+    """Answers reads of the objects in a snapshot, and look-ups of names; any other call is an error.
+
+    Raises `StateError` for a snapshot with an answer that the platform cannot have given.
+    """
 
     offset: int | None = None
     client = ""
@@ -109,6 +113,8 @@ class SnapshotApi:
         for item in snapshot.objects:
             headers = {"etag": item.etag} if item.etag is not None else {}
             call = kinds[item.kind].read(Live(item.id), item.version)
+            if fault := _fault(item, call):
+                raise StateError(Problem("snapshot-broken", f"the snapshot's {item.kind} {item.id}: {fault}", _AGAIN))
             self._reads[_key(call)] = Reply(item.status, item.body, headers)
 
     async def send(self, call: Call, *, etag: str | None = None, accept: Collection[int] = ()) -> Reply:
@@ -129,6 +135,13 @@ class SnapshotApi:
     def finders(self, kinds: Collection[str]) -> Finders:
         """Return finders of `kinds` whose calls this Api answers."""
         return {kind: Finder(_page_of(kind), _rows_of) for kind in kinds}
+
+
+def _fault(item: Observed, call: Call) -> str:
+    """Return how an answer differs from the documented one of its call, as for an answer of the platform."""
+    if item.status >= 400 or call.answer is None:
+        return ""
+    return call.answer.fault(item.body)
 
 
 def _key(call: Call) -> tuple[object, ...]:

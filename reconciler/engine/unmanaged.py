@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from reconciler.core.abilities import Listable, Singleton
 from reconciler.core.kind import Kind, Kinds
 from reconciler.core.resource import Live
-from reconciler.core.state.model import State
+from reconciler.core.state.model import State, held
 from reconciler.engine.gather import gather
 from reconciler.engine.observe import read
 from reconciler.engine.pages import pages
@@ -16,9 +16,7 @@ from reconciler.engine.ports import Api
 
 async def unmanaged(api: Api, kinds: Kinds, state: State) -> list[tuple[Kind, Live]]:
     """Return the objects that `state` does not hold: those in lists, by kind and name, then singletons of its own."""
-    ours: Collection[str] = {entry.id for entry in state.resources.values()} | {
-        old.id for entry in state.resources.values() for old in entry.deposed
-    }
+    ours: Collection[str] = {ident for _, ident in held(state.resources.values())}
 
     async def others(kind: Kind) -> list[Live]:
         found: dict[str, Live] = {}

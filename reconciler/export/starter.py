@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from reconciler.catalog import Connector, Parameter
+from reconciler.documents import placeholders as words
 
 _PLAIN = re.compile(r"[A-Za-z_][\w.-]*( [\w.-]+)*")
 _WORDS = {"true", "false", "null", "yes", "no", "on", "off"}
@@ -52,10 +53,11 @@ def _source(connector: Connector, start: int) -> Iterator[str]:
     yield f"    data: {{format: {forms[0]}}}{others}"
     yield from _parameters(connector, "params", connector.parameters(), 4)
     yield "  target:"
-    yield '    schema: {id: "https://ns.adobe.com/TENANT/schemas/SCHEMA_ID"}    # or {lookup: {name: TITLE}}'
-    yield "    dataset: {id: DATASET_ID}    # or {lookup: {name: NAME}}"
+    schema = f"https://ns.adobe.com/{words.TENANT}/schemas/{words.SCHEMA}"
+    yield f'    schema: {{id: "{schema}"}}    # or {{lookup: {{name: TITLE}}}}'
+    yield f"    dataset: {{id: {words.DATASET}}}    # or {{lookup: {{name: NAME}}}}"
     yield "  mapping:"
-    yield "    - {source: SOURCE_FIELD, destination: _TENANT.field}"
+    yield f"    - {{source: {words.SOURCE_FIELD}, destination: _{words.TENANT}.field}}"
     if connector.facts["schedule"]["use"] == "required":
         yield "  flow:"
         if connector.facts["schedule"].get("incremental") == "delta-column":
@@ -87,7 +89,7 @@ def _destination(connector: Connector, start: int) -> Iterator[str]:
         yield "  source:"
         yield "    params:"
         yield "      datasets:"
-        yield "        - {dataSetId: DATASET_ID}    # or {lookup: {name: NAME}}"
+        yield f"        - {{dataSetId: {words.DATASET}}}    # or {{lookup: {{name: NAME}}}}"
     yield "  target:"
     yield f"    connector: {connector.key}"
     yield from _account(connector)
@@ -101,7 +103,7 @@ def _destination(connector: Connector, start: int) -> Iterator[str]:
         yield f"      startTime: {start}"
         return
     yield "  audiences:"
-    yield "    - id: AUDIENCE_ID    # or name: NAME alone, then it is looked up"
+    yield f"    - id: {words.AUDIENCE}    # or name: NAME alone, then it is looked up"
     if exports["audiences"].get("schedule") == "audience-file-export":
         yield "      exportMode: DAILY_FULL_EXPORT"
         yield '      schedule: {frequency: DAILY, triggerType: AFTER_SEGMENT_EVAL, startDate: "2030-01-01"}'
@@ -129,8 +131,8 @@ def _value(connector: Connector, item: Parameter) -> str:
         return f"${{secret.{_secret(connector, item)}}}"
     if item.values:
         return _scalar(item.values[0])
-    words = {"integer": "1", "number": "1", "boolean": "true", "array": "[]", "object": "{}"}
-    return words.get(item.type or "", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", item.name).upper())
+    samples = {"integer": "1", "number": "1", "boolean": "true", "array": "[]", "object": "{}"}
+    return samples.get(item.type or "", words.parameter_word(item.name))
 
 
 def _scalar(text: str) -> str:

@@ -19,6 +19,9 @@ BASE = "/data/foundation/flowservice"
 DATA_LAKE = "c604ff05-7f1a-43c0-8e18-33bf874cb11c"
 """Connection spec of the target of every source flow: one fixed id in all tutorials."""
 
+PROFILE_STORE = "8a9c3494-9708-43d7-ae3f-cda01e5030e1"
+"""Connection spec of the source of every audience activation (seed-dst)."""
+
 TRANSITIONAL = frozenset(
     {
         "inProgress",

@@ -37,6 +37,10 @@ class BaseConnection(FlowServiceKind, Probed, Reviewed, Reachable):
             FieldRule("/auth/specName", Reason.IMMUTABLE, "documented nowhere as changeable"),
             FieldRule("/providerId", Reason.IMMUTABLE, "documented nowhere as changeable"),
             FieldRule("/auth/params", Reason.ATOMIC, "update.md"),
+            FieldRule("/auth/params/*", Reason.PARTLY_SHOWN, "flow-service.yaml, a partial view of the credentials"),
+            FieldRule("/auth/type", Reason.PARTLY_SHOWN, "bigquery.md"),
+            FieldRule("/providerId", Reason.PARTLY_SHOWN, "http.md, GET /connections/{id}"),
+            FieldRule("/auth/type", Reason.IMMUTABLE, "documented nowhere as changeable"),
             FieldRule("/auth", Reason.PROBED, "flow-service.yaml, GET /connections/{id}/test"),
             *FlowServiceKind.server_owned,
         )

@@ -47,7 +47,9 @@ class Dataset(Listable, DataHolding):
         (
             FieldRule("/schemaRef", Reason.IMMUTABLE, "catalog.yaml, inferred"),
             FieldRule("/tags/*", Reason.ATOMIC, "catalog.yaml, PATCH /dataSets"),
-        )
+        ),
+        # linked so in Adobe's notebooks (github.com/Adobe-Marketing-Cloud/aep-cloud-ml-ecosystem, Week1Notebook.py)
+        page="dataset/browse/{id}",
     )
 
     def rules(self, body: Wire) -> Rules:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from reconciler.core.kind import Reference
 from reconciler.kinds._registry import RegistryKind
 
@@ -11,6 +13,8 @@ class FieldGroup(RegistryKind):
 
     name = "FieldGroup"
     collection = "fieldgroups"
+    # linked so in Adobe's notebooks (github.com/Adobe-Marketing-Cloud/aep-cloud-ml-ecosystem, Week1Notebook.py)
+    _RULES = replace(RegistryKind._RULES, page="schema/mixin/browse/{id}")
     reference = Reference(
         {
             "": {

@@ -32,6 +32,10 @@ _IMMUTABLE = (
     FieldRule("/sourceConnectionIds", Reason.IMMUTABLE, "update-dataflows.md"),
     FieldRule("/targetConnectionIds", Reason.IMMUTABLE, "update-dataflows.md"),
 )
+_SOURCE_PAGE = "source/dataflows/{id}/activity"
+"""As the alerts of sources link it ("Standard alert rules", see `core/console.py`)."""
+_DESTINATION_PAGE = "destination/browse/{id}"
+"""As Adobe's notebooks link it (github.com/Adobe-Marketing-Cloud/aep-cloud-ml-ecosystem, Week3Notebook.py)."""
 _SHAPE = item(
     ("transformations", ListOf(Object(may=(("params", Object(may=(("profileMapping", Object()),))),)))),
     ("scheduleParams", Object()),
@@ -81,6 +85,10 @@ class Flow(FlowServiceKind, DataflowKind, Relying, Suspendable, Constrained, Rev
                 *_IMMUTABLE,
                 # the whole transformation goes, with its new mappingVersion
                 FieldRule("/transformations/Mapping", Reason.ATOMIC, "update-dataflows.md", merge=True),
+                FieldRule(
+                    f"{PARAMS}/profileSelectors/selectors/*/value/operator", Reason.RELEASED,
+                    "filled in by 0.1.0", values=("EXISTS",),
+                ),
                 *(FieldRule(f"{PARAMS}/{name}", Reason.ATOMIC, "destinations.yaml, PATCH /flows") for name in _EMPTY),
                 *owned,
             ),
@@ -90,6 +98,8 @@ class Flow(FlowServiceKind, DataflowKind, Relying, Suspendable, Constrained, Rev
                 *(place for row in self.selectors for place in row.unlabelled),
             ),
         )  # fmt: skip
+        self._source_rules = replace(self._rules, page=_SOURCE_PAGE)
+        self._destination_rules = replace(self._rules, page=_DESTINATION_PAGE)
         # a dataset export gets a new source connection in place (export-datasets.md; destinations.yaml PATCH /flows);
         # its schedule goes whole, as the example there shows it
         self._export_rules = replace(
@@ -100,6 +110,7 @@ class Flow(FlowServiceKind, DataflowKind, Relying, Suspendable, Constrained, Rev
                 FieldRule("/scheduleParams", Reason.ATOMIC, "destinations.yaml, PATCH /flows", merge=True),
                 *owned,
             ),
+            page=_DESTINATION_PAGE,
         )
 
     def needs_readback(self, body: Wire) -> bool:
@@ -110,11 +121,19 @@ class Flow(FlowServiceKind, DataflowKind, Relying, Suspendable, Constrained, Rev
     def rules(self, body: Wire) -> Rules:
         schedule = body.get("scheduleParams") if isinstance(body, dict) else None
         exporting = isinstance(schedule, dict) and "timeUnit" in schedule  # only dataset exports have one (7.5)
-        return self._export_rules if exporting else self._rules
+        if exporting:
+            return self._export_rules
+        transformations = body.get("transformations") if isinstance(body, dict) else None
+        if not isinstance(transformations, list):
+            return self._rules
+        return self._destination_rules if any(map(_activates, transformations)) else self._source_rules
 
     def canonical(self, body: Wire) -> Wire:
-        """The folder template of a dataset export has two spellings; the schema's is kept (destinations.yaml)."""
-        schedule = body.get("scheduleParams") if isinstance(body, dict) else None
+        """Templates for the names of files and folders have two spellings each (destinations.yaml)."""
+        if not isinstance(body, dict):
+            return body
+        body = {**body, **_with_file_names(body.get("transformations"))}
+        schedule = body.get("scheduleParams")
         if not isinstance(schedule, dict) or "foldernameTemplate" not in schedule:
             return body
         other = {("folderNameTemplate" if key == "foldernameTemplate" else key): schedule[key] for key in schedule}
@@ -212,7 +231,7 @@ class Flow(FlowServiceKind, DataflowKind, Relying, Suspendable, Constrained, Rev
     def arriving(self, live: Wire, declared: Wire) -> Wire:
         """The state that a flow is on its way to; of an update, the one it had before, which no answer shows."""
         now, wanted = live.get("state"), declared.get("state")
-        if now not in TRANSITIONAL or now == LEAVING or not isinstance(wanted, str):
+        if not isinstance(now, str) or now not in TRANSITIONAL or now == LEAVING or not isinstance(wanted, str):
             return live
         return {**live, "state": wanted} if _ENDS.get(now, wanted) == wanted else live
 
@@ -260,12 +279,33 @@ class Flow(FlowServiceKind, DataflowKind, Relying, Suspendable, Constrained, Rev
         return []
 
 
+def _with_file_names(steps: Wire) -> dict[str, Wire]:
+    """Return the transformations with the usual spelling of `filenameTemplate`, where an audience has the other."""
+    if not isinstance(steps, list) or "fileNameTemplate" not in str(steps):
+        return {}
+
+    def spelled(tree: Wire) -> Wire:
+        if isinstance(tree, list):
+            return [spelled(item) for item in tree]
+        if not isinstance(tree, dict):
+            return tree
+        return {("filenameTemplate" if key == "fileNameTemplate" else key): spelled(tree[key]) for key in tree}
+
+    return {"transformations": spelled(steps)}
+
+
 def _keys(row: Selector, body: Wire) -> list[str]:
     return [str(value[row.key_field]) for value in row.members(body) if row.key_field in value]
 
 
 def _added(row: Selector, fields: Sequence[FieldChange]) -> set[str]:
     return {item.path[-1] for item in fields if item.old is MISSING and item.path[:-1] == row.steps}
+
+
+def _activates(transformation: Wire) -> bool:
+    """Tell whether a transformation is the one of destinations: it has selectors (destinations.yaml)."""
+    params = transformation.get("params") if isinstance(transformation, dict) else None
+    return isinstance(params, dict) and "segmentSelectors" in params
 
 
 def _set_whole(step: Wire) -> Wire:

@@ -15,14 +15,13 @@ from reconciler.core.trees import refs, without_nulls
 from reconciler.core.values import Wire
 from reconciler.kinds.checks import PREP as BASE
 from reconciler.kinds.checks import destinations, valid_mapping
+from reconciler.kinds.mapping_rows import DESTINATIONS, SOURCES, kind_of
 from reconciler.kinds.selectors import MAPPED_ATTRIBUTES
 
-_KINDS_OF_ROW = {  # as sent -> as read (mapping-set.md)
-    "text/x.schema-path": "ATTRIBUTE",
-    "text/x.aep-xl": "EXPRESSION",
-    "text/plain": "STATIC",
+_RENAMED = {
+    **dict.fromkeys(SOURCES[1:], SOURCES[0]),
+    **dict.fromkeys(DESTINATIONS[1:], DESTINATIONS[0]),
 }
-_RENAMED = {"sourceAttribute": "source", "destinationXdmPath": "destination"}
 _SERVER_OWNED = frozenset(
     {"id", "functionVersion", "matchScore", "createdDate", "modifiedDate", "createdBy", "modifiedBy"}
 )
@@ -36,6 +35,8 @@ _ROWS = OneOf((rows("data", _SHAPE), Object(needs=(("data", _SHAPE),))))
 _CHANGED = Object(may=(("id", SAME_IDENT), _VERSION))
 """Id and new version, or the sent body alone (data-prep.yaml, PUT /mappingSets/{id})."""
 _NOT_READ = ("name", "description", "version")
+_OLDER = ("xdmSchema", "xdmVersion", "schemaRef")
+"""Older members that name the schema written to; an answer may say `outputSchema` instead (mapping-set.md)."""
 
 
 ROWS = "mappings"
@@ -68,6 +69,11 @@ class MappingSet(Searchable, Versioned, Checked, Persistent):
             *(
                 FieldRule(f"/mappings/*/{name}", Reason.WRITE_ONLY, "data-prep.yaml, GET /mappingSets/{id}")
                 for name in _NOT_READ
+            ),
+            FieldRule("/version", Reason.WRITE_ONLY, "mapping-set.md: the platform counts it itself"),
+            *(
+                FieldRule(f"/{name}", Reason.PARTLY_SHOWN, "data-prep.yaml, GET /mappingSets/{id}")
+                for name in ("name", "description", *_OLDER)
             ),
             *(
                 FieldRule(f"/{name}", Reason.SERVER_OWNED, "data-prep.yaml, GET /mappingSets/{id}")
@@ -157,7 +163,9 @@ class MappingSet(Searchable, Versioned, Checked, Persistent):
         if refs(body):
             return ()
         found = [valid_mapping(body)]
-        schema = (body.get("outputSchema") or {}).get("schemaRef") or {}
+        schema = (body.get("outputSchema") or {}).get("schemaRef") or body.get("schemaRef") or {}
+        if "xdmSchema" in body:
+            schema = {"id": body["xdmSchema"]}
         if isinstance(schema.get("id"), str):
             paths = [row["destination"] for row in self.canonical(body)["mappings"]]
             found.append(destinations(schema["id"], str(schema.get("contentType", "")), paths))
@@ -194,8 +202,7 @@ def _row(row: Wire) -> Wire:
         return row
     renamed = {_RENAMED[key]: value for key, value in row.items() if key in _RENAMED}
     kept = {key: value for key, value in row.items() if key not in _RENAMED and key not in _SERVER_OWNED}
-    kind = row.get("sourceType") or "ATTRIBUTE"
-    return {**renamed, **kept, "sourceType": _KINDS_OF_ROW.get(kind, kind)}
+    return {**renamed, **kept, "sourceType": kind_of(row)}
 
 
 KIND = MappingSet()

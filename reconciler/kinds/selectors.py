@@ -12,6 +12,7 @@ from reconciler.core.rules import MemberLine
 from reconciler.core.selector import Selector, Selectors
 from reconciler.core.values import Wire
 from reconciler.kinds.checks import audience
+from reconciler.kinds.mapping_rows import SOURCES, destination_of, kind_of, source_of
 
 FLOW = "Flow"
 PARAMS = "/transformations/GeneralTransform/params"
@@ -40,12 +41,11 @@ def selector(name: str, key: str, **row: Wire) -> Selector:
 
 def mapped_line(member: Mapping[str, Wire]) -> MemberLine | None:
     """A row of a mapping set, in the current or the older vocabulary: `source → destination`, and what it is."""
-    source = member.get("source", member.get("sourceAttribute"))
-    destination = member.get("destination", member.get("destinationXdmPath"))
+    source, destination = source_of(member), destination_of(member)
     if source is None or destination is None:
         return None
-    row_type = member.get("sourceType", "ATTRIBUTE")
-    marks = [] if row_type in ("ATTRIBUTE", "text/x.schema-path") else [str(row_type).lower()]
+    row_type = kind_of(member)
+    marks = [] if row_type == "ATTRIBUTE" else [row_type.lower()]
     marks += [name for name in ("identity", "primaryIdentity") if member.get(name) is True]
     return MemberLine((source, destination), marks=tuple(marks))
 
@@ -57,7 +57,19 @@ AUDIENCES = selector(
     document_field="audiences",
     doc="The audiences that are activated.",
     member_type="PLATFORM_SEGMENT",
-    member_fields=("id", "name", "description", "exportMode", "schedule", "filenameTemplate"),
+    member_fields=(
+        "id",
+        "name",
+        "description",
+        "exportMode",
+        "schedule",
+        "filenameTemplate",
+        "fileNameTemplate",
+        "systemSegmentId",
+        "namespace",
+        "enrichmentInfo",
+    ),
+    shown_only=("createTime", "updateTime"),
     removal_counts=True,
     exported_as="audience",
     looked_up_as="Audience",
@@ -71,7 +83,7 @@ ATTRIBUTES = selector(
     document_field="attributes",
     doc="The profile attributes to export; for a file destination `{source, destination}` rows.",
     member_type="JSON_PATH",
-    member_fields=("path", "operator"),
+    member_fields=("path", "operator", "mapping", "identity"),
     defaults=(("operator", "EXISTS"),),
     short=True,
     exported_as="attribute",
@@ -85,7 +97,7 @@ MAPPED_ATTRIBUTES = Selector(
     listed=True,
     line=mapped_line,
     exported_as="attribute",
-    exported_path=("source", "sourceAttribute"),
+    exported_path=SOURCES,
 )
 """The attributes of a file export are the rows of its mapping set, to which its `attributes` expand."""
 

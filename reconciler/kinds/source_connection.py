@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from reconciler.core.kind import Check, Reference
 from reconciler.core.observations import Relying
 from reconciler.core.resource import Live
 from reconciler.core.rules import FieldRule, Reason, Rules
 from reconciler.core.values import Wire
-from reconciler.kinds._flow_service import FlowServiceKind
+from reconciler.kinds._flow_service import PROFILE_STORE, FlowServiceKind
 from reconciler.kinds.checks import dataset
 from reconciler.kinds.selectors import DATASETS
 
@@ -32,14 +33,26 @@ class SourceConnection(FlowServiceKind, Relying):
     _RULES = Rules(
         (
             FieldRule("", Reason.IMMUTABLE, "update-dataflows.md", exceptions=("/state", "/name", "/description")),
+            FieldRule("/providerId", Reason.PARTLY_SHOWN, "http.md, GET /connections/{id}"),
+            FieldRule("/providerId", Reason.RELEASED, "filled in by 0.1.0 where the connector has one"),
             *FlowServiceKind.server_owned,
         ),
         associative_lists=(DATASETS,),
     )
+    # of the Profile Store a base connection and `data` were filled in by 0.1.0
+    _PROFILE_RULES = replace(
+        _RULES,
+        fields=(
+            *_RULES.fields,
+            FieldRule("/data", Reason.RELEASED, "seed-dst", values=({"format": "json"}, {"format": "CSV"})),
+            FieldRule("/baseConnectionId", Reason.RELEASED, "activate-segments-file-based-destinations.md"),
+        ),
+    )
 
     def rules(self, body: Wire) -> Rules:
-        del body
-        return self._RULES
+        spec = body.get("connectionSpec") if isinstance(body, dict) else None
+        is_profile = isinstance(spec, dict) and spec.get("id") == PROFILE_STORE
+        return self._PROFILE_RULES if is_profile else self._RULES
 
     def relies_on(self, live: Live) -> Mapping[str, Check]:
         """A dataset export reads datasets."""

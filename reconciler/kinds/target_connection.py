@@ -38,7 +38,12 @@ class TargetConnection(FlowServiceKind, Relying):
     _FREE = ("/state", "/name", "/description")
     # a change never reaches the dataflow
     _LAKE = Rules(
-        (FieldRule("", Reason.IMMUTABLE, "update-dataflows.md", exceptions=_FREE), *FlowServiceKind.server_owned)
+        (
+            FieldRule("", Reason.IMMUTABLE, "update-dataflows.md", exceptions=_FREE),
+            *FlowServiceKind.server_owned,
+            FieldRule("/data/format", Reason.RELEASED, "filled in by 0.1.0", values=("json",)),
+            FieldRule("/data/schema", Reason.RELEASED, "demanded by 0.1.0"),
+        )
     )
     _DESTINATION = Rules(
         (FieldRule("", Reason.IMMUTABLE, "edit-destination.md", exceptions=(*_FREE, "/params")), *_LAKE.fields[1:])

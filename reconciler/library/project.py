@@ -201,7 +201,7 @@ def _status(item: dict[str, Any]) -> FlowStatus:
         )
         for part in item["runs"]
     )  # fmt: skip
-    return FlowStatus(item["flowId"], item["state"], item["lastOperation"], runs)
+    return FlowStatus(item["flowId"], item["state"], item["lastOperation"], runs, tuple(item["notes"]))
 
 
 def _run(start: Callable[[], Coroutine[Any, Any, T]]) -> T:

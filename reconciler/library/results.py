@@ -137,9 +137,13 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class FlowStatus:
-    """The state of one dataflow, its last operation and its last runs, newest first."""
+    """The state of one dataflow, its last operation and its last runs, newest first.
+
+    `notes` name objects it uses that others replaced or deleted.
+    """
 
     flow_id: str
     state: str
     last_operation: Mapping[str, Any]
     runs: tuple[Run, ...] = ()
+    notes: tuple[str, ...] = ()

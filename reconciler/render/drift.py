@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from xml.etree import ElementTree
 
+from reconciler.core.console import console_url
 from reconciler.core.plan.drift_report import STATUSES, Report, Unmanaged
 from reconciler.core.plan.model import Drift, DriftField
 from reconciler.core.pointers import pointer
 from reconciler.core.rules import Rules
 from reconciler.core.values import SENSITIVE
-from reconciler.render.values import code, inline, label, say
+from reconciler.render.values import code, inline, label, linked, say
 
 Paint = Callable[[str, str], str]
 
@@ -104,7 +105,7 @@ def markdown(report: Report) -> str:
     else:
         out = [head, "", f"{len(found)} of {report.checked} objects are not as they were applied.", ""]
         out += ["| address | field | applied | live | who |", "| --- | --- | --- | --- | --- |"]
-        out += [row for item in found for row in _rows(item)]
+        out += [row for item in found for row in _rows(item, console_url(report, item.rules.page, item.ident))]
     for title, lines in (
         ("Acknowledged", [f"{code(item.address)}: {inline(item.reason)}" for item in report.of("acknowledged")]),
         ("Notes", [inline(note) for note in report.notes]),
@@ -122,8 +123,9 @@ def _hidden(report: Report) -> list[Drift]:
     return [item for item in report.drift if item.status == "unchecked" or item.unchecked]
 
 
-def _rows(item: Drift) -> Iterator[str]:
+def _rows(item: Drift, url: str | None) -> Iterator[str]:
     who = inline(_who(item).strip())
+    name = linked(code(item.address), url)
     if item.status == "missing":
         yield f"| {code(item.address)} | | | {inline(item.note or 'deleted outside')} | {who} |"
     for field in item.fields:
@@ -133,7 +135,7 @@ def _rows(item: Drift) -> Iterator[str]:
             else (say(field.applied, rules=item.rules), say(field.live, rules=item.rules))
         )
         cells = " | ".join(code(side) for side in sides)
-        yield f"| {code(item.address)} | {code(pointer(field.path))} | {cells} | {who} |"
+        yield f"| {name} | {code(pointer(field.path))} | {cells} | {who} |"
 
 
 # -- JUnit -----------------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from reconciler.core.plan.model import Drift
 from reconciler.core.problems import Problem
 from reconciler.core.values import Span
 from reconciler.render.drift import drift_lines, plain
-from reconciler.render.json import FORMAT_VERSION, text
+from reconciler.render.json import FORMAT_VERSION, finding, text
 
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 
@@ -33,19 +33,7 @@ def json_text(problems: Sequence[Problem]) -> str:
     counts = {"errors": 0, "warnings": 0}
     for problem in problems:
         counts["errors" if problem.severity == "error" else "warnings"] += 1
-    findings = [
-        {
-            "code": problem.code,
-            "severity": problem.severity,
-            "message": problem.what,
-            "advice": problem.next,
-            "file": problem.span.file if problem.span else None,
-            "line": problem.span.line if problem.span else None,
-            "column": problem.span.column if problem.span else None,
-            "address": problem.address,
-        }
-        for problem in problems
-    ]
+    findings = [finding(problem) for problem in problems]
     document = {"formatVersion": FORMAT_VERSION, "findings": findings, "summary": counts}
     return text(document)
 

@@ -9,6 +9,7 @@ from functools import cache
 from html import escape
 from importlib.resources import files
 
+from reconciler.core.console import console_url
 from reconciler.core.display import shown
 from reconciler.core.plan.document import secret_names
 from reconciler.core.plan.model import Action, Change, Plan
@@ -19,7 +20,7 @@ from reconciler.core.values import MISSING, SENSITIVE, Tree
 from reconciler.render.drift import drift_lines, plain
 from reconciler.render.graph import Graph, graph_of_plan
 from reconciler.render.svg import svg
-from reconciler.render.text import SYMBOLS, platform_name, summary
+from reconciler.render.text import SYMBOLS, nothing_to_do, platform_name, summary
 from reconciler.render.values import label, lines, many, say
 
 _DRAWN = 250
@@ -154,7 +155,7 @@ def _graph(plan: Plan, *, linked: bool) -> Iterator[str]:
 
 def _empty(plan: Plan) -> Iterator[str]:
     if not plan.effective:
-        yield "<p>The platform is as the manifests say.</p>"
+        yield f"<p>{escape(nothing_to_do(plan))}</p>"
 
 
 def _tools(plans: Sequence[Plan]) -> Iterator[str]:
@@ -175,10 +176,10 @@ def _tools(plans: Sequence[Plan]) -> Iterator[str]:
 def _changes(plan: Plan, prefix: str = "") -> Iterator[str]:
     few = len(plan.effective) <= 20
     for change in plan.effective:
-        yield from _change(change, prefix, unfolded=few)
+        yield from _change(change, prefix, console_url(plan, change.rules.page, change.ident or ""), unfolded=few)
 
 
-def _change(change: Change, prefix: str, *, unfolded: bool) -> Iterator[str]:
+def _change(change: Change, prefix: str, url: str | None, *, unfolded: bool) -> Iterator[str]:
     anchor = f"change-{prefix}{change.address}" + (f"-{change.ident}" if change.deposed else "")
     ident = f' <code class="dim">{escape(change.ident)}</code>' if change.ident else ""
     reason = "" if change.reason == "new" else f' <span class="dim">{escape(change.reason)}</span>'
@@ -186,6 +187,8 @@ def _change(change: Change, prefix: str, *, unfolded: bool) -> Iterator[str]:
     yield f'<details class="change" id="{escape(anchor)}" data-action="{change.action}"{opened}><summary>'
     yield f'<span class="badge {change.action}">{change.action}</span> <h3 class="mono">{escape(change.address)}</h3>'
     yield f' {escape(change.kind)}{ident}{reason}</summary><div class="inside">'
+    if url is not None:
+        yield f'<p><a href="{escape(url)}" rel="noreferrer">Open in Experience Platform</a></p>'
     yield from _fields(change)
     calls = change.every_call
     if calls:

@@ -8,10 +8,11 @@ from typing import Any
 from reconciler.core.display import shown
 from reconciler.core.plan.document import FORMAT_VERSION, drift_item, plan_document
 from reconciler.core.plan.drift_report import STATUSES, Report
+from reconciler.core.problems import Problem
 from reconciler.core.state.codec import entry_json
 from reconciler.core.state.model import Entry
 
-__all__ = ["FORMAT_VERSION", "drift_document", "entry_document", "plan_document", "text"]
+__all__ = ["FORMAT_VERSION", "drift_document", "drift_item", "entry_document", "finding", "plan_document", "text"]
 
 
 def text(document: Any) -> str:
@@ -49,3 +50,17 @@ def drift_document(report: Report) -> dict[str, Any]:
 def entry_document(address: str, entry: Entry) -> dict[str, Any]:
     """Return one state entry as `state show --format json` prints it, fingerprints as `(sensitive)`."""
     return {"address": address, **entry_json(entry), "applied": shown(entry.applied)}
+
+
+def finding(problem: Problem) -> dict[str, Any]:
+    """Return one finding as `validate --format json` and the events of a run print it."""
+    return {
+        "code": problem.code,
+        "severity": problem.severity,
+        "message": problem.what,
+        "advice": problem.next,
+        "file": problem.span.file if problem.span else None,
+        "line": problem.span.line if problem.span else None,
+        "column": problem.span.column if problem.span else None,
+        "address": problem.address,
+    }

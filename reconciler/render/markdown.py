@@ -6,12 +6,13 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
 
+from reconciler.core.console import console_url
 from reconciler.core.plan.drift_report import Report
 from reconciler.core.plan.model import Change, Plan
 from reconciler.render.drift import markdown as drift_markdown
 from reconciler.render.drift import plain
-from reconciler.render.text import SYMBOLS, Printer, summary
-from reconciler.render.values import code, fence_for, inline, many, say
+from reconciler.render.text import SYMBOLS, Printer, nothing_to_do, summary
+from reconciler.render.values import code, fence_for, inline, linked, many, say
 
 LIMIT = 60_000
 """Characters of the whole text: GitHub takes 65,536 in a comment, and whoever posts it may add some."""
@@ -29,10 +30,10 @@ def markdown(plan: Plan, limit: int = LIMIT) -> str:
     head = [MARK.format(environment=plan.environment), f"### {_title(plan)}", "", *_alerts(plan)]
     changes = plan.effective
     if not changes:
-        head.append("The platform is as the manifests say.")
+        head.append(nothing_to_do(plan))
     out = _Room(limit, head)
     out.take(_drift(plan))
-    rows = [_row(change) for change in changes]
+    rows = [_row(change, console_url(plan, change.rules.page, change.ident or "")) for change in changes]
     kept = out.count(rows[:_ROWS], ["", "| | address | kind | what |", "| --- | --- | --- | --- |"])
     if kept < len(rows):
         out.take(["", f"… and {len(rows) - kept} more changes."], reserved=True)
@@ -145,17 +146,20 @@ def _drift(plan: Plan) -> list[str]:
     found = [item for item in plan.drift if item.status in ("changed", "missing")]
     if not found:
         return []
-    report = Report(plan.environment, plan.sandbox, len(plan.scope), tuple(found))
+    report = Report(
+        plan.environment, plan.sandbox, len(plan.scope), tuple(found),
+        platform=plan.platform, organization=plan.organization,
+    )  # fmt: skip
     inner = drift_markdown(report).split("\n")[4:]
     title = f"Changed outside since the last apply ({len(found)})"
     return ["", f"<details><summary>{title}</summary>", "", *inner, "</details>"]
 
 
-def _row(change: Change) -> str:
+def _row(change: Change, url: str | None) -> str:
     symbol = SYMBOLS[change.action][0]
     why = "" if change.reason == "new" else f": {change.reason}"
     verb = "delete old object" if change.deposed else str(change.action)
-    return f"| `{symbol}` | {code(change.address)} | {change.kind} | {verb}{inline(why)} |"
+    return f"| `{symbol}` | {linked(code(change.address), url)} | {change.kind} | {verb}{inline(why)} |"
 
 
 def _details(change: Change) -> list[str]:

@@ -27,6 +27,7 @@ def text(flows: Iterable[Dataflow], now: int, paint: Paint) -> str:
             lines.append(
                 paint("red", "  the platform is deleting it: once it is gone, reconciler apply makes it again")
             )
+        lines += [paint("yellow", f"  {note}") for note in flow.notes]
         if flow.operation.get("operation"):
             lines.append(f"  last operation: {flow.operation['operation']}")
         if flow.failure:
@@ -61,6 +62,7 @@ def _document(flow: Dataflow) -> Mapping[str, Any]:
         "state": flow.state,
         "lastOperation": dict(flow.operation),
         "failure": flow.failure,
+        "notes": list(flow.notes),
         "silentSince": flow.silent_since() if flow.state == "enabled" else None,
         "runs": [
             {

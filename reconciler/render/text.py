@@ -49,6 +49,14 @@ def plain(_style: str, text: str) -> str:
     return text
 
 
+def nothing_to_do(plan: Plan) -> str:
+    """Return the sentence for a plan without changes."""
+    if plan.destroy:
+        where = " in the selection" if plan.left_out else ""
+        return f"Nothing to destroy: the state of environment {plan.environment} holds no object{where}."
+    return "No changes. The platform is as the manifests say."
+
+
 def plan_text(
     plan: Plan, paint: Paint = plain, *, verbose: bool = False, compact: bool = False, width: int | None = None
 ) -> str:
@@ -60,7 +68,7 @@ def plan_text(
     count = len(plan.effective)
     out = [_heading(plan, paint), "", *_outside(plan, paint)]
     if not count:
-        out.append("No changes. The platform is as the manifests say.")
+        out.append(nothing_to_do(plan))
     elif count > _EACH_A_LINE and not verbose:
         out += [*_counted(plan), "Too many to list: --verbose, --target or --format json show each.", ""]
     elif compact or (count > _EACH_WHOLE and not verbose):

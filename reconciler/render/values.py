@@ -125,3 +125,8 @@ def fence_for(lines: Iterable[str]) -> str:
 def inline(text: str) -> str:
     """Return a text that stays text in Markdown: no markup, no mention, no end of its cell."""
     return re.sub(r"([\\`*_\[\]|<>#])", r"\\\1", " ".join(text.split())).replace("@", "@<!-- -->")
+
+
+def linked(text: str, url: str | None) -> str:
+    """Return `text`, which is Markdown, as a link to `url` where there is one; the address is quoted already."""
+    return text if url is None else f"[{text}]({url})"

@@ -9,7 +9,8 @@ A case is a YAML file. Everything but `why` and `documents` may be left out:
     live        whole live objects by address: `{id, etag, body, outputs}`
     state       fields of state entries by address, in place of what `before` gives; null for no entry
     moved       entries that have another address: `{old: new}`
-    secrets     names of secrets that have `changed`, or that have no value to compare with (`unknown`)
+    secrets     names of secrets that have `changed`, or that have no value to compare with (`unknown`);
+                `literals: true` where those written out have changed
     options     `destroy`, `staged`, `now`, `scope`, `target`, `exclude`, `guardrails`
     show        more of each change to hold: `before`, `after`
     plan        the golden value
@@ -185,6 +186,12 @@ def _edited(case: Case, resources: Mapping[str, Resource]) -> tuple[dict[str, En
 # -- the plan ----------------------------------------------------------------------------------------------------
 def planned(case: Case, folder: Path) -> tuple[Plan, State]:
     """Return the plan of a case and the state it was made from; `folder` takes the manifests."""
+    world = plan_input(case, folder)
+    return plan(world), world.state
+
+
+def plan_input(case: Case, folder: Path) -> PlanInput:
+    """Return what the plan of a case is made from; `folder` takes the manifests."""
     options = case.get("options") or {}
     resources = _resources(case["documents"], folder / "now")
     before = case.get("before") or []
@@ -207,13 +214,14 @@ def planned(case: Case, folder: Path) -> tuple[Plan, State]:
             return True
         if set(secret.names()) & set(secrets.get("unknown", ())):
             return None
+        if secret.literal:
+            return bool(secrets.get("literals"))
         return bool(set(secret.names()) & set(secrets.get("changed", ())))
 
-    world = PlanInput(
+    return PlanInput(
         resources, state, lives, kinds(), changed, tuple(scope),
         bool(options.get("destroy")), options.get("now", NOW), bool(options.get("staged")),
     )  # fmt: skip
-    return plan(world), state
 
 
 # -- in plain values ---------------------------------------------------------------------------------------------

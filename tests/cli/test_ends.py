@@ -14,6 +14,7 @@ from reconciler.core.plan.policy import Rule, compiled, judge
 from reconciler.core.problems import SHOWN, ManifestError, Problem, brief
 from tests.conftest import ROOT, Cli
 
+pytestmark = pytest.mark.processes
 RECONCILER = f"{sys.executable} -m reconciler"
 
 

@@ -102,9 +102,14 @@ def test_a_wrong_value_is_told_with_its_place(
 def test_what_nothing_uses_is_told(three: Cli) -> None:
     project(three, ENVIRONMENTS.replace("  stream: {type: string}", "  stream: {type: string}\n  strem: 1\n  later: 2"))
     three.write("overlays/stage/kinesis.yaml", OVERLAY.replace("four", "${var.later}"))
-    found = three.ok("validate", "--env", "dev", "--var", "reegion=x").out
+    found = three.ok("validate", "--env", "dev").out
     assert "reconciler.yaml:8:5: warning: the variable 'strem' is used nowhere" in found
-    assert "warning: --var reegion: nothing uses a variable of that name (did you mean 'region'?)" in found
+    three.ok("validate", "--env", "dev", "--var", "strem=2", "--var", "later=3")
+    for command in ("validate", "plan"):
+        unknown = three(command, "--env", "dev", "--var", "reegion=x", "--emulator")
+        assert unknown.code == 1
+        said = "error: nothing declares or uses the variable 'reegion' (did you mean 'region'?)"
+        assert said in unknown.out + unknown.err
     three.write("more.vars", "region: x\nstraem: y\n")
     filed = three.ok("validate", "--env", "dev", "--var-file", "more.vars").out
     assert "more.vars:2:1: warning: nothing uses a variable named 'straem' (did you mean 'stream'?)" in filed

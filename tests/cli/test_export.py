@@ -305,7 +305,7 @@ def test_a_source_by_its_id_is_used_and_not_owned(live: Cli, server: Server) -> 
     live.ok("destroy", "-y")
     assert server.get("sourceConnections", sandbox.everyones)["name"] == "Profile"
     live.edit("kinesis.yaml", f"{{id: {sandbox.everyones}}}", f"{{id: {sandbox.everyones}, name: x}}")
-    assert "what is used by its id is not changed here" in live("plan").err
+    assert "an object used by its id is not changed here" in live("plan").err
 
 
 def test_what_was_written_is_not_held_twice() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+import shlex
 import subprocess
 import sys
 import urllib.parse
@@ -85,6 +86,32 @@ def watch(live: Cli, monkeypatch: pytest.MonkeyPatch) -> Watch:
     return Watch(live)
 
 
+def recordings(folder: Path) -> list[Path]:
+    """Write recorded calls that hold secrets wherever they can: headers, accounts, addresses, texts, broken bodies."""
+    account = {
+        "name": f"account of {CANARY}",
+        "connectionSpec": {"id": "86043421-563b-46ec-8e6c-e23184711bf6", "version": "1.0"},
+        "auth": {"specName": "unknown", "params": {"secretKey": CANARY, "nobodyKnowsThis": CANARY}},
+    }
+    url = "https://platform.adobe.io/data/foundation/flowservice/connections"
+    headers = {"Authorization": f"Bearer {TOKEN}", "x-api-key": CLIENT}
+    patch = [{"op": "replace", "path": "/auth/params", "value": {"secretKey": CANARY}}]
+    calls = [("POST", url, account), ("PATCH", f"{url}/{urllib.parse.quote(CANARY, safe='')}", patch)]
+    lines = [f"export SECRET={shlex.quote(CANARY)}", f"curl -u x:{shlex.quote(CANARY)} '{url}?token={TOKEN}' -d '[]'"]
+    entries = []
+    for method, address, body in calls:
+        given = " ".join(f"-H {shlex.quote(f'{name}: {value}')}" for name, value in headers.items())
+        lines.append(f"curl -X {method} {shlex.quote(address)} {given} -d {shlex.quote(json.dumps(body))}")
+        lines.append(f"curl -X {method} {shlex.quote(address)} {given} -d {shlex.quote(f'broken {CANARY}')}")
+        named = [{"name": name, "value": value} for name, value in headers.items()]
+        request = {"method": method, "url": address, "headers": named, "postData": {"text": json.dumps(body)}}
+        entries.append({"request": request, "response": {"status": 201, "content": {"text": '{"id": "c-1"}'}}})
+    (folder / "calls.sh").write_text("\n".join(lines), encoding="utf-8")
+    (folder / "calls.har").write_text(json.dumps({"log": {"entries": entries}}), encoding="utf-8")
+    (folder / "calls.json").write_text(json.dumps(account, ensure_ascii=False), encoding="utf-8")
+    return [folder / f"calls.{suffix}" for suffix in ("sh", "har", "json")]
+
+
 def everything(watch: Watch, *more: str) -> None:
     """Run every command there is on an applied project."""
     # a rule that prints all it sees sees no secret
@@ -118,6 +145,9 @@ def everything(watch: Watch, *more: str) -> None:
         watch("drift", *env, "--format", form, "--unmanaged", "--metrics", "drift.prom")
     watch("drift", *env, "--patch")
     watch("outputs", *env, "--format", "env")
+    watch("outputs", "kinesis-summer.state", *env)
+    watch("open", "kinesis-summer", *env, "--print")
+    watch("drift", *env, "--format", "jsonl", "--unmanaged")
     watch("show", *env)
     watch("state", "list", *env)
     watch("state", "pull", *env)
@@ -130,11 +160,15 @@ def everything(watch: Watch, *more: str) -> None:
     watch("export", *env, "--verbose")
     watch("apply", "--refresh-only", "-y", *env)
     watch("state", "rebuild", "-y", *env)
-    watch("apply", "-y", *env, *COMMON, "--send-secrets")
+    watch("apply", "-y", *env, *COMMON, "--send-secrets", "--format", "jsonl")
     watch("state", "mv", "kinesis-summer", "moved", *env)
     watch("state", "unlock", *env)
     watch("state", "unlock", "--id", "nobody", *env)
     watch("state", "migrate", "--from", "{backend: local, path: elsewhere}", *env)
+    for recording in recordings(watch.cli.folder.parent):
+        for form in ("text", "json"):
+            watch("convert", str(recording), "--format", form, *more)
+        watch("convert", str(recording), "--out", f"_converted-{recording.suffix[1:]}", "--verbose", *more)
     watch("connectors", "list")
     watch("connectors", "show", "destination/amazon-kinesis")
     watch("test", *env, "--coverage")
@@ -180,9 +214,10 @@ def echoes(request: Request) -> Any:
 
 def test_a_platform_that_repeats_what_it_was_sent(watch: Watch, server: Server) -> None:
     server.before.append(echoes)
-    failed = watch("apply", "-y", "--env", "dev", "--verbose", *COMMON)
+    failed = watch("apply", "-y", "--env", "dev", "--verbose", *COMMON, "--format", "jsonl")
     assert failed.code == 1
     assert failed.err.count("(sensitive)") > 5
+    assert failed.out.count("(sensitive)") > 5
     server.before.remove(echoes)
 
     def broken(request: Request) -> Any:
@@ -192,6 +227,7 @@ def test_a_platform_that_repeats_what_it_was_sent(watch: Watch, server: Server) 
     assert watch("apply", "-y", "--env", "dev", "--verbose", *COMMON).code == 1
 
 
+@pytest.mark.processes
 def test_on_a_narrow_terminal(watch: Watch, server: Server) -> None:
     """Lines are broken to fit the terminal: a secret in them is taken out before that."""
     import fcntl
@@ -271,6 +307,7 @@ def watch_manifest(watch: Watch, *args: str) -> Result:
 
 
 # -- crashes ------------------------------------------------------------------------------------------------------
+@pytest.mark.processes
 @pytest.mark.parametrize("moment", ["before", "after"])
 @pytest.mark.parametrize("path", ["connections", "flows"])
 def test_a_killed_process(watch: Watch, server: Server, moment: str, path: str) -> None:

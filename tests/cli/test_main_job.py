@@ -112,7 +112,12 @@ def test_destroy_takes_users_before_what_they_use(live: Cli, server: Server) -> 
     for kind in ("connections", "sourceConnections", "targetConnections", "flows"):
         assert server.items(kind) == []
     assert live.state["resources"] == {}
-    assert "nothing" in live.ok("destroy", "-y").out or "No changes" in live.ok("destroy", "-y").out
+    again = live.ok("destroy", "-y")
+    assert "Nothing to destroy: the state of environment default holds no object." in again.out
+    assert "There is no state" not in again.err
+    elsewhere = live.ok("destroy", "-y", "--state-dir", "elsewhere")
+    assert "There is no state at " in elsewhere.err
+    assert "--state-dir choose another" in elsewhere.err
 
 
 def test_mapping_sets_are_forgotten_and_said_so(live: Cli, server: Server) -> None:
@@ -593,6 +598,7 @@ def test_long_plain_lists_show_what_came_and_went(live: Cli) -> None:
     assert "in another order" in live.ok("plan").out
 
 
+@pytest.mark.processes
 def test_on_a_terminal_it_asks_and_shows_progress(live: Cli) -> None:
     """A real pseudo-terminal: colours, the question, and an answer that is not yes."""
     import os

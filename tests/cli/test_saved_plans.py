@@ -132,6 +132,24 @@ def test_without_a_key_a_signed_plan_is_applied_with_a_note(
     assert "the signature is not checked" in live.ok("apply", "p.plan", "-y").err
 
 
+def test_an_unsigned_plan_is_made_again_and_compared(
+    live: Cli, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live.example("customer-io")
+    live.ok("plan", "--out", "p.plan")
+    monkeypatch.setenv("RECONCILER_PLAN_KEY", KEY)
+    live.edit("customer-io.yaml", "name: Streaming Dataflow", "name: Not reviewed")
+    refused = live("apply", "p.plan", "-y", "--replan-if-stale")
+    assert refused.code == 1
+    assert "is not signed" in refused.err
+    assert server.writes() == []
+    assert "the signature" not in live.ok("show", "p.plan.new").err
+    live.edit("customer-io.yaml", "name: Not reviewed", "name: Streaming Dataflow")
+    applied = live.ok("apply", "p.plan", "-y", "--replan-if-stale")
+    assert "the changes are the same" in applied.err
+    assert server.writes() != []
+
+
 # -- planned again ---------------------------------------------------------------------------------------------------
 def test_a_stale_plan_is_planned_again_and_applied_if_it_is_the_same(live: Cli, server: Server) -> None:
     live.example("customer-io")

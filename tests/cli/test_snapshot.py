@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import re
 import stat
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -276,3 +278,29 @@ def test_a_secret_in_a_variable_is_hidden_but_a_declared_text_is_not(
     monkeypatch.setenv("RECONCILER_VAR_D", SAME)
     for form in ("text", "json", "markdown", "html"):
         assert SAME not in live.ok("plan", "--format", form).out
+
+
+def test_a_damaged_snapshot_is_never_an_internal_error(live: Cli) -> None:
+    live.example("kinesis")
+    live.ok("apply", "-y")
+    live.ok("snapshot", "--out", "now.snapshot")
+    text = (live.folder / "now.snapshot").read_text(encoding="utf-8")
+    seed = random.randrange(10**6)
+    chance = random.Random(seed)
+    places = chance.sample(list(_places(json.loads(text))), 40)
+    for place in [("objects", 0, "body"), ("objects", 0, "kind"), *places]:
+        data = parent = json.loads(text)
+        for key in place[:-1]:
+            parent = parent[key]
+        parent[place[-1]] = chance.choice(["x", 7, [], {}, None])
+        live.write("now.snapshot", json.dumps(data))
+        result = live("plan", "--snapshot", "now.snapshot")
+        assert result.code in (0, 1), (seed, place)
+        assert "internal error" not in result.err, (seed, place, result.err)
+
+
+def _places(tree: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    items = tree.items() if isinstance(tree, dict) else enumerate(tree) if isinstance(tree, list) else ()
+    for key, value in items:
+        yield (*path, key)
+        yield from _places(value, (*path, key))

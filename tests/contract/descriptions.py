@@ -55,8 +55,13 @@ class Operation:
     @functools.cached_property
     def pattern(self) -> re.Pattern[str]:
         """The paths that are this operation, with or without the trailing slash."""
-        parts = re.split(r"\{[^}]+\}", (BASES[self.file] + self.path).rstrip("/"))
+        parts = re.split(r"\{[^}]+\}", self.place)
         return re.compile("([^/]+)".join(re.escape(part) for part in parts) + "/?")
+
+    @property
+    def place(self) -> str:
+        """The path with that of the service before it, without a trailing slash."""
+        return (BASES[self.file] + self.path).rstrip("/")
 
     @property
     def literal(self) -> int:
@@ -196,13 +201,22 @@ def descriptions() -> dict[str, Description]:
 def operations(method: str, path: str) -> tuple[Operation, ...]:
     """Return the operations a request is: one of each description that knows it."""
     found: dict[str, Operation] = {}
+    for operation in _by_shape().get((method, path.rstrip("/").count("/")), ()):
+        if operation.pattern.fullmatch(path):
+            best = found.get(operation.file)
+            if best is None or operation.literal > best.literal:
+                found[operation.file] = operation
+    return tuple(found.values())
+
+
+@functools.cache
+def _by_shape() -> dict[tuple[str, int], list[Operation]]:
+    """Return all operations by method and number of slashes in the path."""
+    shapes: dict[tuple[str, int], list[Operation]] = {}
     for description in descriptions().values():
         for operation in description.operations:
-            if operation.method == method and operation.pattern.fullmatch(path):
-                best = found.get(description.name)
-                if best is None or operation.literal > best.literal:
-                    found[description.name] = operation
-    return tuple(found.values())
+            shapes.setdefault((operation.method, operation.place.count("/")), []).append(operation)
+    return shapes
 
 
 def request_findings(operation: Operation, headers: Iterable[str], query: Iterable[str], body: Any) -> list[Finding]:

@@ -32,6 +32,9 @@ class Exchange(Protocol):
     answer: Any
 
 
+_DIGITS = str.maketrans("0123456789abcdef", "0" * 16)
+
+
 class Coverage:
     """Which operations and answers were seen to fit, and which deviations were needed."""
 
@@ -66,7 +69,7 @@ class Coverage:
     def _repeated(self, exchange: Exchange) -> bool:
         """The same words, but for ids and times, need one look only."""
         told = json.dumps([exchange.body, exchange.answer], sort_keys=True)
-        shape = "".join("0" if char in "0123456789abcdef" else char for char in told)
+        shape = told.translate(_DIGITS)
         key = f"{exchange.method} {exchange.path.count('/')} {exchange.query} {exchange.status} {shape}"
         if key in self._seen:
             return True

@@ -61,14 +61,27 @@ def test_an_answer(status: int, write: Verdict | None, read: Verdict | None) -> 
     [("7", 7.0), ("0", 0.0), ("0.5", 0.5), ("-3", 0.0), ("299", 299.0), ("301", 300.0), ("1e9", 300.0)],
 )
 def test_seconds_are_obeyed(header: str, seconds: float) -> None:
-    assert wait(5, header) == seconds
+    assert wait(5, {"retry-after": header}) == seconds
 
 
 def test_a_date_is_obeyed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(time, "time", lambda: 1_700_000_000.0)
-    assert wait(0, email.utils.formatdate(1_700_000_042, usegmt=True)) == 42.0
-    assert wait(0, email.utils.formatdate(1_699_999_000, usegmt=True)) == 0.0
-    assert wait(0, email.utils.formatdate(1_800_000_000, usegmt=True)) == 300.0
+    for stamp, seconds in ((1_700_000_042, 42.0), (1_699_999_000, 0.0), (1_800_000_000, 300.0)):
+        assert wait(0, {"retry-after": email.utils.formatdate(stamp, usegmt=True)}) == seconds
+
+
+@pytest.mark.parametrize(
+    ("date", "seconds"),
+    [
+        ("Wed, 21 Oct 2015 07:27:00 GMT", 60.0),
+        ("Wed, 21 Oct 2015 08:28:00 GMT", 0.0),
+        ("nonsense", 0.0),
+        ("", 0.0),
+    ],
+)
+def test_a_date_is_one_of_the_clock_that_sent_it(date: str, seconds: float) -> None:
+    """The local clock counts only where the answer has no date: by it, 2015 is over."""
+    assert wait(0, {"retry-after": "Wed, 21 Oct 2015 07:28:00 GMT", "date": date}) == seconds
 
 
 @pytest.mark.parametrize("header", [None, "", "soon", "inf", "-inf", "nan"])
@@ -85,7 +98,7 @@ def test_else_it_backs_off_with_full_jitter(
         return 0.25
 
     monkeypatch.setattr(random, "uniform", uniform)
-    assert wait(attempt, header) == 0.25
+    assert wait(attempt, None if header is None else {"retry-after": header}) == 0.25
     assert asked == [(0, most)]
 
 

@@ -1,30 +1,35 @@
 """Every boundary of an apply, and a process killed at it with SIGKILL: what the next apply makes of it.
 
-`./run kill-matrix` prints the table; `test_kills.py` holds it. Boundaries are counted in a run that is left alone, then
-each is killed at in a sandbox and a state folder of its own:
+`./run kill-matrix [SCENARIO …]` prints the table; `test_kills.py` holds it. Boundaries are counted in a run left
+alone, then each is killed at in a sandbox and a state folder of its own:
 
 sending    the intent is in the journal, the request is not sent       committed  the server did it, no answer came
 answered   the answer is read, nothing is written of it                journal    half of what is appended is written
 state      the new state file is written, not yet in its place
+
+Clocks disagree: that of the platform is behind or ahead, its answers have no Date header, or the local clock steps
+between the killed run and the next one. The tests give each boundary one of `CLOCKS` in turn, the table has them all.
 
 With the state on a server (`tests/stores`) an entry or a state is there whole, and its writer dies before it knows.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from reconciler.core.state.model import State
+from reconciler.emulator.options import Options
 from reconciler.stores.local import local_store
 from tests.conftest import ROOT, SECRETS, Request, Server, serve
 from tests.forks import Forks, Running, forks
@@ -41,6 +46,9 @@ Medium = getattr(importlib.import_module(module), name)
 local = name == "Folder"
 moment, number, arguments = sys.argv[1], int(sys.argv[2]), sys.argv[3:]
 seen = {"requests": 0, "journal": 0, "state": 0}
+from reconciler.app.platform import SystemClock
+now = SystemClock.now
+SystemClock.now = lambda self: now(self) + int(os.environ["STEP"]) * 1000
 def at(what, *moments):
     seen[what] += 1
     return seen[what] == number and moment in moments
@@ -88,6 +96,28 @@ class Scenario:
     options: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Clocks:
+    """How clocks disagree: seconds that the platform's is ahead, and that the local one is ahead in the killed run."""
+
+    name: str = "right"
+    skew: float = 0.0
+    step: int = 0
+    dated: bool = True
+
+    def options(self) -> Options:
+        """Return the switches of an emulator with this clock."""
+        return Options(clock_skew=self.skew, date_header=self.dated)
+
+
+CLOCKS = (
+    *(Clocks(f"platform {skew:+} s", skew) for skew in (-5, -60, -3600, 5, 60, 3600)),
+    *(Clocks(f"platform {skew:+} s, no Date", skew, dated=False) for skew in (-5, 3600)),
+    *(Clocks(f"local {step:+} s, then right", step=step) for step in (-3600, -40, 40, 3600)),
+    *(Clocks(f"local {step:+} s, then right, no Date", step=step, dated=False) for step in (-5, 5)),
+)
+
+
 SCENARIOS = {
     item.name: item
     for item in (
@@ -108,6 +138,7 @@ class Row:
     scenario: str
     moment: str
     number: int
+    clocks: str
     found: str
 
 
@@ -132,10 +163,17 @@ class Place(Protocol):
         ...
 
 
-def matrix(scenario: Scenario, folder: Path, place: Place | None = None) -> Iterator[Row]:
-    """Yield a row for each boundary of `scenario`; everything happens below `folder`, but for a state in `place`."""
-    with forks() as runner, contextmanager(serve)() as server:
-        whole = _Case(scenario, server, folder / "whole", "whole", runner, place and place.at("whole"))
+def matrix(
+    scenario: Scenario, folder: Path, place: Place | None = None, clocks: Sequence[Clocks] = (Clocks(),)
+) -> Iterator[Row]:
+    """Yield a row for each boundary of `scenario`, with one of `clocks` in turn.
+
+    Everything happens below `folder`, but for a state in `place`.
+    """
+    with forks() as runner, ExitStack() as stack:
+        servers = [stack.enter_context(contextmanager(serve)(item.options())) for item in clocks]
+        turns = itertools.cycle(zip(clocks, servers, strict=True))
+        whole = _Case(scenario, servers[0], folder / "whole", "whole", runner, place and place.at("whole"))
         whole.prepare()
         done = whole.run("none", 0)
         assert done.returncode == 0, done.stderr
@@ -146,8 +184,10 @@ def matrix(scenario: Scenario, folder: Path, place: Place | None = None) -> Iter
         for moment in MOMENTS:
             for number in range(1, counts[moment if moment in counts else "requests"] + 1):
                 name = f"{moment}-{number}"
-                case = _Case(scenario, server, folder / name, name, runner, place and place.at(name))
-                yield Row(scenario.name, moment, number, case.outcome(moment, number, wanted, whole.addresses()))
+                clock, server = next(turns)
+                case = _Case(scenario, server, folder / name, name, runner, place and place.at(name), clock.step)
+                outcome = case.outcome(moment, number, wanted, whole.addresses())
+                yield Row(scenario.name, moment, number, clock.name, outcome)
                 shutil.rmtree(case.folder)
 
 
@@ -159,6 +199,7 @@ class _Case:
     sandbox: str
     forks: Forks
     place: Place | None = None
+    step: int = 0
 
     def prepare(self) -> None:
         """Bring the project to where the apply that is killed begins."""
@@ -240,7 +281,8 @@ class _Case:
         return {
             **clean, **SECRETS, "AEP_PLATFORM_URL": self.server.url, "AEP_ACCESS_TOKEN": "t", "AEP_API_KEY": "key",
             "AEP_ORG_ID": "ORG@AdobeOrg", "AEP_SANDBOX": self.sandbox, "RECONCILER_FINGERPRINT_KEY": "key",
-            "PYTHONPATH": str(ROOT), "MEDIUM": self.place.medium if self.place else "reconciler.stores.local:Folder",
+            "PYTHONPATH": str(ROOT), "STEP": str(self.step),
+            "MEDIUM": self.place.medium if self.place else "reconciler.stores.local:Folder",
             **{f"RECONCILER_SECRET_{name.upper()}": value for name, value in values.items()},
         }  # fmt: skip
 
@@ -262,14 +304,15 @@ class _Case:
 
 
 def main() -> int:
-    """Print the table; return 1 when a boundary was not recovered from."""
+    """Print the table, of all scenarios or the named ones; return 1 when a boundary was not recovered from."""
     import tempfile
 
     lost = 0
-    for scenario in SCENARIOS.values():
+    for name, clocks in itertools.product(sys.argv[1:] or SCENARIOS, (Clocks(), *CLOCKS)):
         with tempfile.TemporaryDirectory() as folder:
-            for row in matrix(scenario, Path(folder)):
-                print(f"{row.scenario:<16} {row.moment:<10} {row.number:>3}  {row.found or 'recovered'}", flush=True)
+            for row in matrix(SCENARIOS[name], Path(folder), clocks=(clocks,)):
+                boundary = f"{row.scenario:<16} {row.clocks:<32} {row.moment:<10} {row.number:>3}"
+                print(f"{boundary}  {row.found or 'recovered'}", flush=True)
                 lost += bool(row.found)
     print("all recovered" if not lost else f"{lost} NOT RECOVERED")
     return 1 if lost else 0

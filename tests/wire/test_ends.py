@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import FLOW, PREP, Cli, Request, Server
+from reconciler.emulator.options import Options
+from tests.conftest import FLOW, PREP, Cli, Request, Server, point_at, serve
 
 pytestmark = pytest.mark.usefixtures("quick")
 
@@ -65,22 +66,6 @@ def test_an_object_that_is_being_deleted_is_told_as_such(applied: Cli, server: S
     assert "the platform is deleting it" in applied("status").out
 
 
-def test_an_object_that_leaves_and_is_being_deleted_is_waited_for(applied: Cli, server: Server) -> None:
-    ident = applied.id("customer-io/flow")
-    reads = iter(range(3))
-
-    def fault(seen: Request) -> Any:
-        if seen.method != "GET" or not seen.path.endswith(f"/flows/{ident}") or seen.status != 200:
-            return None
-        if next(reads, None) is None:
-            return 404, [], {"errorMessage": f"flows not found with id = [{ident}]"}
-        return 200, [], {"items": [{**seen.answer["items"][0], "state": "delete-finalizing"}]}
-
-    server.after.append(fault)
-    applied("destroy", "-y")
-    assert not [item for item in server.requests if item.method == "DELETE" and item.path.endswith(f"/flows/{ident}")]
-
-
 # -- objects of others -----------------------------------------------------------------------------------------------
 def repin(applied: Cli, server: Server, rows: list[dict[str, Any]] | None) -> str:
     """Do what the update tutorial does: make a mapping set, and pin the flow to it. Returns its id."""
@@ -107,7 +92,10 @@ def test_a_flow_that_was_moved_to_another_mapping_set(applied: Cli, server: Serv
     assert f"customer-io/flow uses {ident} instead of" in report
     assert "data.x" in report
     assert "_extconndev.x" in report
-    assert f"to {ident}" in applied("doctor").out
+    for command in ("doctor", "status"):
+        assert (
+            f"the flow was moved from MappingSet {applied.id('customer-io/mapping')} to {ident}" in applied(command).out
+        )
     applied.ok("apply", "-y")
     assert applied("drift").code == 0
 
@@ -117,8 +105,8 @@ def test_a_flow_that_was_moved_to_an_equal_mapping_set(applied: Cli, server: Ser
     assert f"customer-io/flow uses {ident} of the same content instead of" in applied("drift").out
 
 
-@pytest.mark.parametrize("command", ["drift", "doctor"])
-def test_a_deleted_dataset_and_a_deleted_audience_are_named(live: Cli, server: Server, command: str) -> None:
+@pytest.mark.parametrize("command", ["drift", "doctor", "status"])
+def test_deleted_objects_that_flows_use_are_named(live: Cli, server: Server, command: str) -> None:
     live.example("customer-io")
     live.example("kinesis")
     live.ok("apply", "-y")
@@ -132,5 +120,57 @@ def test_a_deleted_dataset_and_a_deleted_audience_are_named(live: Cli, server: S
 
     server.before.append(fault)
     report = live(command).out
-    assert "customer-io/target: the dataset 63ec807d3f5ce91bd2d06c65 is not in this sandbox" in report
-    assert "kinesis-summer/flow: the audience 72ddd79b-6b0a-4e97-a8d2-112ccd81bd02 is not in this sandbox" in report
+    dataset = "the dataset 63ec807d3f5ce91bd2d06c65 is not in this sandbox"
+    audience = "the audience 72ddd79b-6b0a-4e97-a8d2-112ccd81bd02 is not in this sandbox"
+    if command == "status":
+        assert [report.count(dataset), report.count(audience)] == [1, 1]
+        assert report.index("customer-io  enabled") < report.index(dataset) < report.index("kinesis-summer  enabled")
+        assert report.index("kinesis-summer  enabled") < report.index(audience)
+        notes = {name: item["notes"] for name, item in live("status", "--format", "json").json().items()}
+        assert notes["customer-io"] == [f"{dataset} (GET /dataSets/63ec807d3f5ce91bd2d06c65)"]
+    else:
+        assert f"customer-io/target: {dataset}" in report
+        assert f"kinesis-summer/flow: {audience}" in report
+
+
+@pytest.mark.parametrize("command", ["drift", "doctor", "status"])
+def test_a_deleted_mapping_set_is_named(cli: Cli, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
+    """A plan does not read it again: the flow is still pinned to the applied version."""
+    for server in serve(Options(mapping_sets_deletable=True)):
+        point_at(server, monkeypatch)
+        cli.example("customer-io")
+        cli.ok("apply", "-y")
+        ident = cli.id("customer-io/mapping")
+        words = f"the MappingSet {ident} that the flow is pinned to is not in this sandbox"
+        assert words not in cli(command).out
+        server.call("DELETE", f"{PREP}/mappingSets/{ident}")
+        assert words in cli(command).out
+        cli.ok("state", "rm", "customer-io/mapping")
+        cli.ok("apply", "-y")
+        assert words not in cli(command).out
+        assert cli.id("customer-io/mapping") != ident
+        assert cli("plan", "--detailed-exitcode").code == 0
+
+
+def test_a_managed_dataset_that_is_deleted_is_named_by_status(live: Cli, server: Server) -> None:
+    live.example("http-api")
+    live.ok("apply", "-y")
+    assert "is not in this sandbox" not in live.ok("status").out
+    (address,) = [name for name, item in live.state["resources"].items() if item["kind"] == "Dataset"]
+    gone = (404, [], {"title": "NotFoundError", "status": 404, "detail": "not found."})
+    server.before.append(lambda seen: gone if seen.path.endswith(f"/dataSets/{live.id(address)}") else None)
+    assert f"the dataset {live.id(address)} is not in this sandbox" in live.ok("status").out
+
+
+def test_what_cannot_be_asked_is_told_once(live: Cli, server: Server) -> None:
+    live.example("customer-io")
+    live.example("kinesis")
+    live.ok("apply", "-y")
+    server.before.append(
+        lambda seen: (403, [], {"message": "no"}) if "/dataSets/" in seen.path or "/audiences" in seen.path else None
+    )
+    for command in ("status", "drift"):
+        result = live(command)
+        assert result.code == 0
+        assert (result.out + result.err).count("403 no") == 1
+        assert "None" not in result.out + result.err

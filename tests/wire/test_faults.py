@@ -380,6 +380,7 @@ def test_a_bug_of_ours_is_no_traceback(live: Cli, monkeypatch: pytest.MonkeyPatc
     assert "hush" not in failed.err
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_finishes_what_is_under_way(live: Cli, server: Server, number: signal.Signals) -> None:
     live.example("kinesis")

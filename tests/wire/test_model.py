@@ -29,6 +29,7 @@ from tests.conftest import FLOW, PREP, Request, Result, Server, point_at, serve
 
 COLLECTIONS = ("connections", "sourceConnections", "targetConnections", "flows")
 LIVES = int(os.environ.get("RECONCILER_LIVES", "6"))
+pytestmark = pytest.mark.processes
 RANDOMS = st.randoms(use_true_random=False)
 MOMENTS = st.sampled_from(["before", "after"])
 SELECTORS = "/transformations/0/params/segmentSelectors/selectors"

@@ -290,7 +290,8 @@ def test_outputs_and_status_read_flows_from_lists(many: Cli, server: Server) -> 
     assert outputs["events-007"]["inletUrl"].startswith("http")
     assert outputs["events-100"]["state"] == "missing"
     many.ok("status")
-    assert asked(server) == {"GET flows": 2, "GET flows/{id}": 1, "GET runs": COUNT - 1}
+    dataset = {"GET data/{id}": 1}  # one for all
+    assert asked(server) == {"GET flows": 2, "GET flows/{id}": 1, "GET runs": COUNT - 1, **dataset}
 
 
 def test_moved_files_are_noted_in_groups_and_nothing_is_sent(

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from reconciler.core.compare.same import is_empty, same, same_scalar
+from reconciler.core.compare.same import is_empty, is_masked, same, same_scalar
 from reconciler.core.pointers import matches, parse_pointer, pointer
-from reconciler.core.rules import AssociativeList, Cause, FieldChange, Rules
+from reconciler.core.rules import AssociativeList, Cause, FieldChange, Reason, Rules
 from reconciler.core.trees import leaves, without_nulls
 from reconciler.core.values import MISSING, Fingerprint, Path, Ref, Secret, Tree
 
@@ -54,10 +54,12 @@ class _Walk:
         elif want is None:
             if live is not MISSING and live is not None:
                 self._edit(path, at, live, MISSING, applied)
-        elif isinstance(want, Secret | Fingerprint) or self.rules.is_write_only(path):
+        elif isinstance(want, Secret | Fingerprint) or self._is_unseen(path, want, applied, live):
             self._write_only(path, at, want, applied, live)
         elif isinstance(want, dict) and isinstance(live, dict):
             self._members(path, at, want, applied, live)
+        elif isinstance(want, dict) and isinstance(applied, dict) and live is MISSING and self._is_part(path):
+            self._members(path, at, want, applied, {})
         elif isinstance(want, list) and isinstance(live, list) and (rule := self.rules.associative(path)):
             self._set(rule, path, at, want, applied, live)
         elif isinstance(want, Ref) or not _alike(want, live):
@@ -65,6 +67,23 @@ class _Walk:
         if unit and len(self.ops) > start and want is not MISSING and want is not None:
             value = want if unit == "declared" else _overlay(live, want, applied)
             self.ops[start:] = [_op(at, live, without_nulls(value))]
+
+    def _is_unseen(self, path: Path, want: Tree, applied: Tree, live: Tree) -> bool:
+        """Tell whether the answer does not show the value at `path`: it is masked, or left out."""
+        if self.rules.is_write_only(path):
+            return True
+        if isinstance(live, str):
+            return is_masked(live) and not same(want, live)
+        if live is not MISSING:
+            return False
+        # a field that cannot change cannot have been removed: an answer without it does not show it
+        return self.rules.is_partly_shown(path) or (
+            applied is not MISSING and self.rules.forces_replace(path) and _alike(want, applied)
+        )
+
+    def _is_part(self, path: Path) -> bool:
+        """Tell whether the platform may show any part of the value at `path`, or nothing of it."""
+        return self.rules.has_inside(Reason.PARTLY_SHOWN, path)
 
     def _members(self, path: Path, at: Path, want: dict[str, Tree], applied: Tree, live: dict[str, Tree]) -> None:
         before = applied if isinstance(applied, dict) else {}
@@ -81,7 +100,13 @@ class _Walk:
         """A field no longer declared: remove what we wrote, and only that; empty is as good as gone."""
         if applied is MISSING or applied is None or live is MISSING or live is None or is_empty(live):
             return
-        if isinstance(applied, dict) and isinstance(live, dict) and not live.keys() <= applied.keys():
+        if self.rules.is_released(path, applied):
+            return
+        if (
+            isinstance(applied, dict)
+            and isinstance(live, dict)
+            and (not live.keys() <= applied.keys() or self.rules.has_inside(Reason.RELEASED, path))
+        ):
             self._members(path, at, {}, applied, live)
         else:
             self._edit(path, at, live, MISSING, applied)
@@ -103,7 +128,8 @@ class _Walk:
         elif applied is MISSING or same(want, applied):
             self.unchecked.append(path)
         else:
-            self._edit(path, at, applied, want, applied)
+            absent = live is MISSING and not self.rules.is_write_only(path)
+            self._edit(path, at, MISSING if absent else applied, want, applied)
 
     def _set(
         self, rule: AssociativeList, path: Path, at: Path, want: list[Tree], applied: Tree, live: list[Tree]

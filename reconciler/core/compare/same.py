@@ -6,6 +6,7 @@ import re
 
 from reconciler.core.values import Tree
 
+_MASK = re.compile(r"[*•●]{3}|^[xX]{4,}$")
 _BLANKS = re.compile(r"\s+")
 _VERSION = re.compile(r"version=(\d+)\.0\b")
 
@@ -37,6 +38,11 @@ def same_scalar(left: Tree, right: Tree) -> bool:
             return True
         return left.startswith("application/") and _media_type(left) == _media_type(right)
     return _text(left).lower() == _text(right).lower()
+
+
+def is_masked(value: str) -> bool:
+    """Tell whether a text is a mask, in place of a value that the platform does not show (flow-service.yaml)."""
+    return _MASK.search(value) is not None
 
 
 def is_empty(value: Tree) -> bool:

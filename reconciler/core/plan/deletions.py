@@ -6,10 +6,14 @@ from collections.abc import Collection, Mapping
 
 from reconciler.core import graph
 from reconciler.core.abilities import DataHolding, Part, is_leaving, undeletable_reason
+from reconciler.core.compare.diff import at_path
+from reconciler.core.compare.lens import normalized
 from reconciler.core.plan.input import PlanInput
 from reconciler.core.plan.model import Action, Change
+from reconciler.core.pointers import parse_pointer
 from reconciler.core.problems import Problem
 from reconciler.core.resource import Live
+from reconciler.core.rules import Reason
 from reconciler.core.state.model import Entry
 from reconciler.core.values import Tree
 
@@ -56,12 +60,15 @@ def _kept(world: PlanInput, gone: Collection[str]) -> Mapping[str, str]:
     """Return why each of `gone` is forgotten instead of deleted: by itself, or because what stays needs it."""
     entries = world.state.resources
     kept: dict[str, str] = {}
+    used = _still_used(world, gone)
     for address in gone:  # users come before what they use, so what stays is known before what it needs
         entry = entries[address]
         kind = world.kinds[entry.kind]
         why = undeletable_reason(kind, _body(world, address))
         if why is None and isinstance(kind, DataHolding) and kind.retain_on_delete and not entry.allow_data_loss:
             why = _NOT_IN_PASSING
+        if why is None:
+            why = used.get(address)
         if why is None:
             continue
         kept.setdefault(address, why)
@@ -73,6 +80,24 @@ def _kept(world: PlanInput, gone: Collection[str]) -> Mapping[str, str]:
         for owner in owners & set(entries[address].dependencies):
             if isinstance(world.kinds[entries[address].kind], Part):
                 kept.setdefault(address, f"it is a part of {owner}, which stays there unmanaged")
+    return kept
+
+
+def _still_used(world: PlanInput, gone: Collection[str]) -> Mapping[str, str]:
+    """Return why some of `gone` stay: an object that stays refers to one, and keeps doing so."""
+    entries = world.state.resources
+    kept: dict[str, str] = {}
+    for user, resource in world.resources.items():
+        live, entry = world.lives.get(user), entries.get(user)
+        if live is None or entry is None or entry.dependencies == resource.dependencies:
+            continue
+        kind = world.kinds[resource.kind]
+        rules = kind.rules(resource.body)
+        places = [parse_pointer(rule.pattern) for rule in rules.of(Reason.RELEASED)]
+        ids = {str(at_path(rules, normalized(kind, live.body), place)) for place in places}
+        for address in entry.dependencies:
+            if address in gone and entries[address].id in ids:
+                kept[address] = f"{user} still uses it, so it stays there unmanaged"
     return kept
 
 

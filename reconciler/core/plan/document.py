@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from reconciler.core.compare.views import mask
+from reconciler.core.console import Place, console_url
 from reconciler.core.display import shown
 from reconciler.core.plan.model import Change, Drift, DriftField, Plan
 from reconciler.core.pointers import pointer
@@ -20,10 +21,11 @@ def plan_document(plan: Plan) -> dict[str, Any]:
     return {
         "formatVersion": FORMAT_VERSION,
         "environment": plan.environment,
-        "changes": [_change(change) for change in plan.effective],
+        "changes": [_change(change, plan) for change in plan.effective],
         "drift": [drift_item(item) for item in plan.drift],
         "warnings": list(plan.warnings),
         "summary": {str(action): count for action, count in plan.summary().items()},
+        **({"destroy": True} if plan.destroy else {}),
         **({"leftOut": list(plan.left_out)} if plan.left_out else {}),
         **({"moved": [{"from": old, "to": new} for old, new in plan.basis.moved]} if plan.basis.moved else {}),
         **({"variables": dict(plan.basis.variables)} if plan.basis.variables else {}),
@@ -62,7 +64,8 @@ def secret_names(body: Tree) -> dict[str, str]:
     }
 
 
-def _change(change: Change) -> dict[str, Any]:
+def _change(change: Change, place: Place) -> dict[str, Any]:
+    link = console_url(place, change.rules.page, change.ident or "")
     return {
         "address": change.address,
         "kind": change.rules.reported_as or change.kind,
@@ -76,6 +79,7 @@ def _change(change: Change) -> dict[str, Any]:
         "replacePaths": list(change.replace_paths),
         **({"reasonCodes": dict(change.reason_codes)} if change.replace_paths else {}),
         **({"labels": dict(change.labels)} if change.labels else {}),
+        **({"link": link} if link else {}),
     }
 
 

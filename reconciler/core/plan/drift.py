@@ -10,7 +10,7 @@ from reconciler.core.compare.lens import PLAIN, Lens
 from reconciler.core.compare.same import covers
 from reconciler.core.observations import Edit, last_edit
 from reconciler.core.plan.input import PlanInput
-from reconciler.core.plan.model import Drift, DriftField
+from reconciler.core.plan.model import Drift, DriftCause, DriftField
 from reconciler.core.pointers import matches
 from reconciler.core.resource import Resource
 from reconciler.core.rules import FieldChange
@@ -80,6 +80,7 @@ def _declared(lens: Lens, applied: Tree, desired: Tree, item: FieldChange) -> Tr
 def _field(item: FieldChange, desired: Tree, *, declared: bool) -> DriftField:
     """Return one field of a report; the change that would put `live` back to what was applied is `item`."""
     applied, live = item.new, item.old
+    cause: DriftCause
     if not declared or (desired is MISSING and applied is not MISSING):
         cause = "undeclared"
     elif _alike(desired, applied):

@@ -39,6 +39,8 @@ class Report:
     pending: tuple[PendingChange, ...] = ()
     notes: tuple[str, ...] = ()
     unmanaged: tuple[Unmanaged, ...] | None = None
+    platform: str = ""
+    organization: str = ""
 
     def of(self, *statuses: str) -> list[Drift]:
         """Return the entries of some statuses."""

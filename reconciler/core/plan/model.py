@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Literal
 
 from reconciler.core.pointers import parse_pointer
 from reconciler.core.problems import Problem
@@ -85,6 +86,9 @@ class Change(HasProvenance):
         return self.requests or self.calls
 
 
+DriftCause = Literal["outside", "agreed", "conflict", "undeclared"]
+
+
 @dataclass(frozen=True, slots=True)
 class DriftField:
     """One field that is not as it was applied; MISSING where a side has none.
@@ -98,7 +102,7 @@ class DriftField:
     live: Tree
     desired: Tree
     sensitive: bool = False
-    cause: str = "outside"
+    cause: DriftCause = "outside"
 
 
 @dataclass(frozen=True, slots=True)

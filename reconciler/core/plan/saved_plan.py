@@ -10,6 +10,7 @@ from typing import Any
 from reconciler.core.kind import Kinds
 from reconciler.core.plan.model import Action, Basis, Change, Drift, DriftField, Plan
 from reconciler.core.plan.signature import plan_digest
+from reconciler.core.plan.typed import check_types
 from reconciler.core.plan.verify import verify
 from reconciler.core.plan.with_rules import with_rules
 from reconciler.core.problems import Problem, StateError
@@ -80,6 +81,7 @@ def plan_of(data: Any, source: str, kinds: Kinds) -> Plan:
             drift=tuple(_drift_of(item) for item in data["drift"]),
             snapshot=data.get("snapshot", False) is not False,
         )
+        _check(plan)
         plan = with_rules(plan, kinds)
         verify(plan, kinds, source)
     except (LookupError, TypeError, ValueError, AttributeError, AssertionError) as error:
@@ -91,6 +93,23 @@ def plan_of(data: Any, source: str, kinds: Kinds) -> Plan:
             )
         ) from None
     return plan
+
+
+def _check(plan: Plan) -> None:
+    """Raise `ValueError` for a member of the wrong type: the file may be anybody's."""
+    check_types(plan)
+    check_types(plan.basis)
+    for change in plan.changes:
+        check_types(change)
+        check_types(change.provenance)
+        for field in change.fields:
+            check_types(field)
+        for call in (*change.calls, *change.requests):
+            check_types(call)
+    for item in plan.drift:
+        check_types(item)
+        for difference in item.fields:
+            check_types(difference)
 
 
 def _basis_json(basis: Basis) -> Json:

@@ -18,6 +18,7 @@ from reconciler.core.plan.input import PlanInput
 from reconciler.core.plan.model import Action, Change, Drift, Plan
 from reconciler.core.plan.phases import early_calls
 from reconciler.core.problems import Problem
+from reconciler.core.provenance import Provenance
 from reconciler.core.resource import Live
 from reconciler.core.rules import FieldChange
 from reconciler.core.state.model import State
@@ -163,6 +164,19 @@ def _seen(drift: Drift | None) -> list[tuple[Path, tuple[Tree, Tree] | None]] | 
 
 def _stale(address: str, what: str) -> Problem:
     return Problem("stale-plan", what, _NEXT, address=address)
+
+
+def with_provenance(plan: Plan, declared: Mapping[str, Provenance], state: State) -> Plan:
+    """Return the plan with the protections, labels and files of this moment: of the documents, else of the state.
+
+    Guardrails and policies judge by them, so that a plan file cannot lift a protection.
+    """
+    entries = {address: entry.provenance for address, entry in state.resources.items()}
+    changes = tuple(
+        replace(item, provenance=declared.get(item.address) or entries.get(item.address) or item.provenance)
+        for item in plan.changes
+    )
+    return replace(plan, changes=changes)
 
 
 def current(plan: Plan, state: State, lives: Mapping[str, Live | None], kinds: Kinds, changed: SecretChanged) -> Plan:

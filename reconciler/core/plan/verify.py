@@ -12,7 +12,7 @@ from reconciler.core.plan.requests import with_requests
 from reconciler.core.problems import Problem, StateError
 from reconciler.core.resource import Call, Live
 from reconciler.core.trees import of_kind, without_nulls
-from reconciler.core.values import Fingerprint
+from reconciler.core.values import Fingerprint, Ref
 
 _MADE = (Action.CREATE, Action.REPLACE)
 
@@ -43,6 +43,8 @@ def _fault(change: Change, kind: Kind, old: Kind) -> str | None:
         return f"a change of action {change.action} has no old object"
     if change.adopt and change.action is not Action.NOOP:
         return "only a no-op writes to the state alone"
+    if lacking := {ref.address for ref in of_kind(change.desired, Ref)}.difference(change.dependencies):
+        return f"it refers to {min(lacking)}, which is not among its dependencies"
     if change.action in _MADE:
         return _made_fault(change, kind, old)
     if change.requests:

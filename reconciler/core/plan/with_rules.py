@@ -10,6 +10,7 @@ from reconciler.core.plan.model import Action, Plan
 
 def with_rules(plan: Plan, kinds: Kinds) -> Plan:
     """Return `plan` with the rules of each object; no-ops, which are neither guarded nor shown, go without."""
+    bodies = {item.address: item.before if item.desired is None else item.desired for item in plan.changes}
     return replace(
         plan,
         changes=tuple(
@@ -18,5 +19,5 @@ def with_rules(plan: Plan, kinds: Kinds) -> Plan:
             else replace(item, rules=kinds[item.kind].rules(item.before if item.desired is None else item.desired))
             for item in plan.changes
         ),
-        drift=tuple(replace(item, rules=kinds[item.kind].rules(None)) for item in plan.drift),
+        drift=tuple(replace(item, rules=kinds[item.kind].rules(bodies.get(item.address))) for item in plan.drift),
     )

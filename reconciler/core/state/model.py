@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -36,6 +36,15 @@ class Entry(HasProvenance):
     dependencies: tuple[str, ...] = ()
     outputs: Mapping[str, Tree] = field(default_factory=dict)
     deposed: tuple[Deposed, ...] = ()
+
+
+def held(entries: Iterable[Entry]) -> Iterator[tuple[str, str]]:
+    """Yield the kind and the id of every object that `entries` hold, old objects of replaces included."""
+    for entry in entries:
+        if entry.id:
+            yield entry.kind, entry.id
+        for old in entry.deposed:
+            yield old.kind, old.id
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +92,7 @@ class Record:
 
     intent  about to ask the platform for `pending`          bound   `entry` is now what we know
     settled the intent had no effect, or is over             gone    object `ident` no longer exists
-    forgot  the entry is dropped, its object stays           moved   the entry now is at the address `to`
+    forgot  the entry is dropped, its object stays           moved   entry and intent are at the address `to` now
     """
 
     event: Event
@@ -130,7 +139,7 @@ class Books:
                 _drop_object(self.entries, address, entry, record.ident)
             case "forgot":
                 self.entries.pop(address, None)
-            case "moved" if entry is not None:
+            case "moved":
                 assert record.to is not None
                 _move(self.entries, self.pending, address, record.to)
                 return
@@ -163,10 +172,23 @@ def _drop_object(entries: dict[str, Entry], address: str, entry: Entry, ident: s
 
 
 def _move(entries: dict[str, Entry], pending: dict[str, Pending], source: str, target: str) -> None:
-    entries[target] = entries.pop(source)
+    """Rename an address, with its intent and in the dependencies of others. An address may have an intent alone."""
+    if source not in entries and source not in pending:
+        return
+    if source in entries:
+        entries[target] = entries.pop(source)
     if source in pending:
         pending[target] = pending.pop(source)
+
+    def renamed(names: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(sorted(target if name == source else name for name in names))
+
     for name, entry in list(entries.items()):
+        if any(source in old.dependencies for old in entry.deposed):
+            deposed = tuple(replace(old, dependencies=renamed(old.dependencies)) for old in entry.deposed)
+            entry = entries[name] = replace(entry, deposed=deposed)
         if source in entry.dependencies:
-            renamed = tuple(sorted(target if item == source else item for item in entry.dependencies))
-            entries[name] = replace(entry, dependencies=renamed)
+            entries[name] = replace(entry, dependencies=renamed(entry.dependencies))
+    for name, intent in list(pending.items()):
+        if source in intent.dependencies:
+            pending[name] = replace(intent, dependencies=renamed(intent.dependencies))
