@@ -325,3 +325,8 @@ def test_an_apply_that_is_cancelled_keeps_its_state(hub: Hub, server: Server) ->
     made = [item for item in server.writes() if item.method == "POST"]
     assert 1 <= len(made) < 4
     assert len(state["resources"]) == len(made)
+    server.after.clear()
+    again = hub.run("apply", head)  # the next run goes on without a new review: a part of the plan is done
+    assert again.returncode == 0, again.stdout
+    assert "a part is done" in again.stdout
+    assert len([item for item in server.writes() if item.method == "POST"]) == 4
