@@ -60,6 +60,7 @@ class Exported:
     documents: int = 0
     managed: int = 0
     skipped: Sequence[str] = ()
+    unsaid: Sequence[str] = ()
     secrets: Sequence[str] = ()
     differing: Mapping[str, list[str]] = field(default_factory=dict)
     bound: int | None = None
@@ -93,7 +94,7 @@ async def export_dataflows(
         if out is not None:
             _write(out, made)
     left_out = sum(1 for live in found.lives[flow.name].values() if choice.wants(live) and live.id in managed)
-    result = Exported({}, len(made.documents), left_out, tuple(made.skipped), tuple(made.secrets))
+    result = Exported({}, len(made.documents), left_out, tuple(made.skipped), tuple(made.unsaid), tuple(made.secrets))
     if out is None:
         result.texts = {name: document.text for name, document in made.documents.items()}
     if out is None or not made.documents:

@@ -37,7 +37,7 @@ class ProjectMapping:
 
 
 def mapping_of(project: Project, name: str) -> ProjectMapping:
-    """Return the mapping of a dataflow. Raises ManifestError where it has none, or there is no such dataflow."""
+    """Return the mapping of a dataflow. Raises ManifestError if it has none, or if the dataflow is not declared."""
     document = project.documents.get(name)
     if document is None or document.kind not in TESTED:
         names = [one.name for one in project.documents.values() if one.kind in TESTED]

@@ -30,7 +30,7 @@ def migrate(session: Session, settings: StateSettings, lock_timeout: float, *, k
     """Move the state from the store that `settings` describe to the one of the project file.
 
     The new copy is read again and compared before the old one is put away; with `keep` it stays. Raises
-    `StateError` where there is no state although it is `required`, or another one is in the new place.
+    `StateError` if a `required` state does not exist, or if the new place holds another one.
     """
     source, target = session.store_in(settings), session.store()
     if source.where == target.where:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -87,6 +87,11 @@ class Connector:
         spec = self.facts["exports"].get(export, {}).get("flowSpec", {})
         return _spec(spec) if "id" in spec else None
 
+    def usual_flow_spec(self, transformations: Iterable[object], export: str = "audiences") -> dict[str, str] | None:
+        """Return the `flowSpec` of a flow with these transformations where its document does not name another one."""
+        mapped = any(isinstance(one, Mapping) and one.get("name") == "Mapping" for one in transformations)
+        return self.flow_spec(export, mapped=mapped)
+
 
 def _spec(facts: Mapping[str, str]) -> dict[str, str]:
     return _one_spec(facts["id"], facts["version"])
@@ -166,6 +171,7 @@ class Catalog:
                         found.setdefault(own["id"], set()).add(connector.end_spec["id"])
         return {ident: frozenset(ends) for ident, ends in found.items()}
 
+    @functools.cache  # noqa: B019
     def by_spec(self, direction: Direction, ident: str) -> Connector | None:
         """Return the one connector with this connection spec id; None where several products claim it."""
         claims = [

@@ -66,6 +66,10 @@ def show(key: str, manifest: bool) -> None:
             f"{spec['id']}  version {spec['version']}{label}" if spec else f"found by its name, {item.flow_spec_name()}"
         )
         click.echo(f"flowSpec        {known}")
+    if (plain := item.flow_spec(mapped=False)) and plain != item.flow_spec():
+        click.echo(f"flowSpec        {plain['id']}  version {plain['version']}  without a mapping")
+    for page in item.facts["documents"]:
+        click.echo(f"document        {page}")
     for name, parameters in item.auth_specs.items():
         _table(f"auth: {name}", parameters)
     for export in item.exports or ("",):

@@ -56,6 +56,8 @@ def _tell(exported: Exported, out: Path | None) -> None:
         message(f"Left out: {counted(exported.managed, 'flow')} managed already.")
     for line in exported.skipped:
         message(f"Not exported: {line}")
+    for line in exported.unsaid:
+        message(f"Not written, because no manifest can say it: {line}")
     if exported.secrets:
         message("Secrets to provide, which the platform never shows:")
         for name in exported.secrets:

@@ -37,7 +37,7 @@ OPEN: Mapping[tuple[str, str], tuple[type[BaseModel] | type[str], ...]] = {
     ("DatasetSpec", "labels"): (Labels,),
     ("SchemaSpec", "fieldGroups"): (str, blocks.ExternalRef, FieldGroupSpec),
 }
-"""What stands in fields that the models leave open, because what is inside decides how it is read."""
+"""The contents of fields that the models leave open, because the content decides how it is read."""
 
 _DESCRIPTIONS = {
     "reconciler/prevent-destroy": '"true": never deleted or replaced, also when this manifest goes',

@@ -230,7 +230,7 @@ def _is_state(file: Path) -> bool:
 
 
 def load_project(root: Path, shown: str, scope: Scope) -> tuple[ProjectSpec, Document | None]:
-    """Return the project file's content and its document, defaults and None where there is no file.
+    """Return the project file's content and its document, defaults and None without a file.
 
     `shown` is the root as people see it; `scope` fills in `${var.NAME}`. Raises `ManifestError` with every finding.
     """

@@ -116,5 +116,5 @@ def settings_in(text: str) -> StateSettings:
         first = error.errors()[0]
         place = ".".join(str(step) for step in first["loc"])
         what = f"--from: {f'{place}: ' if place else ''}{first['msg']}"
-        advice = "write it as state: stands in the project file, as {backend: local, path: state}"
+        advice = "write it like state: in the project file, as {backend: local, path: state}"
         raise ManifestError(Problem("bad-source", what, advice)) from None

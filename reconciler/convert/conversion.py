@@ -10,8 +10,9 @@ from typing import cast
 from reconciler.catalog import Catalog
 from reconciler.convert import json_inputs, script
 from reconciler.convert.calls import Attachments, Call, Recording, UnreadableError, clean, written
-from reconciler.convert.credentials import Credentials
+from reconciler.convert.credentials import Credentials, snake
 from reconciler.convert.documents import write
+from reconciler.convert.inference import infer
 from reconciler.convert.loose_json import LooseError, parse
 from reconciler.convert.manifests import Writer
 from reconciler.convert.objects import Left, Related
@@ -93,11 +94,12 @@ def convert(
         credentials.learn(value, name.lower().replace("_", "-"))
     credentials.learn_from_calls(calls)
     history = replay(calls, whole.values, related)
+    inferred = infer(history, related)
     writer = Writer(history, related, credentials)
     write(writer, selectors)
     made = Converted(dict(writer.made.documents), calls=len(calls), lines=whole.skipped_lines)
     made.reads, made.tokens, made.foreign = history.reads, history.tokens, history.foreign
-    _variables(made, writer, {**whole.values, **history.ambiguous, **_noted(calls)})
+    _variables(made, writer, {**inferred, **whole.values, **history.ambiguous})
     made.secrets, made.secret_values = list(credentials.used), tuple(credentials.by_value)
     made.not_converted = [_finding(item, credentials) for item in history.left]
     made.remarks = [_finding(item, credentials) for item in history.remarks]
@@ -143,13 +145,10 @@ def _json(text: str) -> Tree:
         return None
 
 
-def _noted(calls: Sequence[Call]) -> dict[str, str]:
-    return {name: value for call in calls for name, value in call.values.items()}
-
-
 def _variables(made: Converted, writer: Writer, values: dict[str, str]) -> None:
+    alike = {snake(name): value for name, value in values.items()}  # {_ID} and {ID} are one variable
     for variable, name in sorted(writer.variables.items()):
-        value: Tree = values.get(name)
+        value: Tree = values.get(name, alike.get(variable))
         if value is not None and value in writer.credentials.by_value:
             value = None
         if isinstance(value, str) and writer.bare.get(variable) and value.lstrip("-").isdigit() and len(value) < 19:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from urllib.parse import parse_qsl, quote, unquote
+from urllib.parse import parse_qsl, quote
 
 from reconciler.catalog import Catalog, Direction
 from reconciler.convert.calls import HOLE, Call, only_hole
@@ -54,11 +54,14 @@ class Credentials:
     """Values whose name a manifest has already."""
     used: dict[str, None] = field(default_factory=dict)
     """The names that manifests refer to, in order."""
+    _forms: dict[str, list[tuple[str, str]]] | None = None
+    """The texts to look for with their plain values, the longest first, by how they begin; None until asked for."""
 
     def learn(self, value: Tree, name: str) -> None:
         """Remember a secret value under a name, unless it is a placeholder or known already."""
         if isinstance(value, str) and value.strip() and not HOLE.search(value):
             self.by_value.setdefault(value, name)
+            self._forms = None
 
     def learn_from_calls(self, calls: Sequence[Call]) -> None:
         """Remember the credentials in headers, of token calls, and in the accounts of `calls`."""
@@ -126,33 +129,36 @@ class Credentials:
         """Return a text in pieces; a piece with `True` is the name of a secret that takes its place."""
         if _LOOKS_SECRET.search(text) or text in self.by_value:
             return [(self.name_of(text, document, key), True)]
-        pieces: list[tuple[str, bool]] = [(text, False)]
-        for value in self._searched():
-            if value in text:
-                pieces = list(_divided(pieces, value, self._use(value, self.by_value[value])))
-        return pieces
+        pieces: list[tuple[str, bool]] = []
+        at = 0
+        for begin, end, value in self._occurrences(text):
+            pieces += [(text[at:begin], False), (self._use(value, self.by_value[value]), True)]
+            at = end
+        return [piece for piece in [*pieces, (text[at:], False)] if piece[0]] or [("", False)]
 
-    def _searched(self) -> list[str]:
-        return sorted((value for value in self.by_value if len(value) >= _SHORTEST), key=len, reverse=True)
+    def _occurrences(self, text: str) -> Iterator[tuple[int, int, str]]:
+        """Yield where secrets are in a text, plain or as an address has them, and their plain values."""
+        if self._forms is None:
+            self._forms = {}
+            for value in sorted(self.by_value, key=len):
+                for form in {value, quote(value, safe="")} if len(value) >= _SHORTEST else ():
+                    self._forms.setdefault(form[:_SHORTEST], []).insert(0, (form, value))
+        at = 0
+        while at <= len(text) - _SHORTEST:
+            known = self._forms.get(text[at : at + _SHORTEST], ())
+            form, value = next(((form, value) for form, value in known if text.startswith(form, at)), ("", ""))
+            if form:
+                yield at, at + len(form), value
+            at += len(form) or 1
 
     def hidden(self, text: str) -> str:
         """Return a message without the secrets of the input, plain or as an address has them."""
-        for value in self._searched():
-            for form in (value, quote(value, safe=""), unquote(value)):
-                text = text.replace(form, SENSITIVE)
-        return text
-
-
-def _divided(pieces: Sequence[tuple[str, bool]], value: str, name: str) -> Iterator[tuple[str, bool]]:
-    for piece, secret in pieces:
-        if secret:
-            yield piece, True
-            continue
-        for index, part in enumerate(piece.split(value)):
-            if index:
-                yield name, True
-            if part:
-                yield part, False
+        parts: list[str] = []
+        at = 0
+        for begin, end, _ in self._occurrences(text):
+            parts += [text[at:begin], SENSITIVE]
+            at = end
+        return "".join([*parts, text[at:]])
 
 
 @cache

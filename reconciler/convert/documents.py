@@ -217,7 +217,8 @@ def _row(row: Tree) -> Tree:
 def _flow_block(flow: Made, connector: Connector | None, export: str) -> Block:
     block = own(flow.body, _WORDS)
     spec = members(flow.body.get("flowSpec"))
-    usual = connector.flow_spec(export) if connector else None
+    steps = elements(flow.body.get("transformations"))
+    usual = connector.usual_flow_spec(steps, export) if connector else None
     if spec and (usual is None or {**usual, **spec} != usual):
         block["flowSpec"] = spec
     if flow.state:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -163,17 +164,21 @@ class _Lines:
 
     text: str
     at: int = 0
+    number: int = 1
+    misses: int = 0
 
     def line(self, name: str) -> int:
         """Return the line of the next text that is `name` in quotes; the line of the last one where there is none."""
-        import json
-
-        for quoted in (json.dumps(name), json.dumps(name, ensure_ascii=False)):
+        if self.misses > 50:
+            return self.number  # written otherwise in this file
+        for quoted in {json.dumps(name), json.dumps(name, ensure_ascii=False)}:
             found = self.text.find(quoted, self.at)
             if found >= 0:
+                self.number += self.text.count("\n", self.at, found)
                 self.at = found + len(quoted)
-                break
-        return self.text.count("\n", 0, self.at) + 1
+                return self.number
+        self.misses += 1
+        return self.number
 
 
 # -- HAR -------------------------------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from reconciler.core.values import Ref, Secret, Tree
 from reconciler.export.export_result import ExportResult, Names
 
 Block = dict[str, Any]
+_ENDS = ("SourceConnection", "TargetConnection")
 
 
 class CannotConvertError(Exception):
@@ -37,6 +38,8 @@ class Writer:
     bare: dict[str, bool] = field(default_factory=dict)
     """Whether a variable was written without quotes wherever it is used, so that it can be a number."""
     users: Counter[str] = field(default_factory=Counter)
+    user_kinds: dict[str, str] = field(default_factory=dict)
+    """The kind of a connection on an account, by the key of the account."""
     given: dict[str, str] = field(default_factory=dict)
     """Names of documents by the key of the object."""
     written: set[str] = field(default_factory=set)
@@ -45,7 +48,9 @@ class Writer:
     def __post_init__(self) -> None:
         """Count the users of each object: an object with several users has a document of its own."""
         for item in self.alive():
-            self.users.update({ref.address for ref in refs(item.body)})
+            keys = {ref.address for ref in refs(item.body)}
+            self.users.update(keys)
+            self.user_kinds |= {key: item.kind for key in keys if item.kind in _ENDS}
 
     def alive(self, *kinds: str) -> list[Made]:
         """Return the objects that still exist, of some kinds or of all, in order."""
@@ -163,9 +168,8 @@ _OURS = {"id", "connector", "connection", "overrides", "ref", "lookup", "dataset
 
 def direction_of(item: Made, writer: Writer) -> Direction:
     """Return the direction of an account: that of the connections on it, else of the catalog's connector."""
-    for user in writer.alive("SourceConnection", "TargetConnection"):
-        if any(ref.address == item.key for ref in refs(user.body)):
-            return "source" if user.kind == "SourceConnection" else "destination"
+    if item.key in writer.user_kinds:
+        return "source" if writer.user_kinds[item.key] == "SourceConnection" else "destination"
     known = writer.related.catalog.by_spec("source", spec_id(item.body))
     return "source" if known else "destination"
 

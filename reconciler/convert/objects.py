@@ -79,7 +79,8 @@ class Related:
     def _incoming(self) -> frozenset[str]:
         """The flow specs of sources."""
         listed = {str(spec["id"]) for spec in self.catalog.platform["flowSpecs"]["sources"]}
-        sources = [one.flow_spec() for one in self.catalog.all() if one.direction == "source"]
+        known = [one for one in self.catalog.all() if one.direction == "source"]
+        sources = [one.flow_spec(mapped=mapped) for one in known for mapped in (True, False)]
         return frozenset(listed | {spec["id"] for spec in sources if spec})
 
     @cached_property

@@ -6,6 +6,7 @@ import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import islice
 
 import jsonpatch
 
@@ -39,6 +40,8 @@ REFERENCES: Mapping[str, tuple[tuple[Path, str], ...]] = {
     "Descriptor": ((("xdm:sourceSchema",), "Schema"), (("xdm:destinationSchema",), "Schema")),
 }
 """The places in bodies that hold ids, with the kinds they belong to; `*` is each member of a list."""
+_NAMED = 5
+"""Creates that a message names at most."""
 _GENERATED = ("Connection", "SourceConnection", "TargetConnection", "Flow", "MappingSet", "AdHocSchema")
 """Kinds whose ids the platform invents: an id of theirs that no answer shows was not known beforehand."""
 
@@ -58,6 +61,9 @@ class _Replay:
     related: Related
     captured: dict[str, str] = field(default_factory=dict)
     """The key of the object whose id a placeholder holds."""
+    of_kind: dict[str, list[Made]] = field(default_factory=dict)
+    producers: dict[tuple[str, str], list[Made]] = field(default_factory=dict)
+    """The objects whose answers show an id, by kind and id."""
 
     def add(self, call: Call, way: Route) -> None:
         made = self.made
@@ -92,6 +98,9 @@ class _Replay:
         known = Made(key, way.kind, body, call, _ids(call.answer), "draft" if way.draft else "")
         known.body = members(self.resolved(known))
         self.made.objects[key] = known
+        self.of_kind.setdefault(known.kind, []).append(known)
+        for ident in known.ids:
+            self.producers.setdefault((known.kind, ident), []).append(known)
         for name, member in call.captures.items():
             if member in ("", "id", "$id", "meta:altId", "@id") or member.startswith("$"):
                 self.captured[name] = key
@@ -173,28 +182,35 @@ class _Replay:
         belongs to the single earlier create of its kind.
         """
         name = only_hole(written)
-        alive = [item for item in self.made.objects.values() if item.kind == kind and not item.deleted]
         if name in self.captured:
             captured = self.made.objects[self.captured[name]]
-            return captured if captured in alive else ""
+            return captured if captured.kind == kind and not captured.deleted else ""
         ident = self.values.get(name, written) if name else written
-        fitting = [item for item in alive if user is None or self.related.fits(item, user)]
-        if not fitting and len(alive) == 1 and user is not None and user.kind == "Flow":
-            fitting = alive  # a flow has one source and one target, whatever their specs are
-        producers = [item for item in alive if _plain(ident) in item.ids]
+        producers = [item for item in self.producers.get((kind, _plain(ident)), ()) if not item.deleted]
         if producers:
-            return ([item for item in producers if item in fitting] or producers)[-1]
+            return ([item for item in producers if user is None or self.related.fits(item, user)] or producers)[-1]
         known = not name or name in self.values
         if known and (kind not in _GENERATED or HOLE.search(ident)):
             return ""  # a schema or dataset that exists
-        candidates = [item for item in fitting if not known or not item.ids or item.call.sample]
+        candidates = self.candidates(kind, user, known=known)
         if len(candidates) == 1:
             if candidates[0].ids and known:
                 what = f"its {kind} is taken for that of {candidates[0].call.place}, whose answer shows another id"
                 self.made.remarks.append(Left(call, what))
             return candidates[0]
-        places = ", ".join(str(item.call.place) for item in candidates)
-        return f"its {kind} can be any of {len(candidates)} creates ({places})" if candidates else ""
+        places = ", ".join(str(item.call.place) for item in candidates[:_NAMED])
+        return f"its {kind} can be that of several creates ({places})" if candidates else ""
+
+    def candidates(self, kind: str, user: Made | None, *, known: bool) -> list[Made]:
+        """Return the earlier creates that an id can belong to, at most a few: none whose answer shows another id."""
+        of_kind = self.of_kind.get(kind, [])
+        alive = (item for item in of_kind if not item.deleted)
+        fitting = (item for item in alive if user is None or self.related.fits(item, user))
+        found = list(islice((item for item in fitting if not known or not item.ids or item.call.sample), _NAMED))
+        if not found and len(of_kind) == 1 and user is not None and user.kind == "Flow":
+            # a flow has one source and one target, whatever their specs are
+            return [item for item in of_kind if not item.deleted and not (known and item.ids)]
+        return found
 
 
 def _ids(answer: Tree) -> frozenset[str]:

@@ -41,9 +41,25 @@ class Command:
     notes: list[str] = field(default_factory=list)
 
 
+@dataclass(slots=True)
+class _Budget:
+    """Letters that may still be looked at for closing brackets: without end, broken input would cost its square."""
+
+    left: int
+
+    def end_of_brackets(self, text: str, start: int) -> int | None:
+        """Return what `balanced_end` does, None once too much was looked at in vain."""
+        if self.left <= 0:
+            return None
+        end = balanced_end(text, start)
+        self.left -= (end or len(text)) - start
+        return end
+
+
 def commands(text: str) -> Iterator[Command]:
     """Yield the curl commands of a text in order; commented-out ones are left out."""
     at, line, counted = 0, 1, 0
+    budget = _Budget(6 * len(text) + 100_000)
     while found := CURL.search(text, at):
         line += text.count("\n", counted, found.start())
         counted = found.start()
@@ -51,20 +67,20 @@ def commands(text: str) -> Iterator[Command]:
         if text[begin : found.start()].lstrip().startswith(("#!", "# ", "#\t", "//", "REM ", "rem ", "::")):
             at = _line_end(text, found.end())
             continue
-        command = _read(text, found.start(), found.end(), begin)
+        command = _read(text, found.start(), found.end(), begin, budget)
         command.line = line
         yield command
         at = max(command.end, found.end())
 
 
-def _read(text: str, start: int, after: int, line_start: int) -> Command:
+def _read(text: str, start: int, after: int, line_start: int, budget: _Budget) -> Command:
     windows = _windows(text, after)
     if windows is not None:
         source, end = windows
-        scanner = _Scanner(source, 0, cmd=True)
+        scanner = _Scanner(source, 0, budget, cmd=True)
         words = scanner.words()
         return Command(words, start, end, 0, None, scanner.notes)
-    scanner = _Scanner(text, after, inside=text[line_start:start].rstrip().endswith(("$(", "`")))
+    scanner = _Scanner(text, after, budget, inside=text[line_start:start].rstrip().endswith(("$(", "`")))
     words = scanner.words()
     stdin, end = _heredoc(text, line_start, scanner.at)
     return Command(words, start, end, 0, stdin, scanner.notes)
@@ -123,6 +139,7 @@ def _line_end(text: str, start: int) -> int:
 class _Scanner:
     text: str
     at: int
+    budget: _Budget
     inside: bool = False
     """Whether the command is inside `$(…)` or backquotes, which end it."""
     cmd: bool = False
@@ -187,7 +204,7 @@ class _Scanner:
             if sign == "&" and not re.match(r"&[\w{$.]", self.text[self.at : self.at + 2]):
                 break  # an address without quotes goes on
             if sign in "{[" and self.at == begin:
-                end = balanced_end(self.text, self.at)
+                end = self.budget.end_of_brackets(self.text, self.at)
                 if end and "\n" in self.text[self.at : end]:
                     parts.append(self.text[self.at : end])
                     self.at = end
@@ -244,7 +261,7 @@ class _Scanner:
                 close = _line_end(self.text, begin)
                 return self.text[begin:close], close
             return self.text[begin:close], close + 1
-        end = balanced_end(self.text, opening.end() - 1)
+        end = self.budget.end_of_brackets(self.text, opening.end() - 1)
         while 0 <= close < (end or 0) and not self.spliced(close):
             close = self.text.find(quote, close + 1)
         if end is None:
@@ -278,7 +295,7 @@ class _Scanner:
         begin = self.at + 1
         if re.compile(r"\s*[{\[]\s*\"[^\"\n$]*\"\s*[:,\]]").match(self.text, begin):
             opening = re.compile(r"\s*").match(self.text, begin)
-            end = balanced_end(self.text, opening.end() if opening else begin)
+            end = self.budget.end_of_brackets(self.text, opening.end() if opening else begin)
             if end is not None:  # quotes inside that are not escaped: the shell would swallow them
                 self.note("quotes inside quotes were kept")
                 self.at = end + (self.text[end : end + 1] == '"')

@@ -29,7 +29,7 @@ class Searchable(Kind):
     unique_names: ClassVar[bool] = False
     """Whether the platform refuses a second object of the same name."""
     not_found: ClassVar[tuple[int, ...]] = ()
-    """Statuses by which a search says that there is no such object; any other refusal is an error."""
+    """Statuses of a search that finds no object; any other refusal is an error."""
 
     @abstractmethod
     def search(self, body: Tree) -> Call:

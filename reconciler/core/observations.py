@@ -97,5 +97,5 @@ def last_edit(kind: Kind, live: Live) -> Edit:
 
 
 def held_back(kind: Kind, body: Tree, staging: str | None) -> tuple[Tree, str] | None:
-    """Return the body of a first phase that is not live, and words for it; None where there is no such phase."""
+    """Return the body of a first phase that is not live, and words for it; None without such a phase."""
     return kind.held_back(body, staging) if staging and isinstance(kind, Observed) else None

@@ -119,7 +119,7 @@ def of_documents(rows: Selectors) -> Selectors:
 
 
 def list_at(rows: Selectors, pattern: str) -> Selector:
-    """Return the row of the list at `pattern`. Raises `LookupError` where there is no such row."""
+    """Return the row of the list at `pattern`. Raises `LookupError` if no row has this pattern."""
     for row in rows:
         if row.pattern == pattern:
             return row

@@ -71,7 +71,7 @@ def secrets(tree: Tree) -> set[Secret]:
 
 
 def resolve(tree: Tree, known: Mapping[Ref, Tree]) -> Tree:
-    """Return `tree` with every `Ref` that stands in `known` replaced by its value; others stay."""
+    """Return `tree` with every `Ref` in `known` replaced by its value; others are unchanged."""
     return transform(tree, lambda leaf: known.get(leaf, leaf) if isinstance(leaf, Ref) else leaf)
 
 

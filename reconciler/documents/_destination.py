@@ -24,7 +24,7 @@ class DestinationDataflowSpec(Block):
     audiences: list[Any] | None = None
     """The audiences that are activated."""
     attributes: list[Any] | None = None
-    """The profile attributes that go along; of a file destination `{source, destination}` rows."""
+    """Profile attributes to send; for a file destination, rows of `{source, destination}`."""
     primary_fields: list[Any] | None = None
     """Of files: the deduplication keys."""
     mandatory_fields: list[str] | None = None

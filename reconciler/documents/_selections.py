@@ -108,8 +108,9 @@ def _members(ctx: Expansion, row: Selector, items: Tree, connector: Connector | 
         if parsed is None:
             continue
         if isinstance(parsed, Audience):
+            flow = f"{ctx.document.name}/flow"
             selected = (*row.steps, str(parsed.id or "*"), *parse_pointer(row.value))
-            _schedules.audience(ctx, connector, parsed, place, ctx.judging(f"{ctx.document.name}/flow", selected))
+            _schedules.audience(ctx, connector, parsed, place, ctx.judging(flow, place, selected))
         written = {name: found for name, found in parsed.given().items() if name not in row.shown_only}
         key, name = written.get(row.key_field), written.get("name")
         if not key and not (row.looked_up_as and name):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from reconciler.catalog import Catalog, Connector, Parameter
@@ -128,9 +128,10 @@ def auth(
     return params, secret
 
 
-def flow_spec(report: Report, catalog: Catalog, ident: str, connector: Connector, export: str) -> None:
+def flow_spec(
+    report: Report, catalog: Catalog, ident: str, connector: Connector, own: Mapping[str, str] | None
+) -> None:
     """Check a flow spec given by id: one that is known to be another connector's is wrong, an unknown one a doubt."""
-    own = connector.flow_spec(export)
     if own is not None and ident == own["id"]:
         return
     ends = {connector.connection_spec["id"], connector.end_spec["id"]}

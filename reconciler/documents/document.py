@@ -39,7 +39,7 @@ class Document:
     overlays: tuple[Document, ...] = ()
 
     def drop(self) -> None:
-        """Let go of the spec, which became resources; one that overlays made is kept, for it stands in no file."""
+        """Let go of the spec, which became resources; one made by overlays is kept, because no file contains it."""
         if not self.overlays:
             object.__setattr__(self, "spec", _NOTHING)
 
@@ -54,7 +54,7 @@ class Document:
         return found["spec"] if isinstance(found, dict) else {}
 
     def span(self, path: Path, *, key: bool = False) -> Span:
-        """Return where the value at `path` (from the document's root) stands in its file."""
+        """Return the position in the file of the value at `path` (from the document's root)."""
         for overlay in reversed(self.overlays):
             if overlay.says(path):
                 return overlay.span(path, key=key)

@@ -107,10 +107,11 @@ class Expansion:
         """Note a finding about the value at `path` below `spec`."""
         self.problems.append(self.document.problem(("spec", *path), code, what, advice, severity=severity))
 
-    def judging(self, address: str, place: Path) -> checks.Report:
-        """Return a `report` for rules that bind authors: what is live already may break them.
+    def judging(self, address: str, block: Sequence[str], place: Path) -> checks.Report:
+        """Return a `report` for rules that bind authors: a value that is live already may break them.
 
-        The findings are about the value at `place` (by keys) of the body of `address`.
+        The findings are about members of the `block` below `spec`, which is at `place` (by keys) in the body of
+        `address`.
         """
 
         def report(
@@ -118,7 +119,8 @@ class Expansion:
         ) -> None:
             found = self.document.problem(("spec", *path), code, what, advice, severity=severity)
             if severity == "error":
-                self.judged.append(Judged(address, place, found))
+                member = [str(step) for step in path[len(block) : len(block) + 1]]
+                self.judged.append(Judged(address, (*place, *member), found))
             else:
                 self.problems.append(found)
 
@@ -160,11 +162,22 @@ class Expansion:
             self.report(path, "missing-key", f"the {path[0] if path else 'connection'} names no connector", advice)
         return spec or {"id": "", "version": "1.0"}
 
-    def flow_spec(self, given: Versioned | None, connector: Connector | None, export: str = "audiences") -> Tree:
-        """Return the `flowSpec` of the document's flow; note when it is neither given nor known."""
+    def flow_spec(
+        self,
+        given: Versioned | None,
+        connector: Connector | None,
+        export: str = "audiences",
+        *,
+        mapped: bool = True,
+    ) -> Tree:
+        """Return the `flowSpec` of the document's flow; note when it is neither given nor known.
+
+        `mapped` tells whether the flow has a mapping: a source may have another flow spec without one.
+        """
         if given is not None and connector is not None:
-            checks.flow_spec(self.report, self.setting.catalog, given.id, connector, export)
-        spec: Tree = spec_of(given, connector.flow_spec(export) if connector else None)
+            own = connector.flow_spec(export, mapped=mapped)
+            checks.flow_spec(self.report, self.setting.catalog, given.id, connector, own)
+        spec: Tree = spec_of(given, connector.flow_spec(export, mapped=mapped) if connector else None)
         if spec is None and connector is not None and (name := connector.flow_spec_name(export)):
             return {"id": Lookup("FlowSpec", name), "version": "1.0"}
         if spec is None:

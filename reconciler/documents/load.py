@@ -139,12 +139,13 @@ class Project:
     @property
     def warnings(self) -> list[Problem]:
         """The findings that stop nothing offline."""
-        return [*self.doubts, *(item.doubt for item in self.judged)]
+        return [problem for problem in self.problems if problem.severity != "error"]
 
     @property
     def doubts(self) -> list[Problem]:
         """The findings that stop nothing, whatever is live."""
-        return [problem for problem in self.problems if problem.severity != "error"]
+        judged = {item.doubt for item in self.judged}
+        return [problem for problem in self.warnings if problem not in judged]
 
 
 def load(
@@ -313,6 +314,7 @@ def _expand(project: Project, document: Document, setting: ProjectContext, scope
     project.problems += found or ctx.problems
     if not found:
         project.judged += ctx.judged
+        project.problems += [item.doubt for item in ctx.judged]
         project.resources.update({resource.address: resource for resource in ctx.resources})
         project.tests += ctx.tests
         if ctx.samples:

@@ -8,6 +8,11 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from reconciler.documents.blocks import Block, ExternalRef, Mapping, SchemaRef
+from reconciler.kinds.mapping_rows import DESTINATIONS as DESTINATIONS
+from reconciler.kinds.mapping_rows import SOURCES as SOURCES
+from reconciler.kinds.mapping_rows import destination_of as destination_of
+from reconciler.kinds.mapping_rows import kind_of as kind_of
+from reconciler.kinds.mapping_rows import source_of as source_of
 
 RowType = Literal["ATTRIBUTE", "EXPRESSION", "STATIC", "text/x.schema-path", "text/x.aep-xl", "text/plain"]
 """The kinds of a row as sent, and as the platform shows them (mapping-set.md)."""

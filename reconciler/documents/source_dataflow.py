@@ -80,10 +80,11 @@ class SourceDataflow:
         mapped = None
         if block is not None:
             mapped = add_mapping(ctx, block, schema or _schema_of_dataset(ctx, end))
+        maps = mapped is not None or any(item.name == "Mapping" for item in spec.flow.transformations or ())
         body: dict[str, Tree] = {
             "name": spec.flow.name or default_name(name, ("flow",)),
             **spec.flow.given("description"),
-            "flowSpec": ctx.flow_spec(spec.flow.flow_spec, connector),
+            "flowSpec": ctx.flow_spec(spec.flow.flow_spec, connector, mapped=maps),
             "sourceConnectionIds": [source],
             "targetConnectionIds": [target],
             **transformations(ctx, spec.flow.transformations, mapped),

@@ -306,7 +306,9 @@ def _check_rows(body: Json) -> None:
 
 
 def _both(row: Json) -> tuple[Any, Any]:
-    return _first(row, "source", "sourceAttribute"), _first(row, "destination", "destinationXdmPath")
+    """Return what a row reads and writes, in any of the documented words (mapping-set.md; lava.md for the third)."""
+    source = _first(row, "source", "sourceAttribute", "sourceExpression")
+    return source, _first(row, "destination", "destinationXdmPath")
 
 
 def _first(row: Json, *names: str) -> Any:

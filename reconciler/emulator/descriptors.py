@@ -19,7 +19,7 @@ _FORMS = ("xdm-id", "xdm-link", "xdm", "xdm-v2")
 
 
 class Descriptors(Service):
-    """Descriptors over one storage. There is no PATCH."""
+    """Descriptors over one storage. The service has no PATCH."""
 
     base = BASE
     title = "Schema Registry: descriptors"

@@ -17,7 +17,7 @@ _LONGEST = 64 * 1024
 
 
 class RequestLog:
-    """Writes what was asked and how it was answered; what stands in credentials never."""
+    """A log of requests and answers, without the values of credentials."""
 
     def __init__(self, app: Any, file: TextIO) -> None:
         self._app = app

@@ -8,11 +8,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from reconciler.catalog import Catalog, Connector, Direction
+from reconciler.core.compare.same import is_masked
 from reconciler.core.values import Secret
 from reconciler.export.export_result import ExportResult, Names, slug
-from reconciler.export.to_manifest import base_of, spec_of, words
+from reconciler.export.to_manifest import base_of, some, spec_of, words
+from reconciler.export.unsaid import unsaid
 
 Body = Mapping[str, Any]
+_SERVERS = ("authorizedDate", "inletId", "inletUrl")
+"""The parameters of a login that the platform adds (destinations.yaml; http.md)."""
 
 
 @dataclass(slots=True)
@@ -41,7 +45,8 @@ class Accounts:
         if self.users[ident] > 1 or usual != spec_of(base["connectionSpec"]):
             return {"connection": {"ref": self.document(base, connector, direction)}}
         bindings[f"{name}/{side}/connection"] = ident
-        return {"connection": {**words(base), **self._auth(base, connector, name)}}
+        self.made.note_unsaid("connection", base, unsaid("connection", base))
+        return {"connection": {**words(base), **some(base, "providerId"), **self._auth(base, connector, name)}}
 
     def document(self, base: Body, connector: Connector | None, direction: Direction) -> str:
         """Return the name of an account's document, which is written the first time."""
@@ -58,6 +63,7 @@ class Accounts:
             if base.get("providerId"):
                 spec["providerId"] = base["providerId"]
             spec |= self._auth(base, connector, name)
+            self.made.note_unsaid("connection", base, unsaid("connection", base))
             self.made.put("Connection", name, spec)
             self.made.bindings[name] = ident
         return self.given[ident]
@@ -78,13 +84,13 @@ class Accounts:
         known = connector.auth_specs.get(auth["specName"], ()) if connector else ()
         hidden = {item.name for item in known if item.secret}
         params: dict[str, Any] = {}
-        for key, value in (auth.get("params") or {}).items():
-            if key == "authorizedDate":
-                continue  # the platform's own
-            if key in hidden or (isinstance(value, str) and value and set(value) == {"*"}):
+        shown = {key: value for key, value in (auth.get("params") or {}).items() if key not in _SERVERS}
+        dropped = {item.name: None for item in known if item.secret and item.required and item.name not in shown}
+        for key, value in {**shown, **dropped}.items():
+            if key in hidden or (isinstance(value, str) and is_masked(value)):
                 secret = f"{name}-{slug(re.sub(r'(?<=[a-z0-9])(?=[A-Z])', '-', key))}"
                 params[key] = Secret(f"${{secret.{secret}}}")
                 self.made.secrets.append(secret)
             else:
                 params[key] = value
-        return {"auth": {"specName": auth["specName"], "params": params}}
+        return {"auth": {"specName": auth["specName"], **some(auth, "type"), "params": params}}

@@ -12,12 +12,12 @@ from reconciler.core.selector import Selectors, of_documents
 from reconciler.core.values import Tree
 from reconciler.export.accounts import Accounts
 from reconciler.export.export_result import ExportResult, Names, slug_of
-from reconciler.export.to_manifest import base_of, column, row_words, some, spec_of, words
+from reconciler.export.to_manifest import base_of, column, mapping_words, some, spec_of, words
+from reconciler.export.unsaid import unsaid, unsaid_of_lists, unsaid_of_rows
 
 Body = Mapping[str, Any]
 
 _WAYS: tuple[Direction, Direction] = ("source", "destination")
-_XED = "application/vnd.adobe.xed-full+json;version=1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ class _Export:
 
     def add(self, flow: Body) -> None:
         """Add the documents of one flow, or none of them and the reason."""
-        accounts, secrets = len(self.accounts.given), len(self.made.secrets)
+        accounts, secrets, unsaid_before = len(self.accounts.given), len(self.made.secrets), len(self.made.unsaid)
         name = self.names.free(flow)
         try:
             kind, spec, bindings = self.dataflow(name, flow)
@@ -98,6 +98,7 @@ class _Export:
             error = failure if known else f"it is not of the documented shape ({type(failure).__name__}: {failure})"
             self.made.skip("flow", flow, error)
             del self.made.secrets[secrets:]
+            del self.made.unsaid[unsaid_before:]
             self.accounts.take_back(accounts)
             self.names.give_back(flow, name)
             return
@@ -127,6 +128,8 @@ class _Export:
         lake, profile = (self.catalog.fixed_spec(word)["id"] for word in ("data-lake", "profile-store"))
         export = self.catalog.fixed_spec("dataset-export")["id"]
         bindings = {f"{name}/flow": flow["id"], f"{name}/target": target["id"]}
+        for what, body in (("flow", flow), ("source connection", source), ("target connection", target)):
+            self.made.note_unsaid(what, body, unsaid(what, body))
         if self.users[source["id"]] == 1:
             bindings[f"{name}/source"] = source["id"]
         if target["connectionSpec"]["id"] == lake:
@@ -154,26 +157,20 @@ class _Export:
 
     def incoming(self, name: str, flow: Body, source: Body, target: Body, bindings: dict[str, str]) -> dict[str, Any]:
         connector = self.catalog.by_spec("source", source["connectionSpec"]["id"])
-        begin = self.block(source, connector)
-        usual = connector.facts.get("providerId") if connector else None
-        if source.get("providerId") and source["providerId"] != usual:
-            begin["providerId"] = source["providerId"]
-        elif usual and not source.get("providerId"):
-            begin["overrides"] = {"providerId": None}  # the connector's would be added
+        begin = {**self.block(source, connector), **some(source, "providerId")}
         if self.users[source["id"]] > 1:
             begin = self.borrowed(source, begin)
         else:
             begin |= self.accounts.block(name, "source", source, connector, bindings)
             begin |= some(source, "data", "params")
         data, params = dict(target.get("data") or {}), dict(target.get("params") or {})
-        schema, dataset = data.pop("schema", None), params.pop("dataSetId", None)
+        schema, dataset = data.pop("schema", None) or {}, params.pop("dataSetId", None)
         if not isinstance(schema, dict) or not isinstance(dataset, str):
-            raise CannotExportError("its target names no schema and dataset")
-        end: dict[str, Any] = {**words(target), "schema": dict(schema), "dataset": {"id": dataset}}
-        if data != {"format": "json"}:
-            end["data"] = data
-        if params:
-            end["params"] = params
+            raise CannotExportError("its target names no dataset")
+        end: dict[str, Any] = {**words(target), **some(target, "baseConnectionId", "providerId")}
+        end |= {"schema": dict(schema)} if schema else {}
+        end["dataset"] = {"id": dataset}
+        end |= {key: value for key, value in (("data", data), ("params", params)) if value}
         rest, rows = self.transformations(name, flow, schema, bindings)
         spec: dict[str, Any] = {"source": begin, "target": end}
         if rows is not None:
@@ -192,11 +189,8 @@ class _Export:
                 continue
             body = self.mapping(item.get("params") or {})
             bindings[f"{name}/mapping"] = str(body["id"])
-            rows = [row_words(row) for row in body.get("mappings", ())]
-            there = (body.get("outputSchema") or {}).get("schemaRef") or {}
-            if there.get("id") != schema.get("id") or there.get("contentType") != schema.get("version", _XED):
-                reference = {"id": there.get("id"), "version": there.get("contentType", _XED)}
-                rows = {"schema": reference, "mappings": rows}
+            rows = mapping_words(body, schema)
+            self.made.note_unsaid("mapping set", body, unsaid_of_rows(body.get("mappings")))
             items[index] = {"name": "Mapping"}
         if rows is not None and items and items[-1] == {"name": "Mapping"}:
             items.pop()  # that is where it goes by itself
@@ -218,12 +212,13 @@ class _Export:
                 raise CannotExportError(f"it shares its source connection {source['id']} with another flow")
             begin = self.borrowed(source, {})
         else:
+            begin |= some(source, "providerId", "data", "params")
             if not datasets:
-                begin |= self.accounts.block(name, "source", source, None, bindings)
-            begin |= some(source, "data", "params")
+                account = self.accounts.block(name, "source", source, None, bindings)
+                begin |= account or {"connection": None}  # left out, there would be one of its own
         end = self.block(target, connector)
         end |= self.accounts.block(name, "target", target, connector, bindings)
-        end |= some(target, "data", "params")
+        end |= some(target, "providerId", "data", "params")
         spec = {"source": begin, "target": end}
         spec["flow"] = self.flow(flow, connector, "datasets" if datasets else "audiences")
         if not datasets:
@@ -240,6 +235,7 @@ class _Export:
         unknown = params.keys() - known - {"profileMapping", "primaryFields", "mandatoryFields"}
         if unknown:
             raise CannotExportError(f"its transformation has {', '.join(sorted(unknown))}")
+        self.made.note_unsaid("flow", flow, unsaid_of_lists(self.selectors, params))
         spec: dict[str, Any] = {}
         for row in self.selectors:
             outer, inner = row.steps[-2:]
@@ -252,11 +248,13 @@ class _Export:
             for side in ("input", "output"):
                 bindings[f"{name}/mapping/{side}"] = str((body.get(f"{side}Schema") or {}).get("id", ""))
             spec["attributes"] = [column(row) for row in body.get("mappings", ())]
+            self.made.note_unsaid("mapping set", body, unsaid_of_rows(body.get("mappings")))
         elif "profileMapping" in params:
             spec["attributes"] = []
+        beside = params.get("profileSelectors") or {}  # where a destination of the older family has them
         for key in ("primaryFields", "mandatoryFields"):
-            if params.get(key):
-                spec[key] = params[key]
+            if found := params.get(key) or beside.get(key):
+                spec[key] = found
         return spec
 
     # -- blocks ----------------------------------------------------------------------------------------------
@@ -272,7 +270,7 @@ class _Export:
 
     def flow(self, flow: Body, connector: Connector | None, export: str) -> dict[str, Any]:
         block: dict[str, Any] = words(flow)
-        usual = connector.flow_spec(export) if connector else None
+        usual = connector.usual_flow_spec(flow.get("transformations") or (), export) if connector else None
         if usual != spec_of(flow["flowSpec"]):
             block["flowSpec"] = spec_of(flow["flowSpec"])
         state = flow.get("state", "enabled")
@@ -280,6 +278,9 @@ class _Export:
             block["state"] = state
         elif state != "enabled":
             raise CannotExportError(f"its state is {state}")
-        if flow.get("scheduleParams"):
-            block["scheduleParams"] = flow["scheduleParams"]
-        return block
+        options = {key: value for key, value in (flow.get("options") or {}).items() if key != "inletUrl"}
+        return {
+            **block,
+            **some(flow, "providerId", "scheduleParams", "policy"),
+            **some({"options": options}, "options"),
+        }

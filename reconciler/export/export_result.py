@@ -29,6 +29,12 @@ class ExportResult:
     bindings: dict[str, str] = field(default_factory=dict)
     secrets: list[str] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
+    unsaid: list[str] = field(default_factory=list)
+
+    def note_unsaid(self, what: str, body: Mapping[str, Any], names: Collection[str]) -> None:
+        """Tell which members of an exported object are not in its document."""
+        if names:
+            self.unsaid.append(f"{what} {body['id']} {str(body.get('name', ''))!r}: {', '.join(names)}")
 
     def put(self, kind: str, name: str, spec: dict[str, Any]) -> None:
         """Add a document; as text, for ten thousand trees take five times the memory."""

@@ -54,7 +54,7 @@ def proposal(records: Iterable[Record], name: str, tenant: str) -> str:
     """Return manifests as YAML text for records like the given ones.
 
     `name` is the stem of the documents' names, `tenant` the tenant's field with its underscore. Raises ValueError where
-    there is no record.
+    the sample has no record.
     """
     fields: dict[tuple[Step, ...], _Field] = {}
     first: Record | None = None

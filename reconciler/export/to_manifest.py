@@ -7,10 +7,12 @@ from typing import Any
 
 from reconciler.core.values import Tree
 from reconciler.documents._mapped_attributes import flat_name
+from reconciler.documents.mapping_blocks import destination_of, kind_of, source_of
 
 Body = Mapping[str, Any]
 
-_ROW = ("source", "destination", "identity", "primaryIdentity", "identityGroup", "namespaceCode", "name", "description")
+_ROW = ("identity", "primaryIdentity", "identityGroup", "namespaceCode", "copyModeMapping", "name", "description")
+_XED = "application/vnd.adobe.xed-full+json;version=1"
 
 
 def words(body: Body) -> dict[str, Any]:
@@ -37,12 +39,22 @@ def spec_of(body: Body) -> dict[str, str]:
 
 def row_words(row: Body) -> dict[str, Any]:
     """Return a mapping's line in the current vocabulary; a plain attribute needs no type, `false` is the default."""
-    kinds = {"text/x.aep-xl": "EXPRESSION", "EXPRESSION": "EXPRESSION", "text/plain": "STATIC", "STATIC": "STATIC"}
-    kind = kinds.get(str(row.get("sourceType")))
-    words = {"source": row.get("source", row.get("sourceAttribute"))}
-    words["destination"] = row.get("destination", row.get("destinationXdmPath"))
-    more = {key: row[key] for key in _ROW[2:] if row.get(key) not in (None, "", False)}
-    return {**({"sourceType": kind} if kind else {}), **words, **more}
+    kind = kind_of(row)
+    words = {"source": source_of(row), "destination": destination_of(row)}
+    more = {key: row[key] for key in _ROW if row.get(key) not in (None, "", False)}
+    return {**({"sourceType": kind} if kind != "ATTRIBUTE" else {}), **words, **more}
+
+
+def mapping_words(body: Body, schema: Body) -> Tree:
+    """Return the `mapping` of a dataflow whose target has the `schema`: rows, or the long form where there is more."""
+    rows: list[Tree] = [row_words(row) for row in body.get("mappings", ())]
+    there = (body.get("outputSchema") or {}).get("schemaRef") or {}
+    block = some(body, "name", "description", "inputSchema", "strictMapping", "allowNullValues")
+    if not there and body.get("xdmSchema"):
+        block |= some(body, "xdmSchema", "xdmVersion")
+    elif there.get("id") != schema.get("id") or there.get("contentType") != schema.get("version", _XED):
+        block["schema"] = {"id": there.get("id"), "version": there.get("contentType", _XED)}
+    return {**block, "mappings": rows} if block else rows
 
 
 def column(row: Body) -> Tree:

@@ -87,7 +87,7 @@ class Descriptor(Listable, Part, Suspendable):
         return Live(reply.body["@id"], body)
 
     def update(self, live: Live, patch: Sequence[Wire], body: Wire) -> Sequence[Call]:
-        """What others declared besides us goes along."""
+        """PUT replaces the whole descriptor, so fields set by others are sent again (schema-registry.yaml)."""
         del patch
         theirs = {key: value for key, value in _own_words(live.body).items() if key not in body}
         return [Call("PUT", f"{_PATH}/{live.id}", without_nulls({**theirs, **body}))]

@@ -36,7 +36,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class DriftField:
-    """One field that is not as it was applied: `path` is a JSON pointer, a side is None where there is no value."""
+    """One field that is not as it was applied: `path` is a JSON pointer, a side without a value is None."""
 
     path: str
     applied: Any

@@ -180,7 +180,7 @@ def _details(change: Change) -> list[str]:
 
 
 def _coloured(line: str) -> str:
-    """Return a line as `diff` colours it: what it does stands in the first column."""
+    """Return a line as `diff` colours it: with the sign of its action in the first column."""
     found = re.match(r"( *)([-+~])( .*)", line, re.DOTALL)
     if found is None:
         return line[2:] if line.startswith("  ") else line

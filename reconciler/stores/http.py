@@ -149,7 +149,7 @@ class Address:
 
     # -- writing ---------------------------------------------------------------------------------------------
     def start(self, state: State) -> None:
-        """There is no journal to begin."""
+        """HTTP stores have no journal."""
 
     def add(self, lines: bytes, after: Callable[[], State]) -> None:
         """Post the state as it is after these records."""

@@ -98,7 +98,7 @@ class Database:
         return parts_of(content.encode())
 
     def _row(self, columns: str) -> Any:
-        """Return columns of our row, None where there is none, `_NOTHING` where there is no table."""
+        """Return columns of our row, None without a row, `_NOTHING` without the table."""
 
         def ask(connection: psycopg.Connection[Any]) -> Any:
             query = self._sql("SELECT " + columns + " FROM {}.state WHERE name = %s")

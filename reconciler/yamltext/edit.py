@@ -34,7 +34,7 @@ class CannotEditError(Exception):
 
 
 def rewritten(text: Text, edits: Sequence[Edit]) -> str:
-    """Return the text after `edits`. Raises `CannotEditError` where there is no place for one."""
+    """Return the text after `edits`. Raises `CannotEditError` for an edit without a place."""
     roots = list(compose(text.content))
     work = _Rewrite(text.content)
     removed: dict[int, set[int]] = {}

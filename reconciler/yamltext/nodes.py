@@ -24,7 +24,7 @@ class _Loader(_Base):  # type: ignore[misc]
     depth = 0
 
     def descend_resolver(self, current_node: Node | None, current_index: Any) -> None:
-        """Called on the way into every node, also by the C composer, whose recursion nothing else bounds."""
+        """Count the depth of a node; the C composer also calls this, and nothing else bounds its recursion."""
         self.depth += 1
         if self.depth > MAX_DEPTH:
             mark = current_node.start_mark if current_node else None
@@ -37,10 +37,10 @@ class _Loader(_Base):  # type: ignore[misc]
 
 
 class QuickLoader(_Base):  # type: ignore[misc]
-    """The C loader with nothing of Python called back: for texts that cannot be deep, whose tags are seen to later.
+    """The C loader without callbacks to Python, for texts that cannot be deep and have no tags.
 
     The composer calls these three for every node; built-in functions of the right arity cost next to nothing. What
-    `resolve` returns becomes the node's tag, which nobody looks at: a text with a tag of its own is not read so.
+    `resolve` returns becomes the node's tag, which is not read: texts with tags use the other loader.
     """
 
     descend_resolver = staticmethod(operator.is_)

@@ -18,7 +18,7 @@ _NO_BRACKET = re.compile(r"[^\[\]{}]+")
 
 
 def read_plain(content: str) -> list[Tree] | None:
-    """Return the documents of a text with nothing unusual in it; None where it wants a closer look.
+    """Return the documents of a text with nothing unusual in it; None for any other text.
 
     Most manifests are plain: no anchors, no tags, not deep, no finding. Those cost little more than the C parser.
     """
@@ -40,7 +40,7 @@ def read_plain(content: str) -> list[Tree] | None:
 def _may_be_deep(content: str) -> bool:
     """Tell whether a text could nest deeper than allowed: the C parser's recursion knows no bound of its own.
 
-    Blocks are as deep as they are indented. Of flows the innermost pairs are taken away again and again: as often as
+    Blocks are as deep as they are indented. The innermost pairs of flow collections are removed repeatedly, as often as
     they are deep. Brackets in texts may only make it look deeper.
     """
     if _INDENTED in content or any(compact in content for compact in _COMPACT):

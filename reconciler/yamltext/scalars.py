@@ -26,7 +26,7 @@ CORE[""] = [(TAG + "null", re.compile(r"$"))]
 
 
 class CarefulError(Exception):
-    """The text has something that wants a closer look."""
+    """A text that the quick way cannot read."""
 
 
 _WORDS = {word: value for value, words in (
@@ -51,7 +51,7 @@ def plain_scalar(value: str) -> Tree:
 
 
 def is_text(plain: str) -> bool:
-    """Tell whether a scalar that stands without quotes is read as the text it is."""
+    """Tell whether an unquoted scalar is read as text."""
     try:
         return isinstance(plain_scalar(plain), str)
     except CarefulError:

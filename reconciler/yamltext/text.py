@@ -35,7 +35,7 @@ class Text:
 
     @property
     def content(self) -> str:
-        """The text; one that was let go is read again, and nothing is left of one that changed meanwhile."""
+        """The text; dropped content is read again, and is empty if the file has changed since."""
         if self._content is not None:
             return self._content
         assert self.source is not None
@@ -47,12 +47,12 @@ class Text:
 
     @property
     def digest(self) -> str:
-        """What tells whether it is still the same text."""
+        """The SHA-256 of the text, to detect changes."""
         self._digest = self._digest or digest_of(self.content)
         return self._digest
 
     def let_go(self) -> None:
-        """Keep only how to get it again: of ten thousand manifests most are never asked for."""
+        """Drop the content and read it again on demand: most of ten thousand manifests are never needed."""
         if self.source is not None and self.digest:
             self._content = None
 

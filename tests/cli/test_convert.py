@@ -11,8 +11,11 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+import yaml
 
-from tests.conftest import SECRETS, Cli, Request, Server
+from reconciler.convert.calls import filled, written
+from reconciler.convert.script import read as script_calls
+from tests.conftest import SECRETS, SHARED, Cli, Request, Server
 
 SERVICES = re.compile(r"/(?:flowservice|conversion|catalog|schemaregistry)/")
 HOST = "https://platform.adobe.io"
@@ -140,3 +143,34 @@ def test_a_recorded_apply_converts_to_manifests_that_send_the_same(
     live.ok("apply", "made", "-y", "--no-checks")
     values = {f"secret of {name}": "(secret)" for name in result["secrets"]}
     assert sent(list(server.requests), values) == sent(exchanges, dict.fromkeys(SECRETS.values(), "(secret)"))
+
+
+SEEDS = SHARED / "seeds"
+IDS = ("baseConnectionId", "sourceConnectionIds", "targetConnectionIds", "transformations")
+
+
+@pytest.mark.parametrize("seed", ["customer-io-source.txt", "streaming-destinations.txt"])
+def test_a_published_tutorial_applies_as_it_is(
+    live: Cli, server: Server, seed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not (SEEDS / seed).is_file():
+        pytest.skip("the tutorials are not beside this checkout")
+    live.ok("convert", SEEDS / seed, "--out", "made")
+    monkeypatch.setenv("RECONCILER_SECRET_SAS_KEY", "{SAS_KEY}")
+    live.ok("apply", "made", "-y", "--no-checks")
+    values = yaml.safe_load((live.folder / "made" / "reconciler.yaml").read_text())["spec"]["variables"]
+    calls = script_calls((SEEDS / seed).read_text(encoding="utf-8"), seed, lambda name: name).calls
+    printed = []
+    for call in calls:
+        if call.method == "POST":
+            shown = written(json.dumps(filled(call.body, call.values), ensure_ascii=False))
+            for name, value in values.items():
+                shown = re.sub(rf"\{{_?{name.upper()}\}}", lambda _, value=value: str(value), shown)  # type: ignore[misc]
+            printed.append({key: value for key, value in json.loads(shown).items() if key not in IDS})
+    sent_bodies = [item.body for item in server.writes() if item.method == "POST" and SERVICES.search(item.path)]
+    made = [{key: value for key, value in body.items() if key not in IDS} for body in sent_bodies]
+    assert _sorted(made) == _sorted(printed)
+
+
+def _sorted(bodies: list[Any]) -> list[str]:
+    return sorted(json.dumps(body, sort_keys=True) for body in bodies)

@@ -193,15 +193,6 @@ def test_a_schema_whose_create_got_no_answer_is_made_again(live: Cli, server: Se
         ("destination: first_name", "destination: name.first", "must not hold a dot (write name_first)"),
         ("destination: first_name", "destination: salutation", "salutation is already written by row 2"),
         ("[personalEmail.address]                         #", "[{fieldType: IDENTITY}] #", "has identityNamespace"),
-        ("EVERY_6_HOURS", "ONCE", "FIRST_FULL_THEN_INCREMENTAL goes with the frequencies DAILY, EVERY_3_HOURS"),
-        ("EVERY_6_HOURS", "HOURLY", "frequency must be one of"),
-        ("triggerType: SCHEDULED", "triggerType: AFTER_SEGMENT_EVAL", "is SCHEDULED"),
-        ("AFTER_SEGMENT_EVAL, startDate: 2030-01-01", "AFTER_SEGMENT_EVAL, startTime: '02:00'", "no startTime"),
-        ("DAILY, triggerType: AFTER_SEGMENT_EVAL", "ONCE, triggerType: SCHEDULED, endDate: 2030-02-01", "no endDate"),
-        (", triggerType: AFTER_SEGMENT_EVAL", "", "needs a triggerType"),
-        ('startTime: "02:00"', 'startTime: "02:30"', "startTime must be like 23:00"),
-        ("startDate: 2030-01-01, startTime", "startDate: 01.01.2030, startTime", "startDate must be like"),
-        ("exportMode: DAILY_FULL_EXPORT", "exportMode: ALL", "exportMode must be one of"),
         ("fileType: CSV", "fileType: XML", "fileType must be one of"),
     ],
 )
@@ -213,6 +204,38 @@ def test_a_wrong_file_export_is_told_offline(live: Cli, server: Server, old: str
     assert says in found.out, found.out
     assert "s3-audiences.yaml:" in found.out
     assert server.requests == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("EVERY_6_HOURS", "ONCE", "FIRST_FULL_THEN_INCREMENTAL goes with the frequencies DAILY, EVERY_3_HOURS"),
+        ("EVERY_6_HOURS", "HOURLY", "frequency must be one of"),
+        ("triggerType: SCHEDULED", "triggerType: AFTER_SEGMENT_EVAL", "is SCHEDULED"),
+        ("AFTER_SEGMENT_EVAL, startDate: 2030-01-01", "AFTER_SEGMENT_EVAL, startTime: '02:00'", "no startTime"),
+        ("DAILY, triggerType: AFTER_SEGMENT_EVAL", "ONCE, triggerType: SCHEDULED, endDate: 2030-02-01", "no endDate"),
+        ('startTime: "02:00"', 'startTime: "02:30"', "startTime must be like 23:00"),
+        ("startDate: 2030-01-01, startTime", "startDate: 01.01.2030, startTime", "startDate must be like"),
+        ("exportMode: DAILY_FULL_EXPORT", "exportMode: ALL", "exportMode must be one of"),
+    ],
+)
+def test_an_audience_against_the_documents_is_doubted_offline_and_refused_where_it_is_written(
+    live: Cli, server: Server, old: str, new: str, says: str
+) -> None:
+    live.example("s3-audiences")
+    live.edit("s3-audiences.yaml", old, new)
+    assert says in live.ok("validate").out
+    assert server.requests == []
+    refused = live("apply", "-y")
+    assert refused.code == 1
+    assert says in refused.err
+    assert server.writes() == []
+
+
+def test_an_audience_without_a_trigger_is_a_doubt(live: Cli) -> None:
+    live.example("s3-audiences")
+    live.edit("s3-audiences.yaml", ", triggerType: AFTER_SEGMENT_EVAL", "")
+    assert "without a triggerType is against the API reference" in live.ok("validate").out
 
 
 def test_a_streaming_destination_has_no_files(live: Cli) -> None:

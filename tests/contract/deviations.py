@@ -58,6 +58,10 @@ DEVIATIONS = [
         r"PATCH .*\(flow-service\)", "request", r'/op: .* is not one of "ADD"', "everybody else sends lower case [8]"
     ),
     Deviation(r"PATCH /connections", "request", r"^/: ", "typed as one instruction; an array everywhere else [7]"),
+    Deviation(
+        r"(POST|GET) /connections.*\(flow-service\)", "request|200", r'auth.*"specName" is a required property',
+        "activate-segments-file-based-destinations.md sends an empty auth",
+    ),
     Deviation(rf"PATCH .*{FLOW}", "request", r'"value" is a required property', "a remove has no value (RFC 6902) [9]"),
     Deviation(
         rf"PATCH .*{FLOW}", "request", r'/value: .* is not (valid under any|of type "object")',

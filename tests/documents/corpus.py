@@ -87,7 +87,8 @@ def _document(kind: str, name: str, spec: Any) -> dict[str, Any]:
 def _is_destination(parts: Body) -> bool:
     target, flow = parts.get("target"), parts.get("flow", {})
     names = {item["name"] for item in flow.get("transformations", ())}
-    return "profile" in parts or "GeneralTransform" in names or bool(target and _spec_id(target) != DATA_LAKE)
+    elsewhere = target is not None and _spec_id(target) != DATA_LAKE and "dataSetId" not in target.get("params", {})
+    return "profile" in parts or "GeneralTransform" in names or elsewhere
 
 
 def _spec_id(body: Body) -> str:

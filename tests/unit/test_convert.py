@@ -257,7 +257,7 @@ def test_an_ambiguous_id_is_a_variable_and_listed() -> None:
     made = converted(post("connections", account) + chain(base="{BASE}", source="{S}", target="{T}"))
     assert specs(made)["the-flow"]["target"]["connection"] == {"id": "${var.base}"}
     (finding,) = [item for item in made.remarks if "variable" in item.reason]
-    assert "2 creates (file0:1, file0:" in finding.reason
+    assert "several creates (file0:1, file0:" in finding.reason
     literal = converted(post("connections", account) + chain(base="no-such", source="{S}", target="{T}"))
     assert literal.variables == {"connection_id_1": "no-such"}
 
@@ -296,6 +296,29 @@ def test_notes_of_a_page_tell_placeholders() -> None:
     text = post("connections", {"name": "P", "connectionSpec": {"id": "{SPEC}", "version": "1.0"}})
     text += f"`{{SPEC}}`: use the id of the Profile Service, `{PROFILE['id']}`.\n"
     assert specs(converted(text))["p"]["connectionSpec"] == PROFILE
+
+
+def test_placeholders_that_the_input_settles_have_a_value() -> None:
+    lake, name = shipped().fixed_spec("data-lake"), "https://ns.adobe.com/{}/schemas/945546112b746524bfd9f1264b26c2b7"
+    target = {
+        "name": "T",
+        "connectionSpec": lake,
+        "data": {"schema": {"id": name.format("acme")}},
+        "params": {"dataSetId": "1"},
+    }
+    mapping = {"outputSchema": {"schemaRef": {"id": name.format("{TENANT_ID}")}}, "mappings": []}
+    flow = {"name": "F", "sourceConnectionIds": ["s"], "targetConnectionIds": ["{T}"],
+            "transformations": [{"name": "Mapping", "params": {"mappingId": "{M}"}}]}  # fmt: skip
+    calls = [post("targetConnections", target), post("x", mapping).replace("flowservice/x", "conversion/mappingSets")]
+    assert converted("\n".join([*calls, post("flows", flow)])).variables == {"tenant_id": "acme"}
+    params = {"sasKeyName": "{A}", "sasKey": "{KEY_OF_IT}", "namespace": "n"}
+    account = {"name": "E", "connectionSpec": {"id": "{_SPEC}"}, "auth": {"specName": "{LOGIN}", "params": params}}
+    hub = {"name": "T", "connectionSpec": {"id": "{SPEC}"}, "baseConnectionId": "{BASE}", "params": {}}
+    flow = {"name": "F", "sourceConnectionIds": ["s"], "targetConnectionIds": ["{TARGET}"]}
+    made = converted(post("connections", account) + post("targetConnections", hub) + post("flows", flow))
+    assert made.variables["spec"] == "bf9f5905-92b7-48bf-bf20-455bc6b60a4e"
+    assert made.variables["login"] == "Azure EventHub authentication credentials"
+    assert any("Event Hubs" in item.reason for item in made.remarks)
 
 
 # -- schemas and datasets --------------------------------------------------------------------------------------------

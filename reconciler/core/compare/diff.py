@@ -125,7 +125,7 @@ class _Walk:
                 self.unchecked.append(path)
             elif changed:
                 self._edit(path, at, MISSING if live is MISSING else seen, want, applied)
-        elif applied is MISSING or same(want, applied):
+        elif applied is MISSING or same(want, applied) or (isinstance(applied, str) and is_masked(applied)):
             self.unchecked.append(path)
         else:
             absent = live is MISSING and not self.rules.is_write_only(path)

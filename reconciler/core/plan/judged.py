@@ -21,7 +21,8 @@ class Judged:
     @property
     def doubt(self) -> Problem:
         """The finding where it is unknown whether the value is live."""
-        return replace(self.problem, severity="warning")
+        advice = f"{self.problem.next}; " if self.problem.next else ""
+        return replace(self.problem, severity="warning", next=f"{advice}a plan that writes this value is refused")
 
 
 def with_judged(plan: Plan, judged: Iterable[Judged]) -> Plan:

@@ -13,7 +13,7 @@ from reconciler.core.trees import transform
 from reconciler.core.values import Ref, Secret, Tree
 
 NEW = "{id}"
-"""Stands in a path for the id that the platform will give."""
+"""Placeholder in a path for the id that the platform will assign."""
 
 
 def with_requests(kind: Kind, old: Kind, change: Change, live: Live | None) -> Change:

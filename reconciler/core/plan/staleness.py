@@ -45,7 +45,7 @@ def stale_identity(plan: Plan, state: State) -> list[Problem]:
 def stale_documents(plan: Plan, now: Mapping[str, str]) -> list[Problem]:
     """Return which documents moved on; `now` are the digests of the rendered documents that are there, by name.
 
-    Where there is no document at all, the plan is applied without its manifests: nothing moved on.
+    Without any document, the plan is applied without its manifests: nothing has changed.
     """
     if not now:
         return []

@@ -168,7 +168,7 @@ def entry_json(entry: Entry, encode: Callable[[Tree], Tree] = encode) -> Json:
 def entry_of(data: Json, decode: Callable[[Tree], Tree] = decode) -> Entry:
     """Return the entry that `entry_json` wrote; `data` is used up.
 
-    A reader that knows that there is no marked leaf passes another `decode`. Raises `ValueError`, `KeyError` or
+    A reader of values without marked leaves passes another `decode`. Raises `ValueError`, `KeyError` or
     `TypeError` for any other data.
     """
     require_entry(data)
