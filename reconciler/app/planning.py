@@ -99,7 +99,7 @@ async def compute_plan(
         everything = {*resources, *scope}
         resources, scope = narrowed(options.selection, resources, scope, state)
         left_out = tuple(sorted(everything.difference(resources, scope)))
-    warnings = (*notes, *(str(problem) for problem in project.doubts))
+    warnings = (*notes, *(problem.unmarked for problem in project.doubts))
     # a plan needs values only of what was sent before: to see whether it changed
     compared = [item.body for name, item in resources.items() if item.sensitive and name in state.resources]
     held = [leaf for body in compared for leaf in of_kind(body, Secret)]

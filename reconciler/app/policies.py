@@ -41,4 +41,4 @@ def judge_plan(session: Session, plan: Plan, files: Collection[Path]) -> Finding
         handed = exports(plan.changes, rules.attribute_labels)
         seen = facts(plan, now, handed, protected=session.settings.protected)
         found += judge(rules_of(rules, document, base), seen)
-    return Findings.of(found, lambda problem: str(problem).replace("warning: ", "", 1))
+    return Findings.of(found, lambda problem: problem.unmarked)

@@ -23,6 +23,7 @@ from reconciler.core.provenance import Provenance
 from reconciler.documents.document import PROJECT_FILE
 from reconciler.documents.load import Project
 from reconciler.kinds import kinds
+from reconciler.network.exact_json import received
 from reconciler.secrets.redaction import redact
 from reconciler.yamltext.files import read_file
 
@@ -54,7 +55,7 @@ def parse_plan(path: Path, session_note: list[str] | None = None, *, signed_only
     if not path.is_file():
         return None
     try:
-        data = json.loads(read_file(path, str(path)))
+        data = received(read_file(path, str(path)).encode())
     except (ManifestError, ValueError, RecursionError):
         return None
     if not isinstance(data, dict) or data.get("format") != saved_plan.PLAN_FORMAT:

@@ -30,6 +30,7 @@ from reconciler.kinds import kinds
 from reconciler.kinds.base_connection import KIND as CONNECTION
 from reconciler.kinds.credentials import without_credentials
 from reconciler.kinds.lookups import FINDERS, LISTINGS
+from reconciler.network.exact_json import received
 from reconciler.secrets.redaction import RESULTS, redact
 from reconciler.secrets.store import SecretStore
 
@@ -68,8 +69,8 @@ def snapshot_text(snapshot: Snapshot) -> str:
 def read_snapshot(path: Path) -> Snapshot:
     """Return the snapshot in a file. Raises `StateError` where it cannot be read or used."""
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+        data = received(path.read_bytes())
+    except (OSError, ValueError) as error:
         what = f"{path} is not a usable snapshot: {type(error).__name__}"
         raise StateError(Problem("snapshot-broken", what, "write it with: reconciler snapshot")) from None
     snapshot = snapshot_of(data, str(path))

@@ -58,7 +58,7 @@ def in_clear(name: str, url: str, environ: Mapping[str, str]) -> Problem | None:
 def _trusted(environ: Mapping[str, str]) -> dict[str, bool]:
     """Return the hosts that the environment trusts, and whether it does so without TLS."""
     entries = _split(environ.get(TRUSTED_HOSTS, "").lower())
-    return {(host_of(item) if "//" in item else item): item.startswith("http://") for item in entries}
+    return {host_of(item if "//" in item else f"//{item}"): item.startswith("http://") for item in entries}
 
 
 def bad_prefix(prefix: str, environ: Mapping[str, str]) -> Problem | None:

@@ -105,11 +105,14 @@ def _command(
 def _replan(
     session: Session, options: PlanOptions, writing: Writing, saved: Plan, file: Path, stream: Stream | None
 ) -> int:
-    """Apply a saved plan; when it is stale, apply a new one that makes the same changes, or save the new one."""
+    """Apply a saved plan; when it is stale, apply a new one that makes the same changes, or save the new one.
+
+    Raises `StaleError` where the new one makes other changes, `GuardError` where it cannot be applied.
+    """
     from reconciler.app.running import run
     from reconciler.app.saved_plans import planned_again, refuse_unsigned, serialized
     from reconciler.cli.terminal import message
-    from reconciler.core.problems import Problem, StaleError
+    from reconciler.core.problems import GuardError, Problem, StaleError
     from reconciler.render.comparison import comparison_text
     from reconciler.yamltext.files import save
 
@@ -119,16 +122,20 @@ def _replan(
     except StaleError as stale:
         found = run(planned_again(session, saved, options, stale))
         message("\n".join(map(str, stale.problems)))
-        if (found.equal or found.remaining) and not found.second.objections:
-            same = (
+        same = found.equal or found.remaining
+        if not same:
+            click.echo(comparison_text(found), nl=False, err=stream is not None)
+        if found.second.objections:
+            raise GuardError(found.second.objections) from None
+        if same:
+            told = (
                 "the changes are the same" if found.equal else "a part is done, and the rest of the changes is the same"
             )
-            message(f"Planned again: {same}.")
+            message(f"Planned again: {told}.")
             return _apply(session, options, writing, stream, found.second)
         beside = file.with_name(file.name + ".new")
         text, again = serialized(found.second)
         save(beside, text, private=True)
-        click.echo(comparison_text(found), nl=False, err=stream is not None)
         what = f"the plan is stale, and planned again it makes other changes ({again.digest})"
         raise StaleError(Problem("stale-plan", what, f"review {beside} and apply it")) from None
 

@@ -68,12 +68,12 @@ class Call:
 
 @dataclass(slots=True)
 class Recording:
-    """The content of an input: calls in order, values of placeholders by name, secrets, and a count of other lines."""
+    """The content of an input: calls in order, values of placeholders by name, and a count of other lines."""
 
     calls: list[Call] = field(default_factory=list)
     values: dict[str, str] = field(default_factory=dict)
     secrets: dict[str, str] = field(default_factory=dict)
-    """Secret values with names for them."""
+    """Values of placeholders that the input marks as secret, by name."""
     skipped_lines: int = 0
 
     def extend(self, other: Recording) -> None:

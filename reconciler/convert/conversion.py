@@ -90,16 +90,15 @@ def convert(
     if len(calls) > CALLS:
         raise UnreadableError(f"one conversion takes at most {counted(CALLS, 'call')}, and there are {len(calls):,}")
     credentials = Credentials(catalog)
-    for value, name in whole.secrets.items():
-        credentials.learn(value, name.lower().replace("_", "-"))
+    values = credentials.learn_placeholders(whole.values, whole.secrets)
     credentials.learn_from_calls(calls)
-    history = replay(calls, whole.values, related)
+    history = replay(calls, values, related)
     inferred = infer(history, related)
     writer = Writer(history, related, credentials)
     write(writer, selectors)
     made = Converted(dict(writer.made.documents), calls=len(calls), lines=whole.skipped_lines)
     made.reads, made.tokens, made.foreign = history.reads, history.tokens, history.foreign
-    _variables(made, writer, {**inferred, **whole.values, **history.ambiguous})
+    _variables(made, writer, {**inferred, **values, **history.ambiguous})
     made.secrets, made.secret_values = list(credentials.used), tuple(credentials.by_value)
     made.not_converted = [_finding(item, credentials) for item in history.left]
     made.remarks = [_finding(item, credentials) for item in history.remarks]

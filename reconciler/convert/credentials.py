@@ -26,6 +26,8 @@ _SECRET_KEY = re.compile(
 _NO_SECRET_KEY = re.compile(
     r"(?:(?:token|authorization\w*|auth)_?(?:url|uri|endpoint|type)|keyname|required)$", re.IGNORECASE
 )
+_SECRET_NAME = re.compile(r"secret|token|passw|private|(?:api|access)[_-]?key", re.IGNORECASE)
+"""Names of placeholders that are secret, whatever their value."""
 _LOOKS_SECRET = re.compile(
     r"[?&;]sig=[^&\s]{8,}"  # a shared access signature
     r"|(?:AccountKey|SharedAccessKey|SharedAccessSignature|Password|Pwd|client_secret|api[_-]?key|access_token)\s*=\s*[^;&\s]+"
@@ -63,6 +65,15 @@ class Credentials:
             self.by_value.setdefault(value, name)
             self._forms = None
 
+    def learn_placeholders(self, values: Mapping[str, str], marked: Mapping[str, str]) -> dict[str, str]:
+        """Return the `values` of placeholders that are not secret; remember the others and the `marked` ones."""
+        secrets = {name: value for name, value in values.items() if _is_secret(name, value)}
+        secrets |= marked
+        for name, value in secrets.items():
+            self.learn(value, _kebab(name))
+            self.holes.add(name)
+        return {name: value for name, value in values.items() if name not in secrets}
+
     def learn_from_calls(self, calls: Sequence[Call]) -> None:
         """Remember the credentials in headers, of token calls, and in the accounts of `calls`."""
         for call in calls:
@@ -78,7 +89,7 @@ class Credentials:
     def _learn_from_body(self, call: Call) -> None:
         for path, leaf in leaves(call.body):
             key = next((step for step in reversed(path) if not step.isdigit()), "")
-            if isinstance(leaf, str) and (_LOOKS_SECRET.search(leaf) or self._is_parameter(call, path, key)):
+            if isinstance(leaf, str) and (_looks_secret(leaf) or self._is_parameter(call, path, key)):
                 self.learn(leaf, _kebab(key))
         for item in elements(call.body):  # instructions of a patch
             target = str(members(item).get("path", ""))
@@ -127,7 +138,7 @@ class Credentials:
 
     def replaced(self, text: str, document: str, key: str) -> list[tuple[str, bool]]:
         """Return a text in pieces; a piece with `True` is the name of a secret that takes its place."""
-        if _LOOKS_SECRET.search(text) or text in self.by_value:
+        if _looks_secret(text) or text in self.by_value:
             return [(self.name_of(text, document, key), True)]
         pieces: list[tuple[str, bool]] = []
         at = 0
@@ -170,6 +181,19 @@ def _harmless(catalog: Catalog) -> frozenset[str]:
 
 def _named(key: str) -> bool:
     return bool(_SECRET_KEY.search(key)) and not _NO_SECRET_KEY.search(key)
+
+
+def is_secret_name(name: str) -> bool:
+    """Tell whether a placeholder of this name holds a credential."""
+    return bool(_SECRET_NAME.search(name)) and not _NO_SECRET_KEY.search(name)
+
+
+def _is_secret(name: str, value: str) -> bool:
+    return is_secret_name(name) or _named(name) or _looks_secret(value)
+
+
+def _looks_secret(text: str) -> bool:
+    return bool(_LOOKS_SECRET.search(text))
 
 
 def _query(url: str) -> Tree:

@@ -143,6 +143,8 @@ def _lake(writer: Writer, target: Made) -> Block:
         end["schema"] = {**writer.reference(schema.get("id"), "schema"), **own(schema, ("version",))}
     end["dataset"] = dataset
     end |= {key: value for key, value in (("data", data), ("params", params)) if value}
+    if spec_id(target.body) != writer.related.lake:
+        end |= own(target.body, ("connectionSpec",))
     return end | rest(target.body, DatasetTarget, (*_END, "data", "params"))
 
 

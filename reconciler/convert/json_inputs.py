@@ -19,7 +19,6 @@ _SETS = re.compile(
     r"|set(?:Environment|Global)Variable\(\s*[\"'](\w[\w .-]*)[\"']\s*,([^;\n]*)"
 )
 _MEMBER = re.compile(r"(?:\.|\[[\"'])([$@\w:]+)(?:[\"']\])?\s*\)*\s*$")
-_SECRET_NAME = re.compile(r"secret|token|passw|private|api[_-]?key|credential", re.IGNORECASE)
 LineOf = Callable[[str], int]
 
 
@@ -41,17 +40,14 @@ def is_har(data: Tree) -> bool:
 
 
 def environment(data: Tree) -> Recording:
-    """Return the values of a Postman environment; secret ones are kept apart."""
+    """Return the values of a Postman environment; those it marks as secret are kept apart."""
     made = Recording()
     for item in elements(members(data).get("values")):
         entry = members(item)
         name, value = str(entry.get("key", "")), entry.get("value")
         if entry.get("enabled") is False or not name or not isinstance(value, str | int | float) or value == "":
             continue
-        if entry.get("type") == "secret" or _SECRET_NAME.search(name):
-            made.secrets[str(value)] = name
-        else:
-            made.values[name] = str(value)
+        (made.secrets if entry.get("type") == "secret" else made.values)[name] = str(value)
     return made
 
 

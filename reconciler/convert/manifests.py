@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from reconciler.catalog import Connector, Direction
 from reconciler.convert.calls import HOLE, hole, hole_name, only_hole, written
-from reconciler.convert.credentials import Credentials, snake
+from reconciler.convert.credentials import Credentials, is_secret_name, snake
 from reconciler.convert.objects import History, Left, Made, Related, spec_id
 from reconciler.core.trees import members, refs
 from reconciler.core.values import Ref, Secret, Tree
@@ -76,7 +76,7 @@ class Writer:
         """Return the name of an object's document; it is the same each time."""
         if item.key not in self.given:
             title = item.body.get("name") or item.body.get("title") or item.kind
-            self.given[item.key] = self.names.free({"name": written(str(title))})
+            self.given[item.key] = self.names.free({"name": self.credentials.hidden(written(str(title)))})
         return self.given[item.key]
 
     def put(self, kind: str, item: Made, spec: Block) -> None:
@@ -136,7 +136,7 @@ class Writer:
         return "".join([*parts, text[at:].replace("${", "$${")])
 
     def variable(self, name: str, whole: bool, inner: str) -> str:
-        if name in self.credentials.holes:
+        if name in self.credentials.holes or is_secret_name(name):
             return f"${{secret.{self.credentials.name_of(hole(name), '', '')}}}"
         variable = snake(name)
         self.variables[variable] = name
@@ -182,16 +182,21 @@ def auth(item: Made, writer: Writer, document: str) -> Block:
     params = block.get("params")
     if not isinstance(params, dict):
         return {"auth": block}
-    hidden: dict[str, Tree] = {}
-    for key, value in params.items():
-        secret = isinstance(value, str | int | float) and not isinstance(value, bool)
-        if secret and str(value) and writer.credentials.is_secret(key, item.body):
-            text = str(value)
-            if HOLE.search(text) and not only_hole(text):
-                writer.credentials.holes |= {hole_name(found) for found in HOLE.finditer(text)}
-                hidden[key] = value
-            else:
-                hidden[key] = Secret(f"${{secret.{writer.credentials.name_of(text, document, key)}}}")
-        else:
-            hidden[key] = value
-    return {"auth": {**block, "params": hidden}}
+    return {"auth": {**block, "params": _without_secrets(params, "", item, writer, document)}}
+
+
+def _without_secrets(value: Tree, key: str, item: Made, writer: Writer, document: str) -> Tree:
+    """Return a credential of an account, at any depth: a secret one by its name. `key` is the nearest key above it."""
+    if isinstance(value, dict):
+        return {name: _without_secrets(inner, name, item, writer, document) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_without_secrets(inner, key, item, writer, document) for inner in value]
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return value
+    text, credentials = str(value), writer.credentials
+    if not text or not credentials.is_secret(key, item.body):
+        return value
+    if HOLE.search(text) and not only_hole(text):
+        credentials.holes |= {hole_name(found) for found in HOLE.finditer(text)}
+        return value
+    return Secret(f"${{secret.{credentials.name_of(text, document, key)}}}")

@@ -91,7 +91,7 @@ def _of_kind(method: str, kind: str, ident: str, rest: str, query: str) -> Route
 def shown(call: Call) -> str:
     """Return a call for people: its method and path, placeholders in braces, without query and host."""
     path = HOLE.sub(lambda found: f"{{{hole_name(found)}}}", call.url.partition("?")[0])
-    path = re.sub(r"^https?://[^/]*", "", path)
+    path = re.sub(r"^(?:https?:)?//[^/]*", "", path)
     path = re.sub(r"^.*?(?=/data/)", "", path).replace(START, "").replace(END, "")
     plain = "".join(sign if sign.isprintable() else "?" for sign in path)
     return f"{call.method} {plain[:160] or '/'}"

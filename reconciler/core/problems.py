@@ -19,6 +19,9 @@ from dataclasses import dataclass
 
 from reconciler.core.values import Span
 
+LONGEST = 4000
+"""Characters of one finding that a text shows: it may quote a value of any length."""
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
@@ -34,10 +37,19 @@ class Problem:
     """Lines to show below the finding, such as an expression with a caret under the place."""
 
     def __str__(self) -> str:
+        return self._text(f"{self.severity}: ")
+
+    @property
+    def unmarked(self) -> str:
+        """The text without the severity, for a list that shows it by itself."""
+        return self._text("")
+
+    def _text(self, mark: str) -> str:
         where = f"{self.span}: " if self.span else f"{self.address}: " if self.address else ""
         advice = f" ({self.next})" if self.next else ""
         below = "".join(f"\n    {line}" for line in self.detail.splitlines())
-        return f"{where}{self.severity}: {self.what}{advice}{below}"
+        what = self.what if len(self.what) <= LONGEST else f"{self.what[:LONGEST]}…"
+        return f"{where}{mark}{what}{advice}{below}"
 
 
 SHOWN = 100

@@ -15,6 +15,8 @@ from reconciler.core.state.model import Entry, State
 from reconciler.core.trees import leaves, transform
 from reconciler.core.values import Fingerprint, Path, Wire
 
+_END = 253_402_300_800
+"""The year 10000, in s since the epoch."""
 FORMAT, FORMAT_VERSION = "reconciler-snapshot", 1
 WITHHELD_TEXT = "(withheld)"
 """Replaces, in a live object, a value that a snapshot must not hold: the plan still sees that there is one."""
@@ -123,6 +125,13 @@ def _object_json(item: Observed) -> Json:
     return data | {key: value for key, value in more.items() if value is not None}
 
 
+def _moment(seconds: Any) -> int:
+    """Return a time in s since the epoch. Raises `ValueError` for one that is not between 1970 and 9999."""
+    if type(seconds) is not int or not 0 <= seconds < _END:
+        raise ValueError("takenAt is not a time")
+    return seconds
+
+
 def snapshot_of(data: Any, source: str) -> Snapshot:
     """Return the snapshot that `snapshot_json` wrote. Raises `StateError` where `source` is none, or too new."""
     try:
@@ -132,7 +141,7 @@ def snapshot_of(data: Any, source: str) -> Snapshot:
             what = f"{source} was written by a newer reconciler"
             raise StateError(Problem("snapshot-too-new", what, "upgrade reconciler"))
         return Snapshot(
-            taken_at=int(data["takenAt"]),
+            taken_at=_moment(data["takenAt"]),
             tool=str(data["tool"]),
             state=state_of(data["state"], source),
             objects=tuple(

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from reconciler.dataprep.errors import EvaluationError, ExpressionSyntaxError
-from reconciler.dataprep.lexer import plain_name, wrapped_names
+from reconciler.dataprep.lexer import LONGEST, plain_name, wrapped_names
 from reconciler.dataprep.values import Record, Value, described
 
 ALL = -1
@@ -31,6 +31,8 @@ _STEP = re.compile(
 
 def parse_steps(text: str) -> tuple[Step, ...]:
     """Return the steps of a path. Raises ExpressionSyntaxError with the offset of what is not one."""
+    if len(text) > LONGEST:  # a name that is not closed is searched for to the end, from each place it could begin at
+        raise ExpressionSyntaxError(f"a path has at most {LONGEST} characters, this one has {len(text)}", LONGEST)
     steps: list[Step] = []
     at = 0
     while at < len(text):

@@ -9,7 +9,7 @@ from reconciler.catalog import Catalog, Connector
 from reconciler.core.values import Path, Wire
 from reconciler.documents.document import API_VERSION
 from reconciler.documents.interpolate import TOKEN, is_platform_syntax
-from reconciler.yamltext.layout import scalars
+from reconciler.yamltext.positions import scalars
 from reconciler.yamltext.reader import read
 from reconciler.yamltext.text import Text
 

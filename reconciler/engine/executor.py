@@ -21,6 +21,7 @@ from reconciler.core.plan.steps import Step, Verb
 from reconciler.core.problems import AmbiguousError, ApiError, ConflictError, Problem, ReconcilerError, StoppedError
 from reconciler.core.resource import Call, Live, Reply
 from reconciler.core.state.model import Pending, Record, held
+from reconciler.core.state.validation import is_id
 from reconciler.core.values import Tree
 from reconciler.engine.ledger import Ledger
 from reconciler.engine.listing import from_state
@@ -159,10 +160,17 @@ class Executor:
         return ApiError(Problem("name-taken", what, advice), error.status, error.code)
 
     def _made(self, kind: Kind, call: Call, desired: Tree, pending: Pending, reply: Reply) -> Live:
-        """Return the new object. An answer with the id of another object is none: the object must be looked for."""
+        """Return the new object.
+
+        An answer with the id of another object, or with one that no state can hold, is none: the object must be looked
+        for. Raises `AmbiguousError` then.
+        """
         live = kind.created(reply, desired)
+        fault = "" if is_id(live.id) else f"{live.id[:100]!r} is not a valid id"
         if live.id in self._taken() or live.id in (pending.namesakes or ()):
-            what = f"{call}: the platform answered something unexpected: {reply.status}, but {live.id} existed before"
+            fault = f"{live.id} existed before"
+        if fault:
+            what = f"{call}: the platform answered something unexpected: {reply.status}, but {fault}"
             raise AmbiguousError(Problem("unexpected-answer", what, "the next run looks for the object"), reply.status)
         self.bound.add(live.id)
         return live

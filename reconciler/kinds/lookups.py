@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from urllib.parse import quote
 
 from reconciler.core.abilities import Listable, whole_number
 from reconciler.core.answers import LIST, Answer, ListOf, Object, rows
@@ -92,6 +93,18 @@ def _dataset_rows(body: Wire) -> Sequence[Row]:
     ]
 
 
+def _dataset(ident: str, start: int) -> Call:
+    del start  # one dataset
+    return Call("GET", f"/data/foundation/catalog/dataSets/{quote(ident, safe='')}", answer=Answer(DATASETS))
+
+
+def _schema_of_dataset_rows(body: Wire) -> Sequence[Row]:
+    """Return the schema of each dataset, under the dataset's id."""
+    return [
+        Row(schema, ident, "") for ident, item in body.items() if (schema := (item.get("schemaRef") or {}).get("id"))
+    ]
+
+
 def _flow_specs(name: str, start: int) -> Call:
     del start  # specs come in one page (flow-service.yaml)
     text = name.replace('"', '\\"')
@@ -131,6 +144,7 @@ FINDERS: Finders = {
     "Schema": Finder(_schemas, _schema_rows),
     "FieldGroup": Finder(_field_groups, _schema_rows),
     "Dataset": Finder(_datasets, _dataset_rows, _PAGE),
+    "SchemaOfDataset": Finder(_dataset, _schema_of_dataset_rows),
 }
 
 LISTINGS: Mapping[str, tuple[Callable[[Reply | None, int], Call | None], Finder]] = {
@@ -140,5 +154,6 @@ LISTINGS: Mapping[str, tuple[Callable[[Reply | None, int], Call | None], Finder]
     "Schema": (_listed(SCHEMA), FINDERS["Schema"]),
     "FieldGroup": (_listed(FIELD_GROUP), FINDERS["FieldGroup"]),
     "Dataset": (_listed(DATASET), FINDERS["Dataset"]),
+    "SchemaOfDataset": (_listed(DATASET), FINDERS["SchemaOfDataset"]),
 }
 """For each kind that can be looked up: how all of its objects are listed, and how the pages are read."""

@@ -23,7 +23,9 @@ def parsed(data: bytes) -> Any:
     """Return the content of a text; numbers that orjson would round are read exactly. Raises ValueError."""
     alike = data.translate(_DIGITS_ALIKE)
     if _RUN in alike and any(long in alike for long in _LONG):
-        return json.loads(data, parse_constant=_refuse_constant)
+        tree = json.loads(data, parse_constant=_refuse_constant)
+        _encoded_exactly(tree)  # it takes lone surrogates and 1e999, which orjson refuses
+        return tree
     return orjson.loads(data)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime
 from xml.etree import ElementTree
 
 from reconciler.core.console import console_url
@@ -13,6 +12,7 @@ from reconciler.core.plan.model import Drift, DriftField
 from reconciler.core.pointers import pointer
 from reconciler.core.rules import Rules
 from reconciler.core.values import SENSITIVE
+from reconciler.render.moments import moment
 from reconciler.render.values import code, inline, label, linked, say
 
 Paint = Callable[[str, str], str]
@@ -80,7 +80,7 @@ def drift_lines(item: Drift, paint: Paint) -> Iterator[str]:
 def _who(item: Drift) -> str:
     who = f" by {say(item.updated_by)[1:-1]}" if item.updated_by else ""
     through = f" through {say(item.client)[1:-1]}" if item.client and item.client != item.updated_by else ""
-    when = f" at {_when(item.updated_at)}" if item.updated_at else ""
+    when = f" at {moment(item.updated_at)}" if item.updated_at else ""
     return f"{who}{through}{when}"
 
 
@@ -89,10 +89,6 @@ def _sides(field: DriftField, rules: Rules) -> str:
         return SENSITIVE
     cause = _CAUSES[field.cause].format(desired=say(field.desired, rules=rules))
     return f"{say(field.applied, rules=rules)} → {say(field.live, rules=rules)}{cause}"
-
-
-def _when(ms: int) -> str:
-    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 # -- Markdown --------------------------------------------------------------------------------------------------------

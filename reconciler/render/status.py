@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 from reconciler.core.runs import Dataflow, DataflowRun, Outputs
+from reconciler.render.moments import moment
 
 Paint = Callable[[str, str], str]
 
@@ -37,12 +37,12 @@ def text(flows: Iterable[Dataflow], now: int, paint: Paint) -> str:
             lines.append("  no run yet")
         since = flow.silent_since()
         if flow.state == "enabled" and since and not flow.last_data():
-            lines.append(f"  no record came out since {_when(since)} ({ago(now - since)})")
+            lines.append(f"  no record came out since {moment(since, seconds=True)} ({ago(now - since)})")
     return "\n".join(lines) + "\n" if lines else "No dataflow has been applied.\n"
 
 
 def _run(run: DataflowRun, now: int, paint: Paint) -> list[str]:
-    when = f"{_when(run.at)} ({ago(now - run.at)} ago)" if run.at else "at an unknown time"
+    when = f"{moment(run.at, seconds=True)} ({ago(now - run.at)} ago)" if run.at else "at an unknown time"
     parts = [f"{run.records_in:,} in", f"{run.records_out:,} out"]
     if run.records_failed:
         parts.append(paint("red", f"{run.records_failed:,} failed"))
@@ -77,10 +77,6 @@ def _document(flow: Dataflow) -> Mapping[str, Any]:
             for run in flow.runs
         ],
     }
-
-
-def _when(ms: int) -> str:
-    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def ago(ms: int) -> str:

@@ -14,7 +14,6 @@ from ruamel.yaml.resolver import VersionedResolver
 from yaml.nodes import MappingNode, Node, ScalarNode
 
 from reconciler.core.problems import ManifestError, Problem
-from reconciler.core.values import Path
 from reconciler.yamltext.nodes import compose
 from reconciler.yamltext.reader import read
 from reconciler.yamltext.text import Text
@@ -61,25 +60,6 @@ def formatted(text: Text) -> str:
         what = f"{text.file} was left as it is: laid out anew it would not say the same"
         raise ManifestError(Problem("format", what, "please report it, with the file"))
     return result.replace("\n", "\r\n") if windows else result
-
-
-def scalars(text: Text) -> list[list[tuple[Path, int, int]]]:
-    """Return, for each document of `text`, its scalar values: the path, and the offsets of their first and last letter.
-
-    Raises `ManifestError` where the text is not valid YAML.
-    """
-    return [list(_scalars(node, ())) if node is not None else [] for node in compose(text.content)]
-
-
-def _scalars(node: Node, path: Path) -> Iterator[tuple[Path, int, int]]:
-    if isinstance(node, ScalarNode):
-        yield path, node.start_mark.index, node.end_mark.index
-    elif isinstance(node, MappingNode):
-        for key, value in node.value:
-            yield from _scalars(value, (*path, str(key.value)))
-    else:
-        for index, value in enumerate(node.value):
-            yield from _scalars(value, (*path, str(index)))
 
 
 def _yaml() -> Any:

@@ -11,7 +11,7 @@ import pytest
 
 from reconciler.core.plan import policy
 from reconciler.core.plan.policy import Rule, compiled, judge
-from reconciler.core.problems import SHOWN, ManifestError, Problem, brief
+from reconciler.core.problems import LONGEST, SHOWN, ManifestError, Problem, brief
 from tests.conftest import ROOT, Cli
 
 pytestmark = pytest.mark.processes
@@ -134,11 +134,27 @@ def test_a_text_of_open_interpolations_takes_linear_time(cli: Cli) -> None:
     assert cli("validate").code in (0, 1)
 
 
+@pytest.mark.parametrize("source", ["${var." * 100_000, "${" * 200_000, "a[" * 200_000])
+def test_a_path_of_any_length_takes_linear_time(cli: Cli, source: str) -> None:
+    cli.write(
+        "a.yaml",
+        "apiVersion: reconciler/v1\nkind: SourceDataflow\nmetadata: {name: a}\nspec:\n"
+        "  source: {connector: customer-io}\n  target: {dataset: {id: '1'}}\n  flow: {name: A}\n"
+        f'  mapping:\n    - {{sourceType: ATTRIBUTE, source: "{source}", destination: a.b}}\n',
+    )
+    result = cli("validate")
+    assert result.code in (0, 1)
+    assert "is neither a path nor an expression" in cli("validate", "--format", "json").out
+    assert len(result.out) < 10_000
+
+
 def test_errors_are_brief() -> None:
     problems = [Problem("x", f"finding {number}") for number in range(SHOWN + 2)]
     assert brief(problems[:SHOWN]) == [str(problem) for problem in problems[:SHOWN]]
     assert brief(problems)[-1].startswith("… and 2 more findings")
     assert str(ManifestError(problems)).count("\n") == SHOWN
+    long = str(Problem("x", "y" * 1_000_000, "do this"))
+    assert long == f"error: {'y' * LONGEST}… (do this)"
 
 
 FACTS = {"environment": "default", "changes": [{"address": f"a{number}"} for number in range(500)]}

@@ -214,3 +214,18 @@ def test_a_masked_parameter_is_no_drift(live: Cli, server: Server) -> None:
     server.edit("connections", live.id("pasted"), {"op": "remove", "path": "/auth/params/container"})
     assert live("drift", "--allow-literal-secrets").code == 0
     assert live.changes("--allow-literal-secrets") == {}
+
+
+def test_a_dataset_that_exists_tells_the_schema_of_the_mapping(live: Cli, server: Server) -> None:
+    schema = {"id": SCHEMA, "contentType": XED}
+    [made] = server.call("POST", "/data/foundation/catalog/dataSets", {"name": "D", "schemaRef": schema})
+    source = {"name": "S", "connectionSpec": {"id": "96479064-7b8a-4d69-b9ed-21c5683837ea", "version": "1.0"}}
+    target = {"name": "T", "params": {"dataSetId": made.rpartition("/")[2]}}
+    rows = [{"source": "a", "destination": "_t.a"}]
+    live.write("pasted.yaml", manifest("SourceDataflow", source=source, target=target, mapping=rows))
+    live.ok("apply", "-y")
+    [sent] = server.bodies("POST", f"{PREP}/mappingSets")
+    assert sent["outputSchema"] == {"schemaRef": schema}
+    [sent] = server.bodies("POST", f"{FLOW}/targetConnections")
+    assert "data" not in sent
+    assert live.changes() == {}

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from tests.cli.test_policies import OWNER
+from tests.cli.test_project import project
 from tests.conftest import FLOW, Cli, Server
 
 KEY = "canary-plan-key-7d1f"
@@ -239,6 +241,26 @@ def test_a_comparison_as_markdown_stays_within_its_table_and_code(live: Cli) -> 
     assert "same changes" in live.ok("show", "a.plan", "--compare", "a.plan", "--format", "markdown").out
 
 
+@pytest.mark.parametrize("edit", [False, True], ids=["the same changes", "other changes"])
+def test_a_plan_that_may_not_be_applied_when_planned_again_is_refused_with_the_reason(
+    live: Cli, server: Server, edit: bool
+) -> None:
+    live.example("customer-io")
+    live.ok("plan", "--out", "p.plan")
+    saved = json.loads((live.folder / "p.plan").read_text(encoding="utf-8"))
+    saved["basis"]["documents"] = dict.fromkeys(saved["basis"]["documents"], "0")
+    live.write("p.plan", json.dumps(saved))
+    project(live, OWNER)
+    if edit:
+        live.edit("customer-io.yaml", "name: Streaming Dataflow", "name: A Dataflow")
+    refused = live("apply", "p.plan", "-y", "--replan-if-stale")
+    assert refused.code == 1
+    assert "carries no owner label" in refused.err
+    assert ("other changes" in refused.err, "customer-io/flow" in refused.out) == (False, edit)
+    assert server.writes() == []
+    assert not (live.folder / "p.plan.new").exists()
+
+
 # -- nothing unseen --------------------------------------------------------------------------------------------------
 def test_what_a_plan_does_not_show_is_not_sent(live: Cli, server: Server) -> None:
     live.example("customer-io")
@@ -274,7 +296,7 @@ def test_what_a_plan_does_not_show_is_not_sent(live: Cli, server: Server) -> Non
 def test_variables_of_the_command_line_are_in_the_plan(live: Cli, server: Server) -> None:
     live.example("customer-io")
     live.edit("customer-io.yaml", "name: Streaming Dataflow for Customer.io", 'name: "${var.title}"')
-    plan = live.ok("plan", "--var", "title=Title A", "--var", "unused=1", "--out", "p.plan")
+    plan = live.ok("plan", "--var", "title=Title A", "--out", "p.plan")
     assert 'Variables given: title="Title A"' in plan.out
     for form in ("json", "markdown", "html"):
         assert "Title A" in live.ok("show", "p.plan", "--format", form).out

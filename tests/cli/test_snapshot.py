@@ -180,6 +180,8 @@ def test_it_sends_nothing_and_runs_nothing(live: Cli, server: Server) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [("", "not a usable snapshot"), ("{}", "not a usable snapshot"), ("[" * 100_000, "not a usable snapshot"),
+     ('{"format": "reconciler-snapshot", "formatVersion": 1, "takenAt": 1e999}', "not a usable snapshot"),
+     ('{"format": "reconciler-snapshot", "formatVersion": 1, "takenAt": 1e18, "tool": ""}', "takenAt is not a time"),
      ('{"format": "reconciler-snapshot", "formatVersion": 99}', "newer reconciler")],
 )  # fmt: skip
 def test_what_is_no_snapshot_is_told(live: Cli, text: str, says: str) -> None:

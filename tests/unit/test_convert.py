@@ -499,3 +499,52 @@ def test_platform_syntax_in_mappings_stays() -> None:
     found = specs(converted(text))["f"]["mapping"]
     assert found[0]["source"] == "${first.name}"
     assert found[1]["source"] == 'concat($${X}, "${var.tenant}")'
+
+
+SCRIPT = """export MY_TOKEN=script-value-1
+PASSWORD='script-value-2'
+DATABASE=postgres://bob:script-value-3@host/db
+TOKEN_URL=https://example.com/token
+"""
+POSTMAN = {"values": [
+    {"key": "MY_TOKEN", "value": "script-value-1"}, {"key": "PASSWORD", "value": "script-value-2"},
+    {"key": "DATABASE", "value": "script-value-3", "type": "secret"},
+    {"key": "TOKEN_URL", "value": "https://example.com/token"},
+]}  # fmt: skip
+
+
+@pytest.mark.parametrize("environment", ["", json.dumps(POSTMAN)], ids=["assigned", "Postman"])
+def test_placeholders_with_a_secret_value_or_name_are_secrets_wherever_they_are(environment: str) -> None:
+    body = {"name": "n", "connectionSpec": KINESIS,
+            "params": {"path": "/x?tok={{MY_TOKEN}}", "word": "{{PASSWORD}}", "db": "{{DATABASE}}",
+                       "url": "{{TOKEN_URL}}", "unknown": "{{apiKey}}"}}  # fmt: skip
+    text = "" if environment else SCRIPT
+    made = converted(text + post("connections", body), environments=(environment,) if environment else ())
+    assert specs(made)["n"]["overrides"]["params"] == {
+        "path": "/x?tok=${secret.my-token}", "word": "${secret.password}", "db": "${secret.database}",
+        "url": "${var.token_url}", "unknown": "${secret.api-key}",
+    }  # fmt: skip
+    assert made.variables == {"token_url": "https://example.com/token"}
+    assert sorted(made.secrets) == ["api-key", "database", "my-token", "password"]
+
+
+def test_credentials_inside_an_account_are_hidden_at_any_depth() -> None:
+    params = {"key": {"private_key": "deep-secret", "pin": 987654321, "list": [123456789]}, "on": True}
+    made = converted(post("connections", {"name": "n", "connectionSpec": {"id": "x"}, "auth": {"params": params}}))
+    text = made.documents["n"].text
+    assert not re.search("deep-secret|987654321|123456789", text)
+    assert specs(made)["n"]["auth"]["params"]["on"] is True
+
+
+def test_a_secret_in_a_name_is_in_no_name_of_a_document() -> None:
+    made = converted(post("connections", {"name": "x postgres://bob:hunter-22@host", "connectionSpec": KINESIS}))
+    assert not any("hunter" in name for name in made.documents)
+
+
+def test_a_patch_that_copies_is_left_out() -> None:
+    steps = [{"op": "copy", "from": "/list", "path": "/list/-"}] * 64  # 2^64 items
+    made = converted(
+        post("connections", {"name": "n", "connectionSpec": KINESIS, "list": [1]}, {"id": "c1"})
+        + f"curl -X PATCH {URL}/c1 -d {shlex.quote(json.dumps(steps))}\n"
+    )
+    assert [item.reason for item in made.not_converted] == ["its patch copies a value"]

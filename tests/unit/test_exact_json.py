@@ -59,3 +59,10 @@ def test_depth_is_limited(number: bytes) -> None:
         with pytest.raises(ValueError, match=r"."):
             received(nested(levels))
     assert received(b"[" + b"[]," * 10_000 + number + b"]"), "wide is not deep"
+
+
+@pytest.mark.parametrize("value", ['"\\ud800"', "1e999", "NaN"])
+@pytest.mark.parametrize("beside", ["1", "1234567890123456789012"], ids=["orjson", "standard library"])
+def test_text_that_nothing_can_write_again_is_refused(value: str, beside: str) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011  either parser words it in its own way
+        received(f"[{value}, {beside}]".encode())

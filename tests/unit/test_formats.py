@@ -27,6 +27,7 @@ from reconciler.render.folding import columns, fold
 from reconciler.render.graph import Graph, Node, dot, graph_of_plan, mermaid
 from reconciler.render.html import html
 from reconciler.render.markdown import LIMIT, markdown
+from reconciler.render.moments import moment
 from reconciler.render.svg import svg
 from reconciler.render.text import plan_text
 from tests.conftest import same_text
@@ -239,3 +240,10 @@ def test_sarif_is_shaped_as_its_standard_says() -> None:
                 if "physicalLocation" in place:
                     assert " " not in place["physicalLocation"]["artifactLocation"]["uri"]
                     assert place["physicalLocation"]["region"]["startLine"] >= 1
+
+
+@pytest.mark.parametrize(
+    ("ms", "text"), [(0, "1970-01-01 00:00 UTC"), (10**30, f"{10**30} ms"), (-(10**18), f"-{10**18} ms")]
+)
+def test_a_time_that_no_calendar_has_is_shown_as_a_number(ms: int, text: str) -> None:
+    assert moment(ms) == text

@@ -12,7 +12,7 @@ from reconciler.core.problems import ManifestError
 NAMED = {
     "AEP_PLATFORM_URL": "https://gateway.example.com/aep",
     "AEP_IMS_URL": "https://login.example.com",
-    "RECONCILER_TRUSTED_HOSTS": "a.example.com, B.example.com,http://emulator",
+    "RECONCILER_TRUSTED_HOSTS": "a.example.com, B.example.com,http://emulator, c.example.com:8443",
 }
 
 
@@ -33,6 +33,7 @@ NAMED = {
         ("https://login.example.com", NAMED, ""),
         ("https://a.example.com:8443", NAMED, ""),
         ("https://b.example.com", NAMED, ""),
+        ("https://c.example.com:8443", NAMED, ""),
         ("https://x.a.example.com", NAMED, "untrusted-host"),
         ("http://127.0.0.1:8080", {}, ""),
         ("http://[::1]:8080", {}, ""),

@@ -31,6 +31,7 @@ OURS = {
     ("core/plan/document.py", "updatedClient"),
     ("core/plan/document.py", "updatedBy"),
     ("render/status.py", "lastOperation"),
+    ("cli/command.py", "metrics"),  # the option --metrics
 }
 
 

@@ -260,6 +260,8 @@ CREATED: dict[str, Mutation] = {
     "no id": changed(id=...),
     "a number as id": changed(id=7),
     "an id with a line break": changed(id="a\nb"),
+    "an id with a slash": changed(id="../../x"),
+    "an id that no state may hold": changed(id="é?#"),
     "a page of a gateway": fixed(b"<html>", (b"content-type", b"text/html")),
     "a text": fixed("ok"),
 }
