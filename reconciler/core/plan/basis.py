@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from reconciler.core.plan.model import Action, Change, Plan
 from reconciler.core.resource import Resource
-from reconciler.core.state.codec import encode
+from reconciler.core.state.codec import encode, provenance_json
 from reconciler.core.state.model import Entry, State
 from reconciler.core.trees import canonical_json, leaves, transform
 from reconciler.core.values import Lookup, Secret, Tree
@@ -21,8 +21,8 @@ def rendered_digest(resources: Iterable[Resource]) -> str:
     return digest_of([
         [
             item.address, item.kind, encode(transform(item.body, _leaf)), list(item.ignore), list(item.sensitive),
-            list(item.shared), list(item.replace_group), item.owner, item.staging or "", item.protect,
-            item.allow_data_loss, dict(item.labels),
+            list(item.shared), list(item.replace_group), item.owner, item.staging or "",
+            provenance_json(replace(item.provenance, file="")),
         ]
         for item in resources
     ])  # fmt: skip
