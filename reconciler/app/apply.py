@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from reconciler.app.access import prove_access
 from reconciler.app.dialogue import Dialogue
 from reconciler.app.options import PlanOptions, WriteOptions
-from reconciler.app.planning import compute_plan, guard, need_secrets, prepare
+from reconciler.app.planning import compute_plan, guard, judged, need_secrets, prepare
 from reconciler.app.platform import SystemClock
-from reconciler.app.policies import judge_plan
+from reconciler.app.project_lines import released
 from reconciler.app.running import on_interrupt
 from reconciler.app.saved_plans import refuse_stale
 from reconciler.app.session import Session
@@ -61,7 +61,8 @@ async def apply(
     then nothing was sent. The outcome of a run that failed in part is returned, not raised.
     """
     declared = refuse_stale(session, saved) if saved is not None else {}
-    project = None if saved is not None else session.manifests()
+    project = None if saved is not None else session.desired(destroy=options.destroy)
+    options = replace(options, allow_delete=options.allow_delete or writing.allow_delete)
     async with connected(
         session, verb, lock_timeout=writing.lock_timeout, parallelism=writing.parallelism,
         like=project.resources if project else None,
@@ -76,18 +77,20 @@ async def apply(
             transaction.take_lineage(saved.lineage)
         secrets = session.secret_store(transaction.state)
         secrets.send_trusted = options.send_secrets
-        records, settled = await prepare(session, api, options, transaction.state, saved)
+        owed = await prepare(session, api, options, transaction.state, project, saved)
+        records, settled = owed.records, owed.state
         if saved is not None:
+            saved = replace(saved, removed=tuple(sorted({*saved.removed, *released(session)})))
             still, lives = await refresh_saved(api, kinds(), settled, saved, secrets.changed, declared)
-            plan = assemble(still, judge=partial(judge_plan, session, files=options.policies))
+            plan = assemble(still, judge=partial(judged, session, state=settled, options=options))
         else:
             assert project is not None
-            plan, lives = await compute_plan(session, api, project, settled, secrets, options)
+            plan, lives = await compute_plan(session, api, project, settled, secrets, options, owed=owed)
         await prove_access(api, open_.target.sandbox)
         session.dialogue.review(plan)
-        guard(session, plan, settled, allow_delete=writing.allow_delete)
+        guard(session, plan, settled, allow_protected=writing.allow_protected)
         need_secrets(plan, secrets)
-        if plan.effective and not session.dialogue.confirm(f"{verb.capitalize()} these changes?"):
+        if (plan.effective or owed.imports) and not session.dialogue.confirm(f"{verb.capitalize()} these changes?"):
             return Applied(plan, refused=True)
         if not plan.effective and not records and not any(change.adopt for change in plan.changes):
             return Applied(plan)

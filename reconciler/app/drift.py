@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from reconciler.app.options import PlanOptions
+from reconciler.app.pending import with_history
 from reconciler.app.planning import make_plan
 from reconciler.app.platform import SystemClock
 from reconciler.app.session import Session
 from reconciler.core.compare.diff import never
 from reconciler.core.observations import last_edit
 from reconciler.core.plan.drift import Acknowledged, acknowledge
-from reconciler.core.plan.drift_report import PendingChange, Report, Unmanaged
+from reconciler.core.plan.drift_report import Report, Unmanaged, pending_changes
 from reconciler.core.plan.input import PlanInput
 from reconciler.core.plan.model import Drift, Plan
 from reconciler.core.plan.repinned import repinned, rows_that_differ
@@ -38,10 +40,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class DriftOptions:
-    """Which part of the project to compare, and whether to list the objects that no address is bound to."""
+    """Which part of the project to compare, and whether to list the objects that no address is bound to.
+
+    With `fail_on_pending` changes that were not applied count as a failure.
+    """
 
     unmanaged: bool = False
     shard: Shard | None = None
+    fail_on_pending: bool = False
 
 
 async def drift(session: Session, options: DriftOptions, project: Project | None = None) -> Report:
@@ -49,7 +55,7 @@ async def drift(session: Session, options: DriftOptions, project: Project | None
     others: list[Unmanaged] = []
     rows: list[Drift] = []
     used: list[str] = []
-    project = project or session.manifests()
+    project = project or session.desired()
 
     async def look(api: Client, state: State, lives: Lives) -> None:
         rows.extend(await _moved_away(api, state, lives, project))
@@ -58,10 +64,13 @@ async def drift(session: Session, options: DriftOptions, project: Project | None
             others.extend(await _unmanaged(api, state))
 
     choice = PlanOptions(selection=Selection(shard=options.shard), checks=False, judged=False)
-    plan = (await make_plan(session, choice, project, more=look)).plan
+    made = await make_plan(session, choice, project, more=look)
+    plan = made.plan
     known = {item.address for item in rows}
     plan = replace(plan, drift=(*(item for item in plan.drift if item.address not in known), *rows))
-    return _report(session, with_rules(plan, kinds()), tuple(others) if options.unmanaged else None, used)
+    report = _report(session, with_rules(plan, kinds()), tuple(others) if options.unmanaged else None, used)
+    pending, notes = await asyncio.to_thread(with_history, session, project, made.state, report.pending)
+    return replace(report, pending=pending, notes=(*report.notes, *notes), fails_on_pending=options.fail_on_pending)
 
 
 async def _moved_away(api: Client, state: State, lives: Lives, project: Project) -> list[Drift]:
@@ -80,13 +89,9 @@ def _report(session: Session, plan: Plan, others: tuple[Unmanaged, ...] | None, 
     known = session.project.acknowledged
     entries = [Acknowledged(item.address, item.path, item.reason, item.until) for item in known]
     drift, notes = acknowledge(plan.drift, entries, today)
-    drifted = {item.address for item in plan.drift if item.status in ("changed", "missing")}
-    pending = tuple(
-        PendingChange(change.address, str(change.action)) for change in plan.effective if change.address not in drifted
-    )
     return Report(
-        plan.environment, plan.sandbox, len(plan.scope), drift, pending, (*notes, *used), others,
-        plan.platform, plan.organization,
+        plan.environment, plan.sandbox, len(plan.scope), drift, pending_changes(plan), (*notes, *used), others,
+        platform=plan.platform, organization=plan.organization,
     )  # fmt: skip
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
+from reconciler.app.pending import not_applied
 from reconciler.app.session import Session, in_memory
 from reconciler.core.observations import Reachable
+from reconciler.core.plan.drift_report import PendingChange
 from reconciler.core.resource import Live
 from reconciler.core.runs import Dataflow, Outputs
 from reconciler.core.state.model import Entry, State
@@ -18,6 +20,11 @@ from reconciler.kinds import dataflow_kind, kinds
 if TYPE_CHECKING:
     from reconciler.api.client import Client
     from reconciler.app.platform import Target
+
+
+async def pending(session: Session, api: Client, target: Target) -> tuple[tuple[PendingChange, ...], str]:
+    """Return the changes of the manifests that were not applied, and why they are not known, or an empty text."""
+    return await not_applied(session, api, _state(session, target))
 
 
 async def status(session: Session, api: Client, target: Target, runs: int) -> list[Dataflow]:

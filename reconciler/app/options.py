@@ -40,7 +40,8 @@ class PlanOptions:
     """How a plan is made.
 
     `read` is false to take the state for live. `settle` are the seconds after which an object that lists do not show
-    is treated as absent. `judged` is false where nothing is changed, so that no policy has to be asked.
+    is treated as absent. `judged` is false where nothing is changed, so that no policy and no guardrail is asked.
+    `allow_delete` lifts the guardrails. `replace` are the addresses of objects to replace although nothing differs.
     """
 
     destroy: bool = False
@@ -52,16 +53,22 @@ class PlanOptions:
     checks: bool = True
     judged: bool = True
     send_secrets: bool = False
+    allow_delete: bool = False
+    replace: tuple[str, ...] = ()
     lasting: bool = False
     """Whether the plan is applied later, so that it has to hold the facts it is judged by then."""
 
 
 @dataclass(frozen=True, slots=True)
 class WriteOptions:
-    """How a run writes: calls at once, and seconds to wait for the lock, for transitions and in all."""
+    """How a run writes: calls at once, and seconds to wait for the lock, for transitions and in all.
+
+    `allow_delete` lifts the guardrails, `allow_protected` the protection of the environment.
+    """
 
     parallelism: int = 10
     lock_timeout: float = 0.0
     wait_timeout: float = 300.0
     time_limit: float | None = None
     allow_delete: bool = False
+    allow_protected: bool = False

@@ -10,6 +10,8 @@ from reconciler.kinds import kinds
 def promotion(source: Session, target: Session) -> Promotion:
     """Return how the environment `target` differs from `source` besides the values of its variables."""
     sessions = source, target
+    for session in sessions:
+        session.development = None  # the names of one developer do not count
     one, other = (dict(session.variables) for session in sessions)
     mine, theirs = (session.manifests() for session in sessions)
     for session, own, others in zip(sessions, (one, other), (other, one), strict=True):

@@ -118,5 +118,9 @@ async def planned_again(session: Session, saved: Plan, options: PlanOptions, sta
         raise stale
     shard = Shard.of(basis.shard) if basis.shard else None
     chosen = Selection(basis.targets, basis.labels, basis.exclude, shard)
-    again = replace(options, destroy=saved.destroy, selection=chosen, staged=basis.staged, lasting=True)
+    again = replace(
+        options, destroy=saved.destroy, selection=chosen, staged=basis.staged, lasting=True,
+        replace=basis.replace,
+        allow_delete=saved.allow_delete or options.allow_delete,
+    )  # fmt: skip
     return compared(saved, (await make_plan(scoped, again, project)).plan)

@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,11 +16,20 @@ from reconciler.app.environment import EVERY, choose_environment, collect_variab
 from reconciler.app.options import ProjectOptions
 from reconciler.app.platform import EMULATOR, Platform, Target, chosen_url
 from reconciler.app.runtime import keep_until_exit, no_garbage_collection
-from reconciler.app.trust import bad_prefix, confine, is_restricted, need_from_environment
+from reconciler.app.trust import check_secret_prefixes, confine, is_restricted, need_from_environment
 from reconciler.catalog import shipped
-from reconciler.config.project import Environment, ProjectSpec, find_root, load_project
+from reconciler.config.project import (
+    Environment,
+    ProjectSpec,
+    development_of,
+    development_variables,
+    find_root,
+    load_project,
+)
+from reconciler.config.review_lines import line_problems
 from reconciler.config.state_settings import StateSettings
 from reconciler.core.characters import counted, require_unicode
+from reconciler.core.development import Development, developed
 from reconciler.core.fingerprint import Fingerprinter
 from reconciler.core.pointers import parse_pointer
 from reconciler.core.problems import ManifestError, Problem, StateError
@@ -28,9 +38,9 @@ from reconciler.core.state.model import Entry, Record, State, fold
 from reconciler.core.state.validation import contradictions
 from reconciler.core.values import Secret, Tree
 from reconciler.documents.document import PROJECT_FILE, Document
-from reconciler.documents.load import Project, load
+from reconciler.documents.load import Project, load, no_manifests
 from reconciler.documents.overlay import speak_of
-from reconciler.kinds import kinds
+from reconciler.kinds import dataflow_kind, kinds
 from reconciler.kinds.selectors import SELECTORS
 from reconciler.secrets.providers import Provider, command, dotenv, environment, files, keyring
 from reconciler.secrets.redaction import redact
@@ -67,6 +77,8 @@ class Session:
     """The variables that were given from outside the project file."""
     project_variables: frozenset[str] = frozenset()
     """The variables that the project file itself uses."""
+    development: Development | None = None
+    """The development mode of the environment, if it has one."""
 
     # -- manifests -------------------------------------------------------------------------------------------
     def manifests(self) -> Project:
@@ -77,21 +89,30 @@ class Session:
         found.let_go()
         return found
 
+    def desired(self, *, destroy: bool = False) -> Project:
+        """Return the manifests for a plan. Raises `ManifestError` where there are none, unless it is to `destroy`.
+
+        A plan from nothing deletes all that the state holds, and an empty folder is usually the wrong one.
+        """
+        found = self.manifests()
+        if not found.documents and not destroy:
+            problem = no_manifests(self.root if self.shown in ("", ".") else self.shown)
+            raise ManifestError([problem, *(item for item in found.warnings if item.code != problem.code)])
+        return found
+
+    def require_something(self, project: Project, state: State) -> None:
+        """Raise `ManifestError` where PATH holds no manifest and no entry of the state came from it."""
+        files = chain(
+            (item.file for item in project.documents.values()), (item.file for item in state.resources.values())
+        )
+        if not any(map(self.came_from_path, files)):
+            what = f"there is no manifest under {self.options.path}, and no entry of the state came from it"
+            raise ManifestError(Problem("no-manifests", what, f"name a folder or a file of the project in {self.root}"))
+
     def examine(self) -> Project:
         """Return the project's resources and findings."""
         with no_garbage_collection():
-            found = load(
-                self.root,
-                self.path,
-                self.shown,
-                shipped(),
-                self.variables,
-                selectors=SELECTORS,
-                literal_secrets=self.options.allow_literal_secrets or self.emulated,
-                environment=self.environment,
-                environments=self.project.environments,
-                skip=[self.state_dir],
-            )
+            found = self.read_manifests()
         keep_until_exit(found)
         redact.spare(lambda text: found.declares(text))
         found.problems += unused_variables(
@@ -99,6 +120,26 @@ class Session:
             self.options.given, self.options.var_files, found.used_variables | self.project_variables,
             lambda: speak_of(self.root, found.documents.values()),
         )  # fmt: skip
+        if found.documents and not found.errors:
+            found.problems += line_problems(self.project, self.project_document, self.environment, found.resources)
+        return found
+
+    def read_manifests(self) -> Project:
+        """Return the project's resources and the findings about its documents."""
+        found = load(
+            self.root,
+            self.path,
+            self.shown,
+            shipped(),
+            self.variables,
+            selectors=SELECTORS,
+            literal_secrets=self.options.allow_literal_secrets or self.emulated,
+            environment=self.environment,
+            environments=self.project.environments,
+            skip=[self.state_dir],
+        )
+        if self.development is not None:
+            found.resources = developed(found.resources, kinds(), dataflow_kind().name, self.development)
         return found
 
     def scope(self, project: Project, state: State) -> tuple[dict[str, Resource], list[str]]:
@@ -152,12 +193,19 @@ class Session:
         if (
             self.options.state_dir is not None or self.options.emulator
         ):  # trying something out leaves no trace in what teams share
-            return store_of(StateSettings(), self.environment, self.state_dir, self._revealed)
+            return store_of(StateSettings(), self._state_name, self.state_dir, self._revealed)
         if is_restricted(os.environ):
             if settings.backend != "local":
                 raise ManifestError(need_from_environment(f"state.backend: {settings.backend}", "RECONCILER_STATE_DIR"))
             confine(self.root, self.root / settings.path, "state.path in reconciler.yaml")
-        return store_of(settings, self.environment, self.root / settings.path, self._revealed)
+        return store_of(settings, self._state_name, self.root / settings.path, self._revealed)
+
+    @property
+    def _state_name(self) -> str:
+        """The name that the environment's state is kept under: in development mode, one for each developer."""
+        if self.development is None:
+            return self.environment
+        return f"{self.environment}_{self.development.prefix[:-1]}"
 
     def _revealed(self, text: str) -> str:
         """Return a setting with `${secret.NAME}` filled in."""
@@ -258,10 +306,11 @@ def open_session(options: ProjectOptions, dialogue: Dialogue) -> Session:
         confine(root, absolute, str(options.path))
         confine(root, root / PROJECT_FILE, PROJECT_FILE)
     project, document = load_project(root, shown, scope := project_scope(options))
-    _check_secret_prefixes(project, document)
+    check_secret_prefixes(project, document)
     name, settings = choose_environment(project, document, options.environment)
     folder = Path(os.path.abspath(options.state_dir)) if options.state_dir else root / project.state.path  # noqa: PTH100
     emulated = options.emulator or chosen_url(project, settings) == EMULATOR
+    development = development_of(document, name, settings, scope)
     variables, given = collect_variables(project, document, name, settings, options)
     return Session(
         options,
@@ -277,26 +326,9 @@ def open_session(options: ProjectOptions, dialogue: Dialogue) -> Session:
         emulated,
         variables,
         given,
-        frozenset(scope.used),
+        frozenset(scope.used | development_variables(project)),
+        development,
     )
-
-
-def _check_secret_prefixes(project: ProjectSpec, document: Document | None) -> None:
-    """Raise `ManifestError` for `env` providers that may not read what they want; hide what the others may read."""
-    problems = []
-    for index, item in enumerate(project.secrets):
-        if item.env is None:
-            continue
-        problem = bad_prefix(item.env.prefix, os.environ)
-        if problem is not None:
-            place = ("spec", "secrets", index, "env", "prefix")
-            problems.append(document.problem(place, problem.code, problem.what, problem.next) if document else problem)
-            continue
-        for name, value in os.environ.items():
-            if name.startswith(item.env.prefix):
-                redact.hide(value)
-    if problems:
-        raise ManifestError(problems)
 
 
 def _require_unicode(environ: Mapping[str, str]) -> None:

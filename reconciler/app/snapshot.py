@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -13,15 +14,16 @@ from pathlib import Path
 from reconciler import __version__
 from reconciler.app.access import prove_access
 from reconciler.app.options import PlanOptions
-from reconciler.app.planning import compute_plan
+from reconciler.app.planning import Owed, compute_plan
 from reconciler.app.platform import SystemClock
+from reconciler.app.project_lines import imported
 from reconciler.app.session import Session, in_memory
 from reconciler.catalog import shipped
 from reconciler.core.fingerprint import Fingerprinter
 from reconciler.core.plan.model import Plan
-from reconciler.core.problems import Problem, StateError
+from reconciler.core.problems import ApiError, Problem, StateError
 from reconciler.core.snapshot import Snapshot, snapshot_json, snapshot_of
-from reconciler.core.state.model import State
+from reconciler.core.state.model import Entry, Record, State
 from reconciler.core.state.validation import contradictions
 from reconciler.core.values import Secret, Wire
 from reconciler.engine.settle import settle_pending
@@ -91,7 +93,7 @@ async def plan_from_snapshot(session: Session, options: PlanOptions, path: Path)
     """
     snapshot = read_snapshot(path)
     _check(session, snapshot.state, path)
-    project = session.manifests()
+    project = session.desired(destroy=options.destroy)
     project.resources = {
         address: replace(item, body=without_credentials(item.body, _concealed, public_parameters))
         if item.kind == CONNECTION.name
@@ -101,9 +103,17 @@ async def plan_from_snapshot(session: Session, options: PlanOptions, path: Path)
     state = in_memory(snapshot.state, session.moves(snapshot.state))
     api = SnapshotApi(snapshot, kinds())
     secrets = SecretStore([], Fingerprinter(None, "snapshot"))
+    notes = [_note(snapshot, path)]
+    imports: Mapping[str, Entry] = {}
+    try:
+        imports = await imported(session, api, project, state, options)
+    except ApiError:
+        notes.append("the snapshot lacks an object that imports: names, so the imports are left out")
+    bound = [Record("bound", address, entry=entry) for address, entry in imports.items()]
+    owed = Owed(bound, in_memory(state, bound), imports)
     plan, _ = await compute_plan(
-        session, api, project, state, secrets, replace(options, checks=False),
-        finders=api.finders(FINDERS), lists=False, notes=(_note(snapshot, path),),
+        session, api, project, owed.state, secrets, replace(options, checks=False),
+        owed=owed, finders=api.finders(FINDERS), lists=False, notes=tuple(notes),
     )  # fmt: skip
     return replace(plan, snapshot=True)
 

@@ -40,15 +40,16 @@ async def refresh_state(session: Session, options: PlanOptions, writing: WriteOp
     No call changes anything on the platform. Raises `ReconcilerError`; then nothing was written.
     """
     options = replace(options, checks=False, judged=False)
-    project = session.manifests()
+    project = session.desired()
     async with connected(
         session, "apply --refresh-only", lock_timeout=writing.lock_timeout, parallelism=writing.parallelism,
         like=project.resources,
     ) as open_:  # fmt: skip
         transaction = open_.transaction
         secrets = session.secret_store(transaction.state)
-        records, settled = await prepare(session, open_.api, options, transaction.state)
-        plan, lives = await compute_plan(session, open_.api, project, settled, secrets, options)
+        owed = await prepare(session, open_.api, options, transaction.state, project)
+        records, settled = owed.records, owed.state
+        plan, lives = await compute_plan(session, open_.api, project, settled, secrets, options, owed=owed)
         entries = state_refresh(plan, settled, lives, kinds())
         drifted = sum(1 for item in plan.drift if item.status in ("changed", "missing"))
         review(entries, drifted - len(entries))

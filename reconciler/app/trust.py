@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from reconciler.config.project import ProjectSpec
 from reconciler.core.problems import ManifestError, Problem
+from reconciler.documents.document import Document
 from reconciler.network.proxies import is_loopback
+from reconciler.secrets.redaction import redact
 
 TRUSTED_HOSTS = "RECONCILER_TRUSTED_HOSTS"
 SECRET_PREFIX, SECRET_PREFIXES = "RECONCILER_SECRET_", "RECONCILER_SECRET_PREFIXES"
@@ -86,3 +90,21 @@ def confine(root: Path, path: Path, label: str) -> None:
 
 def _split(text: str) -> tuple[str, ...]:
     return tuple(item.strip() for item in text.split(",") if item.strip())
+
+
+def check_secret_prefixes(project: ProjectSpec, document: Document | None) -> None:
+    """Raise `ManifestError` for `env` providers that may not read what they want; hide what the others may read."""
+    problems = []
+    for index, item in enumerate(project.secrets):
+        if item.env is None:
+            continue
+        problem = bad_prefix(item.env.prefix, os.environ)
+        if problem is not None:
+            place = ("spec", "secrets", index, "env", "prefix")
+            problems.append(document.problem(place, problem.code, problem.what, problem.next) if document else problem)
+            continue
+        for name, value in os.environ.items():
+            if name.startswith(item.env.prefix):
+                redact.hide(value)
+    if problems:
+        raise ManifestError(problems)

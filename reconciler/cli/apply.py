@@ -71,7 +71,8 @@ def _command(
 
     options = PlanOptions(
         selection=choice.selection(), policies=planning.policy, settle=writing.settle, staged=planning.staged,
-        checks=planning.checks, send_secrets=send_secrets,
+        checks=planning.checks, send_secrets=send_secrets, allow_delete=writing.allow_delete,
+        replace=planning.replace,
     )  # fmt: skip
     notes: list[str] = []
     saved = parse_plan(files.path, notes, signed_only=not replan_if_stale)
@@ -92,6 +93,8 @@ def _command(
         return _fresh(files, None, options, writing, stream, refresh_only=refresh_only)
     if choice.selection():
         raise click.UsageError("A saved plan is applied whole: what part of it is meant is said to plan --out.")
+    if planning.replace:
+        raise click.UsageError("A saved plan is applied as it is: pass --replace to plan --out.")
     if refresh_only:
         raise click.UsageError("--refresh-only reads the platform; it does not go with a saved plan.")
     if saved.environment != "default":

@@ -102,6 +102,7 @@ class Planning:
     """How a plan is made."""
 
     policy: tuple[Path, ...]
+    replace: tuple[str, ...]
     staged: bool
     checks: bool
 
@@ -138,6 +139,7 @@ class Writing:
 
     auto_approve: bool
     allow_delete: bool
+    allow_protected: bool
     time_limit: float | None
     parallelism: int
     lock_timeout: float
@@ -149,7 +151,10 @@ class Writing:
         """Return them as the use cases take them."""
         from reconciler.app.options import WriteOptions
 
-        return WriteOptions(self.parallelism, self.lock_timeout, self.wait_timeout, self.time_limit, self.allow_delete)
+        return WriteOptions(
+            self.parallelism, self.lock_timeout, self.wait_timeout, self.time_limit, self.allow_delete,
+            self.allow_protected,
+        )  # fmt: skip
 
     def dialogue(self, stream: Stream | None = None) -> Terminal:
         """Return the dialogue of the command; its results are events where there is a `stream`.
@@ -201,6 +206,9 @@ SHARD = click.option(
 )
 
 
+ALLOW_DELETE = click.option("--allow-delete", is_flag=True, help="Lift the limits of guardrails for this run.")
+
+
 def selecting(function: F) -> F:
     """Add the options that narrow a run down, as one `choice`."""
     function = _gathered(function, "choice", Choice)
@@ -223,6 +231,8 @@ def planner(function: F) -> F:
     for add in (
         click.option("--policy", multiple=True, type=click.Path(path_type=Path), metavar="FILE",
                      help="Rules the plan must keep, besides those of the project file."),
+        click.option("--replace", multiple=True, metavar="ADDRESS",
+                     help="Delete and create this object again, although nothing differs. Repeatable."),
         click.option("--staged", is_flag=True, help="New dataflows go live only when all of it is there."),
         click.option("--checks/--no-checks", default=True,
                      help="Ask the platform about mappings, fields and audiences before anything is written."),
@@ -247,7 +257,9 @@ def writer(function: F) -> F:
                      help="Seconds after which an object missing from lists is believed not to exist."),
         click.option("--time-limit", type=click.FloatRange(0, min_open=True), metavar="SECONDS",
                      help="Stop in good order after so long, as Ctrl-C does."),
-        click.option("--allow-delete", is_flag=True, help="Allow deletes in a protected environment for this run."),
+        ALLOW_DELETE,
+        click.option("--allow-protected", is_flag=True,
+                     help="Allow deletes and replaces in a protected environment for this run."),
     ):  # fmt: skip
         function = add(function)
     return function

@@ -18,15 +18,17 @@ from reconciler import __version__
 _COMMON = ("env", "emulator", "state_dir", "verbose", "no_color")
 _SECTIONS: Mapping[str, tuple[str, ...]] = {
     "Selection": (
-        "variables", "var_file", "targets", "select", "exclude", "shard", "connector", "category", "unmanaged",
-        "documents", "snapshot",
+        "variables", "var_file", "targets", "select", "exclude", "replace", "shard", "connector", "category",
+        "unmanaged", "documents", "snapshot",
     ),
     "Safety": (
         "auto_approve", "destroy", "policy", "checks", "refresh", "refresh_only", "replan_if_stale", "staged",
         "send_secrets", "allow_delete", "allow_protected", "allow_literal_secrets",
     ),
     "Timing": ("parallelism", "lock_timeout", "wait_timeout", "settle", "time_limit"),
-    "Output": ("out", "form", "compact", "detailed_exitcode", "metrics", "patch", "only_print", "runs", "watch"),
+    "Output": (
+        "out", "form", "compact", "detailed_exitcode", "metrics", "patch", "fail_on", "only_print", "runs", "watch",
+    ),
 }  # fmt: skip
 """The parameters of each section of a help page, in its order; the section "Options" holds all others."""
 _FEW = 6
@@ -90,8 +92,8 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "down": "use 'destroy'", "reset": "use 'destroy'",
         "rm": "use 'destroy', or 'state rm ADDRESS' to keep the object",
         "refresh": "use 'drift' to compare, 'apply --refresh-only' to accept drift into the state",
-        "taint": "objects are not marked for a replace; 'plan' shows which changes force one",
-        "untaint": "objects are not marked for a replace",
+        "taint": "pass --replace ADDRESS to plan or apply",
+        "untaint": "leave --replace out: nothing is marked",
         "workspace": "use --env NAME; environments are declared in reconciler.yaml",
         "env": "use --env NAME; environments are declared in reconciler.yaml",
         "console": "use 'eval'", "providers": "use 'connectors list'", "force-unlock": "use 'state unlock'",

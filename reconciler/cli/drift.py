@@ -27,21 +27,33 @@ if TYPE_CHECKING:
 @click.option("--metrics", type=click.Path(path_type=Path), metavar="FILE",
               help="Write counts for Prometheus' textfile collector.")  # fmt: skip
 @click.option("--patch", is_flag=True, help="Print the change of the manifests that accepts it, as a unified diff.")
+@click.option("--fail-on", "fail_on", multiple=True, type=click.Choice(["pending"]),
+              help="Exit 2 also when changes of the manifests were not applied.")  # fmt: skip
 @SHARD
 @common
-def command(files: Files, form: str, unmanaged: bool, metrics: Path | None, patch: bool, shard: str | None) -> int:
+def command(
+    files: Files,
+    form: str,
+    unmanaged: bool,
+    metrics: Path | None,
+    patch: bool,
+    fail_on: tuple[str, ...],
+    shard: str | None,
+) -> int:
     """Compare the platform with what was last applied and change nothing.
 
     Exit code 0 without drift, 2 when an object was changed or deleted outside and nobody acknowledged it in the project
     file. Secrets cannot be read back: objects that hold some are listed as not checked. --patch prints a diff instead
-    of the report: with it applied, and `apply --refresh-only`, the drift is accepted. With --env all, or a list as
-    dev,prod, these environments are compared side by side.
+    of the report: with it applied, and `apply --refresh-only`, the drift is accepted. Changes of the manifests that
+    were not applied are pending: the report lists them with their commits where the project is a git repository with
+    its history, and --fail-on pending makes them exit with 2. With --env all, or a list as dev,prod, these environments
+    are compared side by side.
     """
     from reconciler.app.drift import DriftOptions
     from reconciler.cli.event_stream import stream_of
 
     with stream_of("drift", form) as stream:
-        options = DriftOptions(unmanaged, shard_of(shard))
+        options = DriftOptions(unmanaged, shard_of(shard), "pending" in fail_on)
         if patch and stream is not None:
             raise click.UsageError("--patch prints a diff: it does not go with --format jsonl.")
         if names := files.everywhere():
@@ -68,7 +80,7 @@ def _one(
     from reconciler.yamltext.files import save
 
     session = files.open()
-    project = session.manifests()
+    project = session.desired()
     report = run(drift(session, options, project))
     if metrics is not None:
         save(metrics, rendered.metrics(report, SystemClock().now() // 1000))
@@ -78,7 +90,7 @@ def _one(
         _print_patch(report, project)
     else:
         click.echo(drift_as(report, form, lambda: places(project)), nl=False)
-    return 2 if report.drifted else 0
+    return 2 if report.failed else 0
 
 
 def _several(files: Files, names: Sequence[str], options: DriftOptions, form: str, stream: Stream | None) -> int:
@@ -102,7 +114,7 @@ def _several(files: Files, names: Sequence[str], options: DriftOptions, form: st
             click.echo(drift_as(item, "text", dict), nl=False)
     tell(reports)
     codes = {
-        name: 1 if isinstance(item, ReconcilerError) else 2 if item.drifted else 0 for name, item in reports.items()
+        name: 1 if isinstance(item, ReconcilerError) else 2 if item.failed else 0 for name, item in reports.items()
     }
     if stream is not None:
         for name, item in reports.items():

@@ -40,7 +40,7 @@ def show_plans(files: Files, names: Sequence[str], options: PlanOptions, form: s
             click.echo(f"{name}: {objection}", err=True)
     if errors or any(plan.objections for plan in plans.values()):
         return 1
-    return 2 if detailed_exitcode and any(plan.effective for plan in plans.values()) else 0
+    return 2 if detailed_exitcode and any(plan.effective or plan.imports for plan in plans.values()) else 0
 
 
 def _shown(

@@ -31,7 +31,8 @@ def command(
     """Write the dataflows of a sandbox as manifests that plan to no change, one document a file; else to stdout.
 
     Nothing is written to the platform. What no manifest can say is listed with the reason. Secrets, which the platform
-    never shows, become placeholders. Dataflows that are managed already are left out.
+    never shows, become placeholders. Dataflows that are managed already are left out. Without --adopt no state knows
+    the objects: bind them with `reconciler adopt DIR` before the first plan.
     """
     from reconciler.app.export import Choice, export_dataflows
     from reconciler.app.running import run
@@ -66,3 +67,7 @@ def _tell(exported: Exported, out: Path | None) -> None:
         message(f"{address} would still change: {', '.join(fields)}")
     if exported.bound is not None:
         message(f"{counted(exported.bound, 'object')} bound in {exported.state}.")
+    elif out is not None and exported.documents:
+        message(
+            f"No state knows these objects yet: bind them with reconciler adopt {out}, or a plan creates them again."
+        )

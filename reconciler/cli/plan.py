@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from reconciler.cli.arguments import Choice, Files, Planning, planner, project, selecting
+from reconciler.cli.arguments import ALLOW_DELETE, Choice, Files, Planning, planner, project, selecting
 from reconciler.cli.command import Command
 from reconciler.cli.formats import PLAN_FORMATS, shown_as
 from reconciler.cli.options import common
@@ -22,6 +22,7 @@ from reconciler.cli.options import common
 @planner
 @click.option("--refresh/--no-refresh", default=True, help="Read live objects, or take the state for live.")
 @click.option("--destroy", is_flag=True, help="Plan the deletion of everything in scope.")
+@ALLOW_DELETE
 @click.option(
     "--snapshot", type=click.Path(path_type=Path), metavar="FILE", help="Plan from a snapshot, without credentials."
 )
@@ -36,6 +37,7 @@ def command(
     planning: Planning,
     refresh: bool,
     destroy: bool,
+    allow_delete: bool,
     snapshot: Path | None,
 ) -> int:
     """Show what apply would do to make the platform as the manifests in PATH say.
@@ -44,7 +46,8 @@ def command(
     when there are changes. With --env all, or a list as dev,prod, these environments are planned side by side and
     shown together, in every format. With --snapshot the plan is made from a file that `reconciler snapshot` wrote:
     nothing is sent, no secret is needed, and the platform is not asked to check anything. Such a plan is never applied
-    itself: --out saves it, and apply --replan-if-stale applies a plan that makes the same changes.
+    itself: --out saves it, and apply --replan-if-stale applies a plan that makes the same changes. --allow-delete is
+    recorded in a saved plan.
     """
     from reconciler.app.options import PlanOptions
     from reconciler.app.planning import make_plan
@@ -56,6 +59,7 @@ def command(
 
     options = PlanOptions(
         destroy, choice.selection(), planning.policy, refresh, staged=planning.staged, checks=planning.checks,
+        allow_delete=allow_delete, replace=planning.replace,
         lasting=out is not None,
     )  # fmt: skip
     if names := files.everywhere():
@@ -81,4 +85,4 @@ def command(
         again = " --replan-if-stale, which plans again and compares" if plan.snapshot else ""
         does = "Apply what is equal to it" if plan.snapshot else "Apply exactly this"
         click.echo(f"Saved. {does} with: reconciler apply {out}{again}", err=True)
-    return 2 if detailed_exitcode and plan.effective else 0
+    return 2 if detailed_exitcode and (plan.effective or plan.imports) else 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,6 +14,7 @@ from reconciler.cli.options import common
 
 if TYPE_CHECKING:
     from reconciler.app.session import Session
+    from reconciler.core.plan.drift_report import PendingChange
     from reconciler.core.runs import Dataflow
 
 _SPAN = re.compile(r"(\d+)(s|m|h|d)")
@@ -49,6 +50,8 @@ class FailOn(click.ParamType[Any, Any]):
 def command(files: Files, form: str, runs: int, fail_on: tuple[int, ...], watch: bool, interval: float) -> int:
     """Show how the dataflows of PATH fare: state, last operation, last runs with records and bytes, failures.
 
+    Changes of the manifests that were not applied are listed as pending: reconciler drift tells since when.
+
     Exit code 0, 1 when the platform cannot be asked, or with --fail-on 2 when a dataflow is as it should not be.
     """
     import sys
@@ -61,12 +64,14 @@ def command(files: Files, form: str, runs: int, fail_on: tuple[int, ...], watch:
 
     clock = SystemClock()
 
-    def show(dataflows: list[Dataflow]) -> None:
+    def show(dataflows: list[Dataflow], pending: Sequence[PendingChange]) -> None:
         if watch and sys.stdout.isatty():
             click.clear()
         paint = painter(sys.stdout)
         text = (
-            as_json.text(status.document(dataflows)) if form == "json" else status.text(dataflows, clock.now(), paint)
+            as_json.text(status.document(dataflows, pending))
+            if form == "json"
+            else status.text(dataflows, clock.now(), paint, pending)
         )
         click.echo(text, nl=False)
         sys.stdout.flush()
@@ -82,17 +87,21 @@ def command(files: Files, form: str, runs: int, fail_on: tuple[int, ...], watch:
 
 
 async def _look(
-    session: Session, runs: int, show: Callable[[list[Dataflow]], None], interval: float | None
+    session: Session, runs: int, show: Callable[[list[Dataflow], Sequence[PendingChange]], None], interval: float | None
 ) -> list[Dataflow]:
     """Read and show the dataflows, once or every `interval` seconds."""
     import asyncio
 
-    from reconciler.app.flows import status
+    from reconciler.app.flows import pending, status
+    from reconciler.cli.terminal import message
 
     async with session.platform() as (api, target, _):
+        changes, unknown = await pending(session, api, target)
+        if unknown:
+            message(f"Pending changes are not known: {unknown}")
         while True:
             dataflows = await status(session, api, target, runs)
-            show(dataflows)
+            show(dataflows, changes)
             if interval is None:
                 return dataflows
             await asyncio.sleep(interval)

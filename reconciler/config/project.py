@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
 from reconciler.config.policies import Policies
 from reconciler.config.state_settings import StateSettings
+from reconciler.core.development import Development
 from reconciler.core.problems import ManifestError, Problem
-from reconciler.core.trees import transform
+from reconciler.core.trees import members, transform
 from reconciler.core.values import Path as Steps
 from reconciler.core.values import Secret, Tree
 from reconciler.documents.blocks import Block
 from reconciler.documents.document import PROJECT_FILE, Document, envelope
-from reconciler.documents.interpolate import Scope, interpolate
+from reconciler.documents.interpolate import TOKEN, Scope, interpolate
 from reconciler.documents.shapes import problems_of
 from reconciler.yamltext.files import read_file
 from reconciler.yamltext.reader import read
 from reconciler.yamltext.text import Text
+
+_PREFIX = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?-")
+"""Prefixes of development mode: their last hyphen aside, names of a state."""
 
 
 class AuthSettings(Block):
@@ -55,6 +61,16 @@ class Platform(Block):
     """The credential."""
 
 
+class DevelopmentSettings(Block):
+    """Development mode: each developer applies the manifests to objects and a state of their own."""
+
+    prefix: str
+    """Prefix of the names of created objects, as `${var.me}-`: lower-case letters, digits and hyphens, and a hyphen at
+    the end."""
+    state: Literal["disabled"] | None = None
+    """`disabled` disables every flow."""
+
+
 class Environment(Block):
     """One environment: what differs from the rest of the project."""
 
@@ -67,7 +83,9 @@ class Environment(Block):
     variables: dict[str, Any] = Field(default_factory=dict)
     """Values of variables here."""
     protected: bool = False
-    """Whether deletes and replaces are refused without `--allow-delete`."""
+    """Whether deletes and replaces are refused without `--allow-protected`."""
+    development: DevelopmentSettings | None = None
+    """Names and states of its own for each developer."""
 
 
 class EnvProvider(Block):
@@ -140,9 +158,10 @@ class GuardrailSettings(Block):
     """Limits of one apply."""
 
     max_deletes: int | None = Field(default=None, ge=0)
-    """How many objects one apply may delete or replace."""
+    """How many objects one apply may delete or replace, removed audiences included."""
     max_delete_percent: float | None = Field(default=None, ge=0, le=100, strict=False)
-    """How many of a hundred objects in scope."""
+    """Percentage of the objects in scope that one apply may delete or replace, and of the audiences that it may
+    remove; left out, 30 where it is more than 5."""
 
 
 class Move(Block):
@@ -152,6 +171,30 @@ class Move(Block):
     """The old address, or a document's old name."""
     to: str
     """The new one."""
+
+
+class Import(Block):
+    """An existing object that the next apply binds to an address of the manifests."""
+
+    to: str
+    """The address."""
+    id: str = Field(min_length=1)
+    """The id of the object on the platform."""
+    environment: str | None = None
+    """The only environment it is for; left out, every environment."""
+
+    def is_for(self, environment: str) -> bool:
+        """Tell whether the line is for `environment`."""
+        return self.environment in (None, environment)
+
+
+class Removed(Block):
+    """An address that left the manifests: the next apply forgets its objects, or deletes them."""
+
+    from_: str = Field(alias="from")
+    """The address, or a document's name for all that is below it."""
+    delete: bool
+    """Whether the objects are deleted; `false` forgets them and leaves them on the platform."""
 
 
 def _is_date(value: str) -> str:
@@ -193,6 +236,10 @@ class ProjectSpec(Block):
     """Limits of one apply."""
     moved: list[Move] = Field(default_factory=list)
     """Renames of addresses."""
+    imports: list[Import] = Field(default_factory=list)
+    """Existing objects to bind to addresses."""
+    removed: list[Removed] = Field(default_factory=list)
+    """Addresses that left the manifests, and whether their objects are deleted."""
     acknowledged: list[Acknowledgement] = Field(default_factory=list)
     """Drift that is known."""
     policies: Policies = Field(default_factory=Policies)
@@ -266,7 +313,55 @@ def _filled(document: Document, scope: Scope) -> Tree:
     def say(path: Steps, code: str, what: str, advice: str) -> None:
         found.append(document.problem(("spec", *path), code, what, advice))
 
-    spec = interpolate(document.spec, scope, say)
+    modes = _development_modes(document.spec)  # only that of the chosen environment is filled in
+    spec = interpolate(_with_modes(document.spec, dict.fromkeys(modes)), scope, say)
     if found:
         raise ManifestError(found)
-    return transform(spec, lambda leaf: leaf.template if isinstance(leaf, Secret) else leaf)
+    return _with_modes(transform(spec, lambda leaf: leaf.template if isinstance(leaf, Secret) else leaf), modes)
+
+
+def _development_modes(spec: Tree) -> dict[str, Tree]:
+    """Return the development block of each environment that has one, as it is written."""
+    environments = members(members(spec).get("environments"))
+    return {
+        name: body["development"] for name, item in environments.items() if "development" in (body := members(item))
+    }
+
+
+def _with_modes(spec: Tree, modes: Mapping[str, Tree]) -> Tree:
+    """Return the spec with these development blocks in its environments."""
+    if not modes:
+        return spec
+    environments = members(members(spec)["environments"])
+    changed = {name: {**members(environments[name]), "development": mode} for name, mode in modes.items()}
+    return {**members(spec), "environments": {**environments, **changed}}
+
+
+def development_variables(project: ProjectSpec) -> set[str]:
+    """Return the variables that the development modes of all environments use; only one of them is filled in."""
+    modes = (item.development for item in project.environments.values())
+    texts = (mode.prefix for mode in modes if mode is not None)
+    return {name.removeprefix("var.") for text in texts for name in map(str.strip, TOKEN.findall(text)) if name}
+
+
+def development_of(
+    document: Document | None, environment: str, settings: Environment, scope: Scope
+) -> Development | None:
+    """Return the development mode of an environment, None for none. Raises `ManifestError` for a bad one."""
+    mode = settings.development
+    if mode is None or document is None:
+        return None
+    place = ("environments", environment, "development", "prefix")
+    found: list[Problem] = []
+
+    def say(path: Steps, code: str, what: str, advice: str) -> None:
+        found.append(document.problem(("spec", *path), code, what, advice))
+
+    prefix = interpolate(mode.prefix, scope, say, place)
+    if not found and not (isinstance(prefix, str) and _PREFIX.fullmatch(prefix)):
+        shown = "(sensitive)" if isinstance(prefix, Secret) else repr(prefix)
+        advice = "use lower-case letters, digits and hyphens, and a hyphen at the end, as in ada-"
+        found.append(document.problem(("spec", *place), "bad-prefix", f"invalid prefix {shown}", advice))
+    if found:
+        raise ManifestError(found)
+    return Development(str(prefix), disabled=mode.state == "disabled")

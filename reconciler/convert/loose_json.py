@@ -13,7 +13,7 @@ from reconciler.core.values import Tree
 DEPTH = 100
 """Levels of nesting that are read."""
 _QUOTES = {'"': '"', "'": "'", "“": '”"', "”": '”"', "‘": "’'", "’": "’'"}
-_BLANK = re.compile(r"(?:\s|//[^\n]*|/\*.*?\*/|#[^\n]*)+", re.DOTALL)
+_BLANK = re.compile(r"(?:\s|//[^\n]*|#[^\n]*)+")
 _BARE_HOLE = re.compile(r"\{\{?\s*([A-Za-z_$][\w .$-]*?)\s*\}?\}(?=\s*(?:[,}\]]|//|/\*|$))", re.MULTILINE)
 _WORD = re.compile(r"[^\s,:{}\[\]\"“”]+")
 _BARE_TEXT = re.compile(r"[^\n,}\]]+")
@@ -151,9 +151,13 @@ class _Reader:
             self.notes.append(what)
 
     def blank(self) -> None:
-        found = _BLANK.match(self.text, self.at)
-        if found:
-            self.at = found.end()
+        while True:
+            if found := _BLANK.match(self.text, self.at):
+                self.at = found.end()
+            end = self.text.find("*/", self.at + 2) if self.text.startswith("/*", self.at) else -1
+            if end < 0:
+                return
+            self.at = end + 2
 
     def peek(self) -> str:
         return self.text[self.at : self.at + 1]

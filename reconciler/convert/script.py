@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator
 
 from reconciler.convert import curl, shell
@@ -17,6 +18,7 @@ _ASSIGNED = re.compile(
     re.MULTILINE,
 )
 _DERIVED = re.compile(r"^[ \t]*(?:export[ \t]+|local[ \t]+)?([A-Za-z_]\w*)=[\"']?(?:\$\(|`)([^\n]+)$", re.MULTILINE)
+_USED = re.compile(r"\$\{?([A-Za-z_]\w*)")
 _MEMBER = re.compile(r"\.(?:\[\d+\])?\.?\[?[\"']?([$\w@]+)[\"']?\]?|\[[\"']([$\w@:]+)[\"']\]")
 _EXAMPLE = re.compile(r"\{[A-Z_]+\}|<[A-Za-z_ -]+>")
 """A token that is a placeholder: the page is an example, and its ids are as well."""
@@ -83,13 +85,19 @@ def _member(text: str) -> str:
 
 def _derive(calls: list[Call], text: str, found: list[shell.Command]) -> None:
     """Note variables made from a captured answer: `ID=$(echo "$ANSWER" | jq -r .id)`."""
-    spans = [(command.start, command.end) for command in found]
+    starts = [command.start for command in found]
+    holders: dict[str, list[Call]] = {}
+    for call in calls:
+        for name in call.captures:
+            holders.setdefault(name, []).append(call)
     for match in _DERIVED.finditer(text):
-        if any(start <= match.end() and match.start() <= end for start, end in spans):
+        nearest = bisect_right(starts, match.end()) - 1
+        if nearest >= 0 and match.start() <= found[nearest].end:
             continue
-        for call in calls:
-            if any(re.search(rf"\$\{{?{re.escape(name)}\b", match[2]) for name in list(call.captures)):
-                call.captures[match[1]] = _member(match[2])
+        behind = {id(call): call for name in _USED.findall(match[2]) for call in holders.get(name, ())}
+        for call in behind.values():
+            call.captures[match[1]] = _member(match[2])
+            holders.setdefault(match[1], []).append(call)
 
 
 def _assignments(text: str) -> Iterator[tuple[str, str]]:

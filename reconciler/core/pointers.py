@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from functools import lru_cache
 
 from reconciler.core.values import Path
@@ -28,3 +29,8 @@ def matches(pattern: str, path: Path) -> bool:
 def matches_exactly(pattern: str, path: Path) -> bool:
     """Tell whether `pattern` (a pointer, `*` for one step) names just the place `path`."""
     return pattern.count("/") == len(path) and matches(pattern, path)
+
+
+def is_below(address: str, names: Collection[str]) -> bool:
+    """Tell whether an address is one of `names`, or below one."""
+    return any(address == name or address.startswith(f"{name}/") for name in names)

@@ -20,8 +20,9 @@ _END = 253_402_300_800
 FORMAT, FORMAT_VERSION = "reconciler-snapshot", 1
 WITHHELD_TEXT = "(withheld)"
 """Replaces, in a live object, a value that a snapshot must not hold: the plan still sees that there is one."""
-_USER = re.compile(
-    r"(created|updated|modified|changed)_?(by|user|userid|useremail|byuser|client|clientid)$", re.IGNORECASE
+_OMITTED = re.compile(
+    r"inlet_?(url|id)$|(created|updated|modified|changed)_?(by|user|userid|useremail|byuser|client|clientid)$",
+    re.IGNORECASE,
 )
 
 Conceal = Callable[[Wire, Callable[[Wire], Wire]], Wire]
@@ -88,7 +89,7 @@ def _cleaned(tree: Wire, path: Path, secret: Collection[Path], hide: Callable[[s
         return {
             key: _cleaned(value, (*path, key), secret, hide)
             for key, value in tree.items()
-            if not (isinstance(value, str) and _USER.search(key))
+            if not (isinstance(value, str) and _OMITTED.search(key))
         }
     if isinstance(tree, list):
         return [_cleaned(value, path, secret, hide) for value in tree]

@@ -7,7 +7,7 @@ import operator
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TypeVar
 
-from reconciler.core.values import Path, Ref, Secret, Tree
+from reconciler.core.values import Lookup, Path, Ref, Secret, Tree
 
 T = TypeVar("T")
 
@@ -73,6 +73,17 @@ def secrets(tree: Tree) -> set[Secret]:
 def resolve(tree: Tree, known: Mapping[Ref, Tree]) -> Tree:
     """Return `tree` with every `Ref` in `known` replaced by its value; others are unchanged."""
     return transform(tree, lambda leaf: known.get(leaf, leaf) if isinstance(leaf, Ref) else leaf)
+
+
+def filled(tree: Tree, other: Tree) -> Tree:
+    """Return `tree` with the values of `other` for references to objects that do not exist yet, and for look-ups."""
+    if isinstance(tree, Ref | Lookup):
+        return other
+    if isinstance(tree, dict) and isinstance(other, dict):
+        return {key: filled(value, other.get(key)) for key, value in tree.items()}
+    if isinstance(tree, list) and isinstance(other, list):
+        return [*map(filled, tree, other), *tree[len(other) :]]
+    return tree
 
 
 def without_nulls(tree: Tree) -> Tree:

@@ -6,7 +6,7 @@ import importlib
 import os
 import pkgutil
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
@@ -148,6 +148,13 @@ class Project:
         return [problem for problem in self.warnings if problem not in judged]
 
 
+def no_manifests(place: Path | str) -> Problem:
+    """Return the error for a project without any manifest."""
+    what = f"there is no manifest under {place}"
+    advice = f"check PATH: a manifest is a YAML file with apiVersion: {API_VERSION}; destroy needs none"
+    return Problem("no-manifests", what, advice)
+
+
 def load(
     root: Path,
     path: Path,
@@ -189,12 +196,7 @@ def load(
                 )
             )
     if not documents and not project.problems:
-        where = path if shown in ("", ".") else shown
-        project.problems.append(
-            Problem(
-                "no-manifests", f"there is no manifest under {where}", "is it the right folder?", severity="warning"
-            )
-        )
+        project.problems.append(replace(no_manifests(path if shown in ("", ".") else shown), severity="warning"))
     overlays = read_overlays(root, shown, environment, environments, document_kinds())
     project.documents, found = overlays.lay(project.documents)
     project.problems += found

@@ -27,16 +27,16 @@ async def bind(api: Api, kinds: Kinds, state: State, resource: Resource, ident: 
     What it shows of the declared fields counts as last applied, so that a plan tells only real differences; secrets
     are trusted until they are sent. Raises `StateError` when the address or the object is bound already, or absent.
     """
-    _refuse_bound(state, resource, ident)
+    refuse_bound(state, resource, ident)
     kind = kinds[resource.kind]
-    live = await read(api, kind, Live(ident), await _version(api, kinds, state, resource, ident))
+    live = await read(api, kind, Live(ident), await version_of(api, kinds, state, resource, ident))
     if live is None:
         what = f"there is no {resource.kind} with the id {ident} in this sandbox"
         raise StateError(Problem("not-found", what, "check the id, and --env", address=resource.address))
     return entry_of(kind, state.resources, resource, live)
 
 
-async def _version(api: Api, kinds: Kinds, state: State, resource: Resource, ident: str) -> Tree | None:
+async def version_of(api: Api, kinds: Kinds, state: State, resource: Resource, ident: str) -> Tree | None:
     """Return the version of an object that bound users of it are pinned to; None where that does not say anything."""
     kind = kinds[resource.kind]
     if not isinstance(kind, Versioned):
@@ -66,7 +66,7 @@ def entry_of(kind: Kind, entries: Mapping[str, Entry], resource: Resource, live:
     )
 
 
-def _refuse_bound(state: State, resource: Resource, ident: str) -> None:
+def refuse_bound(state: State, resource: Resource, ident: str) -> None:
     """Raise `StateError` where the address or the object has a use already.
 
     A bound address whose replace was interrupted takes the new object: the old one is deleted by the next apply.

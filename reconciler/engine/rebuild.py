@@ -96,8 +96,8 @@ async def possible_duplicates(api: Api, kind: Listable, resources: Mapping[str, 
             for resource in wanted.get(str(live.body.get(kind.name_field)), ()):
                 if Lens(kind, _known_part(resource.body)).matches(live.body):
                     found.append(
-                        f"{resource.address}: {live.id} is there already and looks the same; if the state was lost: "
-                        "reconciler state rebuild"
+                        f"{resource.address}: {live.id} exists already with the same content, and apply would make "
+                        "another: bind it with reconciler adopt, or with reconciler state rebuild if the state was lost"
                     )
     return found
 

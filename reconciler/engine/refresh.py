@@ -44,16 +44,21 @@ async def refresh(
     read: bool = True,
     staged: bool = False,
     lists: bool = True,
+    removed: tuple[str, ...] = (),
+    replace_too: tuple[str, ...] = (),
 ) -> tuple[Plan, Lives]:
     """Return the plan for `resources` and what was read for it; without `read` the state is taken for live.
 
     Lists are read where that takes fewer calls, but what the plan touches is read by itself: the etag of a change is
     that of a GET of the object (design: If-Match). Without `lists` every object is read by itself. `staged` makes new
-    objects drafts, or disabled, until all are there. `now` is the time in seconds since the epoch.
+    objects drafts, or disabled, until all are there. `now` is the time in seconds since the epoch. `removed` are
+    addresses that are let go without a delete, `replace_too` those of objects that are replaced whatever was read.
     """
     wanted = {*scope, *resources}
     there = {name: from_state(entry) for name in wanted if (entry := state.resources.get(name)) and entry.id}
-    world = PlanInput(resources, state, there, kinds, secrets.changed, tuple(scope), destroy, now, staged)
+    world = PlanInput(
+        resources, state, there, kinds, secrets.changed, tuple(scope), destroy, now, staged, removed, replace_too
+    )
     if not read:
         return plan(replace(world, resources=await look_up(api, finders, resources))), there
     guess, found, (lives, listed) = await gather_three(

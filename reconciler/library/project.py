@@ -89,10 +89,12 @@ class Project:
         refresh: bool = True,
         checks: bool = True,
         staged: bool = False,
+        allow_delete: bool = False,
+        replace: str | Sequence[str] = (),
     ) -> Plan:
         """Return the plan; nothing is written. The arguments are the options of `reconciler plan`.
 
-        `targets`, `select` and `exclude` take one text or several.
+        `targets`, `select`, `exclude` and `replace` take one text or several.
         """
         options = PlanOptions(
             destroy=destroy,
@@ -100,6 +102,8 @@ class Project:
             read=refresh,
             checks=checks,
             staged=staged,
+            allow_delete=allow_delete,
+            replace=_texts(replace),
             lasting=True,
         )
         return _plan(_run(lambda: make_plan(self._session(), options)).plan)
@@ -113,6 +117,7 @@ class Project:
         wait_timeout: float = 300.0,
         time_limit: float | None = None,
         allow_delete: bool = False,
+        allow_protected: bool = False,
     ) -> ApplyResult:
         """Apply `plan` exactly as it is, or a fresh plan without one. Nothing is asked.
 
@@ -120,13 +125,13 @@ class Project:
         refused: then nothing was sent. Raises `ApplyError` when a step failed; its `result` lists every step.
         Timeouts are in seconds.
         """
-        writing = WriteOptions(parallelism, lock_timeout, wait_timeout, time_limit, allow_delete)
+        writing = WriteOptions(parallelism, lock_timeout, wait_timeout, time_limit, allow_delete, allow_protected)
         saved = None if plan is None else plan.core
         return _result(_run(lambda: apply(self._session(), PlanOptions(), writing, saved=saved)))
 
-    def destroy(self, *, lock_timeout: float = 0.0, allow_delete: bool = False) -> ApplyResult:
+    def destroy(self, *, lock_timeout: float = 0.0, allow_protected: bool = False) -> ApplyResult:
         """Delete what the state holds, users before what they use. Raises as `apply` does. Nothing is asked."""
-        writing = WriteOptions(lock_timeout=lock_timeout, allow_delete=allow_delete)
+        writing = WriteOptions(lock_timeout=lock_timeout, allow_protected=allow_protected)
         options = PlanOptions(destroy=True)
         return _result(_run(lambda: apply(self._session(), options, writing, verb="destroy")))
 

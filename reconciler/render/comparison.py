@@ -59,6 +59,7 @@ def _word(change: Change | None) -> str:
 
 def _place(plan: Plan) -> str:
     moved = "".join(f", moved {old} → {new}" for old, new in plan.basis.moved)
+    moved += "".join(f", import {name} {item.id}" for name, item in sorted(plan.imports.items()))
     return f"environment {plan.environment}, {plan.platform}, {plan.organization}, sandbox {plan.sandbox}{moved}"
 
 

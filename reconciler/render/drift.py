@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import groupby
 from xml.etree import ElementTree
 
+from reconciler.core.characters import counted
 from reconciler.core.console import console_url
-from reconciler.core.plan.drift_report import STATUSES, Report, Unmanaged
+from reconciler.core.plan.drift_report import STATUSES, Commit, PendingChange, Report, Unmanaged, by_document, origin
 from reconciler.core.plan.model import Drift, DriftField
 from reconciler.core.pointers import pointer
 from reconciler.core.rules import Rules
@@ -47,12 +49,33 @@ def text(report: Report, paint: Paint = plain, *, verbose: bool = False) -> str:
         names = f": {', '.join(dict.fromkeys(item.address for item in hidden))}" if verbose else ""
         count = len({item.address for item in hidden})
         out.append(f"Not checked: secrets of {count} objects, which the platform never shows{names}.")
-    if report.pending:
-        names = ", ".join(item.address for item in report.pending)
-        out.append(f"Changed in the manifests and not applied yet: {names}.")
+    out += pending_lines(by_document(report.pending), paint)
     if report.unmanaged is not None:
         out += list(_unmanaged_lines(report.unmanaged, paint))
     return "\n".join(out) + "\n"
+
+
+def pending_lines(documents: Mapping[str, Sequence[PendingChange]], paint: Paint) -> Iterator[str]:
+    """Yield the lines of the changes that were not applied, by document: since when, the commits, the addresses."""
+    if not documents:
+        return
+    yield paint("bold", f"Pending: {_not_applied(sum(map(len, documents.values())))}")
+    for name, changes in documents.items():
+        since, commits = origin(changes)
+        yield f"  {paint('yellow', name)}{paint('dim', f'  since {moment(since)}' if since else '')}"
+        yield from (f"    {line}" for line in map(_commit, commits))
+        for action, group in groupby(sorted(changes, key=lambda item: item.action), key=lambda item: item.action):
+            yield f"    {action} {', '.join(item.address for item in group)}"
+
+
+def _not_applied(count: int) -> str:
+    words = "is in the manifests and was" if count == 1 else "are in the manifests and were"
+    return f"{counted(count, 'change')} {words} not applied."
+
+
+def _commit(commit: Commit) -> str:
+    """Return a commit in one line: its short id, its subject, its author and its time."""
+    return f"{commit.id[:10]} {say(commit.subject)[1:-1]} ({say(commit.author)[1:-1]}, {moment(commit.at)})"
 
 
 def _unmanaged_lines(items: Sequence[Unmanaged], paint: Paint) -> Iterator[str]:
@@ -102,17 +125,32 @@ def markdown(report: Report) -> str:
         out = [head, "", f"{len(found)} of {report.checked} objects are not as they were applied.", ""]
         out += ["| address | field | applied | live | who |", "| --- | --- | --- | --- | --- |"]
         out += [row for item in found for row in _rows(item, console_url(report, item.rules.page, item.ident))]
+    if report.pending:
+        out += ["", f"**Pending:** {_not_applied(len(report.pending))}", "", *_pending_items(report)]
     for title, lines in (
         ("Acknowledged", [f"{code(item.address)}: {inline(item.reason)}" for item in report.of("acknowledged")]),
         ("Notes", [inline(note) for note in report.notes]),
         ("Not checked, for the platform never shows it", [code(item.address) for item in _hidden(report)]),
-        ("Changed in the manifests, not applied yet", [code(item.address) for item in report.pending]),
         ("Unmanaged", [f"{item.kind} {code(item.id)} {inline(item.name)}" for item in report.unmanaged or ()]),
     ):
         if lines:
-            out += ["", f"<details><summary>{title} ({len(lines)})</summary>", "", *(f"- {line}" for line in lines)]
+            out += [
+                "",
+                f"<details><summary>{title} ({sum(not line.startswith('  - ') for line in lines)})</summary>",
+                "",
+                *(line if line.startswith("  - ") else f"- {line}" for line in lines),
+            ]
             out += ["", "</details>"]
     return "\n".join(out) + "\n"
+
+
+def _pending_items(report: Report) -> Iterator[str]:
+    """Yield a Markdown item for each document with changes that were not applied."""
+    for name, changes in by_document(report.pending).items():
+        since, commits = origin(changes)
+        when = f" since {moment(since)}" if since else ""
+        yield f"- {code(name)}{when}: {', '.join(f'{item.action} {code(item.address)}' for item in changes)}"
+        yield from (f"  - {code(item.id[:10])} {inline(_commit(item).partition(' ')[2])}" for item in commits)
 
 
 def _hidden(report: Report) -> list[Drift]:
@@ -150,6 +188,18 @@ def junit(report: Report) -> str:
             skipped += 1
             why = item.reason or "the platform never shows its secrets"
             ElementTree.SubElement(case, "skipped", message=f"{item.status}: {why}")
+    for change in report.pending:
+        case = ElementTree.SubElement(suite, "testcase", classname="pending", name=change.address)
+        since, commits = origin([change])
+        word = f"{change.action}: not applied{f' since {moment(since)}' if since else ''}"
+        if report.fails_on_pending:
+            failed += 1
+            ElementTree.SubElement(case, "failure", message=word, type="pending").text = "\n".join(
+                map(_commit, commits)
+            )
+        else:
+            skipped += 1
+            ElementTree.SubElement(case, "skipped", message=f"pending: {word}")
     names = {item.address for item in report.drift}
     if report.checked > len(names):
         ElementTree.SubElement(suite, "testcase", classname="drift", name="everything else is as it was applied")
@@ -171,6 +221,9 @@ def metrics(report: Report, now: int) -> str:
         "# HELP reconciler_managed_objects Managed objects that were looked at.",
         "# TYPE reconciler_managed_objects gauge",
         f"reconciler_managed_objects{{{where}}} {report.checked}",
+        "# HELP reconciler_pending_changes Changes of the manifests that were not applied.",
+        "# TYPE reconciler_pending_changes gauge",
+        f"reconciler_pending_changes{{{where}}} {len(report.pending)}",
     ]
     if report.unmanaged is not None:
         out += [

@@ -109,7 +109,13 @@ def sarif(problems: Iterable[Problem]) -> str:
 
 def drift_sarif(report: Report, places: Mapping[str, Span]) -> str:
     """Return drift as SARIF 2.1.0, each object at the block of its manifest, `places` by address."""
-    return _sarif([_drifted(item, places.get(item.address)) for item in report.of("changed", "missing")])
+    found = [_drifted(item, places.get(item.address)) for item in report.of("changed", "missing")]
+    level = "warning" if report.fails_on_pending else "note"
+    found += [
+        _Result("pending", level, f"{item.action}: not applied", places.get(item.address), item.address)
+        for item in report.pending
+    ]
+    return _sarif(found)
 
 
 def _drifted(item: Drift, span: Span | None) -> _Result:

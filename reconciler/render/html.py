@@ -20,7 +20,7 @@ from reconciler.core.values import MISSING, SENSITIVE, Tree
 from reconciler.render.drift import drift_lines, plain
 from reconciler.render.graph import Graph, graph_of_plan
 from reconciler.render.svg import svg
-from reconciler.render.text import SYMBOLS, nothing_to_do, platform_name, summary
+from reconciler.render.text import ALLOWED, SYMBOLS, nothing_to_do, platform_name, summary
 from reconciler.render.values import label, lines, many, say
 
 _DRAWN = 250
@@ -112,9 +112,16 @@ def _notes(plan: Plan) -> Iterator[str]:
         yield '<section class="note" aria-label="Warnings"><strong>Warnings</strong><ul>'
         yield from (f"<li>{escape(text)}</li>" for text in plan.warnings)
         yield "</ul></section>"
+    if plan.allow_delete:
+        yield f'<section class="note" aria-label="Permission">Note: {escape(ALLOWED)}.</section>'
     if plan.left_out:
         names = ", ".join(f"<code>{escape(name)}</code>" for name in plan.left_out)
         yield f"<details><summary>Left out: {many(len(plan.left_out))}</summary><p>{names}</p></details>"
+    if plan.imports:
+        yield '<section class="note" aria-label="Imports"><strong>Imported into the state</strong><ul>'
+        for name, item in sorted(plan.imports.items()):
+            yield f"<li><code>{escape(name)}</code> is {escape(item.kind)} <code>{escape(item.id)}</code></li>"
+        yield "</ul></section>"
     if plan.basis.moved or plan.adopted:
         yield '<section class="note" aria-label="State"><strong>Changed in the state only</strong><ul>'
         for old, new in plan.basis.moved:

@@ -7,7 +7,7 @@ from typing import Any
 
 from reconciler.core.display import shown
 from reconciler.core.plan.document import FORMAT_VERSION, drift_item, plan_document
-from reconciler.core.plan.drift_report import STATUSES, Report
+from reconciler.core.plan.drift_report import STATUSES, PendingChange, Report
 from reconciler.core.problems import Problem
 from reconciler.core.state.codec import entry_json
 from reconciler.core.state.model import Entry
@@ -29,7 +29,7 @@ def drift_document(report: Report) -> dict[str, Any]:
         "formatVersion": FORMAT_VERSION,
         "environment": report.environment,
         "drift": [drift_item(item) for item in report.drift],
-        "pending": [{"address": item.address, "action": item.action} for item in report.pending],
+        "pending": [pending_item(item) for item in report.pending],
         "notes": list(report.notes),
         "summary": counts,
     }
@@ -45,6 +45,20 @@ def drift_document(report: Report) -> dict[str, Any]:
             for item in report.unmanaged
         ]
     return document
+
+
+def pending_item(item: PendingChange) -> dict[str, Any]:
+    """Return one change that was not applied and its known commits; times are in ms since the epoch."""
+    commits = [
+        {"id": commit.id, "at": commit.at, "author": commit.author, "subject": commit.subject}
+        for commit in item.commits
+    ]
+    return {
+        "address": item.address,
+        "action": item.action,
+        **({"since": item.since} if item.since is not None else {}),
+        **({"commits": commits} if commits else {}),
+    }
 
 
 def entry_document(address: str, entry: Entry) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from reconciler.core.plan.drift_report import Report
 from reconciler.core.plan.model import Change, Plan
 from reconciler.render.drift import markdown as drift_markdown
 from reconciler.render.drift import plain
-from reconciler.render.text import SYMBOLS, Printer, nothing_to_do, summary
+from reconciler.render.text import ALLOWED, SYMBOLS, Printer, nothing_to_do, summary
 from reconciler.render.values import code, fence_for, inline, linked, many, say
 
 LIMIT = 60_000
@@ -124,8 +124,16 @@ def _alerts(plan: Plan) -> Iterator[str]:
         yield "> [!WARNING]"
         yield from (f"> - {inline(text)}" for text in plan.warnings[:50])
         yield ""
+    if plan.allow_delete:
+        yield f"Note: {ALLOWED.replace('--allow-delete', '`--allow-delete`')}."
+        yield ""
     if plan.left_out:
         yield f"Left out of this plan: {many(len(plan.left_out))}."
+        yield ""
+    if plan.imports:
+        bound = [f"{code(name)} is {item.kind} {code(item.id)}" for name, item in sorted(plan.imports.items())]
+        more = f" and {len(bound) - 50} more" if bound[50:] else ""
+        yield f"Imported into the state: {', '.join(bound[:50])}{more}."
         yield ""
     if plan.basis.moved:
         yield "Renamed in the state: " + ", ".join(f"{code(old)} → {code(new)}" for old, new in plan.basis.moved[:50])

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from reconciler.core.plan.drift_report import PendingChange, by_document
 from reconciler.core.runs import Dataflow, DataflowRun, Outputs
 from reconciler.render.moments import moment
 
@@ -14,12 +15,14 @@ _STYLES = {"success": "green", "partial": "yellow", "failed": "red", "running": 
 _UNITS = ((86_400_000, "d"), (3_600_000, "h"), (60_000, "min"), (1000, "s"))
 
 
-def text(flows: Iterable[Dataflow], now: int, paint: Paint) -> str:
-    """Return what a terminal shows; `now` in ms since the epoch."""
+def text(flows: Iterable[Dataflow], now: int, paint: Paint, pending: Sequence[PendingChange] = ()) -> str:
+    """Return the text for a terminal; `now` in ms since the epoch, `pending` are the changes that were not applied."""
     lines: list[str] = []
+    waiting = by_document(pending)
     for flow in flows:
         state = paint({"enabled": "green", "missing": "red"}.get(flow.state, "yellow"), flow.state)
         lines.append(f"{paint('bold', flow.name)}  {state}  {flow.id}")
+        lines += _pending(waiting.pop(flow.name, ()), paint)
         if flow.state == "missing":
             lines.append("  it was deleted outside: reconciler apply makes it again")
             continue
@@ -38,7 +41,16 @@ def text(flows: Iterable[Dataflow], now: int, paint: Paint) -> str:
         since = flow.silent_since()
         if flow.state == "enabled" and since and not flow.last_data():
             lines.append(f"  no record came out since {moment(since, seconds=True)} ({ago(now - since)})")
-    return "\n".join(lines) + "\n" if lines else "No dataflow has been applied.\n"
+    if not lines:
+        lines.append("No dataflow has been applied.")
+    lines += [line for name, changes in waiting.items() for line in (paint("bold", name), *_pending(changes, paint))]
+    return "\n".join(lines) + "\n"
+
+
+def _pending(changes: Sequence[PendingChange], paint: Paint) -> list[str]:
+    """Return the line of the changes that were not applied; none where there are none."""
+    words = ", ".join(f"{item.action} {item.address}" for item in changes)
+    return [paint("yellow", f"  pending, not applied: {words}")] if changes else []
 
 
 def _run(run: DataflowRun, now: int, paint: Paint) -> list[str]:
@@ -51,9 +63,16 @@ def _run(run: DataflowRun, now: int, paint: Paint) -> list[str]:
     return [line, *(f"    {error}" for error in run.errors)]
 
 
-def document(flows: Iterable[Dataflow]) -> dict[str, Any]:
-    """Return what `--format json` prints; times in ms since the epoch, None where they are not known."""
-    return {flow.name: _document(flow) for flow in flows}
+def document(flows: Iterable[Dataflow], pending: Sequence[PendingChange] = ()) -> dict[str, Any]:
+    """Return the document of `--format json`; times in ms since the epoch, None where they are not known."""
+    waiting = by_document(pending)
+    return {
+        flow.name: {
+            **_document(flow),
+            "pending": [{"address": item.address, "action": item.action} for item in waiting.get(flow.name, ())],
+        }
+        for flow in flows
+    }
 
 
 def _document(flow: Dataflow) -> Mapping[str, Any]:

@@ -37,6 +37,7 @@ _VERBS = {
     Action.DELETE: "delete",
     Action.FORGET: "forget",
 }
+ALLOWED = "the guardrails are lifted for this plan (--allow-delete)"
 _MANY = 12
 """Lines of one list that are shown; the rest is counted."""
 _EACH_WHOLE = 500
@@ -54,6 +55,8 @@ def nothing_to_do(plan: Plan) -> str:
     if plan.destroy:
         where = " in the selection" if plan.left_out else ""
         return f"Nothing to destroy: the state of environment {plan.environment} holds no object{where}."
+    if plan.imports:
+        return "No changes on the platform. Existing objects are bound in the state."
     return "No changes. The platform is as the manifests say."
 
 
@@ -80,10 +83,16 @@ def plan_text(
         out.append(f"{unchecked} write-only values could not be compared with the platform.")
     out += [paint("yellow", f"Warning: {text}") for text in plan.warnings]
     out += [paint("red", str(problem)) for problem in plan.objections]
+    if plan.allow_delete:
+        out.append(paint("yellow", f"Note: {ALLOWED}"))
     if plan.left_out:
         named = plan.left_out if verbose else plan.left_out[:5]
         more = " …" if len(plan.left_out) > len(named) else ""
         out.append(paint("dim", f"Left out: {many(len(plan.left_out))}: {', '.join(named)}{more}"))
+    out += [
+        f"Imported into the state: {address} is {entry.kind} {entry.id}"
+        for address, entry in sorted(plan.imports.items())
+    ]
     out += [f"Renamed in the state: {old} → {new}" for old, new in plan.basis.moved]
     if plan.basis.variables:
         values = ", ".join(f"{name}={say(value, None)}" for name, value in plan.basis.variables.items())
@@ -137,7 +146,8 @@ def summary(plan: Plan) -> str:
     """Return `4 to create, 1 to update, …; 7 unchanged`."""
     counts = plan.summary()
     words = ("create", "update", "replace", "delete", "forget")
-    parts = [f"{counts.get(word, 0)} to {word}" for word in words if word != "forget" or counts.get(word)]
+    parts = [f"{len(plan.imports)} to import"] if plan.imports else []
+    parts += [f"{counts.get(word, 0)} to {word}" for word in words if word != "forget" or counts.get(word)]
     return f"{', '.join(parts)}; {counts['noop']} unchanged"
 
 

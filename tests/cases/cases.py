@@ -32,7 +32,7 @@ import yaml
 
 from reconciler.catalog import shipped
 from reconciler.core.abilities import Searchable, Singleton
-from reconciler.core.plan.guards import Guardrails, objections
+from reconciler.core.plan.guards import Guardrails, exceeded, protections
 from reconciler.core.plan.input import PlanInput
 from reconciler.core.plan.model import Action, Change, Drift, Plan
 from reconciler.core.plan.planner import plan
@@ -239,8 +239,8 @@ def outcome(case: Case, folder: Path) -> dict[str, Any]:
         "objections": [_problem(item) for item in made.objections],
         "guards": [
             _problem(item)
-            for item in (objections(made, state, Guardrails(**limits), protected=False, allow_delete=False)
-                         if limits is not None else ())
+            for item in ((*protections(made, state, protected=False),
+                          *exceeded(made, state, Guardrails(**limits), kinds())) if limits is not None else ())
         ],
         "steps": {
             step.key: [*step.needs, *(["all that is made"] if step.is_final else [])]

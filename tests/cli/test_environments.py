@@ -189,7 +189,7 @@ def test_metadata_alone(three: Cli) -> None:
     text = OVERLAY[: OVERLAY.index("spec:")]
     three.write("overlays/prod/kinesis.yaml", text)
     three.ok("apply", "-y", "--env", "prod")
-    assert "prevent-destroy" in three("destroy", "-y", "--env", "prod", "--allow-delete").err
+    assert "prevent-destroy" in three("destroy", "-y", "--env", "prod", "--allow-protected").err
 
 
 # -- every environment --------------------------------------------------------------------------------------------

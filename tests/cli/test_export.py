@@ -192,6 +192,7 @@ def test_a_sandbox_as_the_ui_leaves_it(live: Cli, server: Server) -> None:
     assert sandbox.everyones not in {entry["id"] for entry in state.values()}, "what several share is nobody's own"
     assert state["nobody-s-account"]["id"] == unused, "an account that nothing uses is not dropped silently"
     again = live("export", "--out", "found")
+    assert "reconciler adopt" not in again.err, "they are bound"
     assert "0 documents" in again.err
     assert f"Left out: {SEEDS} flows managed already." in again.err
 
@@ -220,6 +221,7 @@ def test_what_no_manifest_can_say_is_listed(live: Cli, server: Server) -> None:
     change(gone, transformations=[{"name": "Mapping", "params": {"mappingId": "nowhere", "mappingVersion": 0}}])
     done = live("export", "--out", "found")
     assert done.code == 0, done.err
+    assert "bind them with reconciler adopt found" in done.err
     reasons = {line.split()[3]: line for line in done.err.splitlines() if line.startswith("Not exported: flow ")}
     assert set(reasons) == {one, other, strange, failed, inner, gone, bare}
     for ident, said in (

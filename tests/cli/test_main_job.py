@@ -578,7 +578,10 @@ def test_overrides_and_nulls(live: Cli, server: Server) -> None:
 
 def test_an_empty_folder_is_said_to_be_empty(live: Cli) -> None:
     assert "there is no manifest" in live.ok("validate").out
-    assert "there is no manifest" in live.ok("plan").out
+    for command in ("plan", "drift", "apply"):
+        refused = live(command, *(["-y"] if command == "apply" else []))
+        assert refused.code == 1
+        assert "error: there is no manifest" in refused.err
 
 
 def test_long_plain_lists_show_what_came_and_went(live: Cli) -> None:

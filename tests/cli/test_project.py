@@ -49,8 +49,9 @@ def test_environments_have_states_and_sandboxes_of_their_own(live: Cli, server: 
     assert "for environment 'dev', not 'prod'" in live("apply", "-y", "--env", "prod", "dev.json").err
     refused = live("destroy", "-y", "--env", "prod")
     assert refused.code == 1
-    assert "--allow-delete" in refused.err
-    live.ok("destroy", "-y", "--env", "prod", "--allow-delete")
+    assert "--allow-protected" in refused.err
+    assert live("destroy", "-y", "--env", "prod", "--allow-delete").code == 1, "that lifts the guardrails alone"
+    live.ok("destroy", "-y", "--env", "prod", "--allow-protected")
 
 
 def test_variables_win_in_order(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -150,27 +151,6 @@ def test_secrets_from_files_and_commands(live: Cli, server: Server, monkeypatch:
     assert "the command 'program' cannot be run (FileNotFoundError)" in unknown.out
 
 
-def test_guardrails_bind_apply(live: Cli) -> None:
-    live.example("kinesis")
-    live.ok("apply", "-y")
-    project(live, "variables: {region: us-east-1, stream: clicks}\nguardrails: {maxDeletes: 2}")
-    (live.folder / "kinesis.yaml").unlink()
-    live.ok("plan")
-    refused = live("apply", "-y")
-    assert refused.code == 1
-    assert "guardrails.maxDeletes (2)" in refused.err
-    assert live.state["resources"]
-    live.ok("destroy", "-y")
-
-
-def test_removed_audiences_count(live: Cli) -> None:
-    live.example("event-hubs")
-    live.ok("apply", "-y")
-    project(live, "guardrails: {maxDeletes: 0}")
-    live.edit("event-hubs.yaml", "    - {id: 7841ba61-23c1-4bb3-a495-00d695fe1e93, name: Loyalty members}\n", "")
-    assert "maxDeletes" in live("apply", "-y").err
-
-
 def test_prevent_destroy_is_remembered(live: Cli) -> None:
     live.example("customer-io")
     live.edit(
@@ -181,10 +161,13 @@ def test_prevent_destroy_is_remembered(live: Cli) -> None:
     live.ok("apply", "-y")
     text = (live.folder / "customer-io.yaml").read_text(encoding="utf-8")
     (live.folder / "customer-io.yaml").unlink()
+    live.example("kinesis")
+    assert "apply will refuse this: customer-io/" in live.ok("plan").out
     refused = live("apply", "-y")
     assert refused.code == 1
     assert "prevent-destroy forbids" in refused.err
-    assert "prevent-destroy" in live("destroy", "-y", "--allow-delete").err
+    assert "prevent-destroy" in live("destroy", "-y", "--allow-delete", "--allow-protected").err
+    (live.folder / "kinesis.yaml").unlink()
     live.write("customer-io.yaml", text.replace('  annotations: {reconciler/prevent-destroy: "true"}\n', ""))
     live.ok("apply", "-y")
     live.ok("destroy", "-y")
@@ -339,7 +322,7 @@ def test_two_that_are_alike_are_not_guessed_at(live: Cli) -> None:
     live.ok("apply", "-y")
     for old, new in (("one", "three"), ("two", "four")):
         live.edit(f"{old}.yaml", f"name: {old}", f"name: {new}")
-    plan = live.ok("plan").out
+    plan = live.ok("plan", "--allow-delete").out
     assert "8 to create" in plan
     assert "moved:" not in plan, "which of them became which nobody can tell"
 

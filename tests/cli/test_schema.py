@@ -138,7 +138,7 @@ def test_what_is_printed_fits_its_schema(live: Cli, server: Server) -> None:
     live.edit("kinesis.yaml", "stream: ${var.stream}", "stream: other")
     live.edit("customer-io.yaml", "providerId: 5", "providerId: 6")
     (live.folder / "s3-loyalty.yaml").unlink()
-    plans.append(live.ok("plan", "--format", "json").json())
+    plans.append(live.ok("plan", "--allow-delete", "--format", "json").json())
     assert {change["action"] for plan in plans for change in plan["changes"]} >= {
         "create",
         "update",

@@ -229,9 +229,9 @@ def test_an_allowed_breaking_change_replaces_all_that_hangs_on_it(live: Cli, ser
     live.ok("apply", "-y")
     before = {name: live.id(name) for name in live.state["resources"]}
     live.edit("all.yaml", "email: {type: string}", "email: {type: string, pattern: .+@.+}")
-    planned = live.changes()
+    planned = live.changes("--allow-delete")
     assert planned["fields"] == planned["people"] == planned["people-data"] == planned["crm/flow"] == "replace"
-    live.ok("apply", "-y")
+    live.ok("apply", "-y", "--allow-delete")
     assert live.changes() == {}
     assert all(live.id(name) != ident for name, ident in before.items() if name != "crm/mapping")
     assert [item["title"] for item in server.storage_items("schemas")] == ["People"]
@@ -261,7 +261,7 @@ def test_data_goes_when_that_is_allowed_even_after_the_manifest_is_gone(live: Cl
     path = live.write("all.yaml", allowing(APART))
     live.ok("apply", "-y")
     path.unlink()
-    live.ok("apply", "-y")
+    live.ok("destroy", "-y")
     assert live.state["resources"] == {}
     assert datasets(server) == {}
     assert descriptors(server) == []
@@ -274,7 +274,7 @@ def test_the_annotation_alone_is_written_into_the_state(live: Cli, server: Serve
     live.write("all.yaml", allowing(APART))
     live.ok("apply", "-y")
     path.unlink()
-    live.ok("apply", "-y")
+    live.ok("destroy", "-y")
     assert datasets(server) == {}
 
 

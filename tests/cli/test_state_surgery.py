@@ -191,15 +191,17 @@ def test_without_a_state_there_is_nothing_to_put_right(live: Cli) -> None:
 def test_a_first_apply_warns_of_what_is_there_already(live: Cli, server: Server) -> None:
     live.example("kinesis")
     live.example("customer-io")
-    assert "there already" not in live.ok("plan").out
+    assert "exists already" not in live.ok("plan").out
     live.ok("apply", "-y")
     flow = live.id("kinesis-summer/flow")
     live.edit("customer-io.yaml", "description: Streaming Dataflow", "description: Another Dataflow")
     said = live.ok("plan", "--state-dir", "lost")
-    assert f"kinesis-summer/flow: {flow} is there already and looks the same" in said.out
-    assert "reconciler state rebuild" in said.out
+    words = " ".join(said.out.split())
+    assert f"kinesis-summer/flow: {flow} exists already with the same content" in words
+    assert "reconciler adopt" in words
+    assert "reconciler state rebuild if the state was lost" in words
     assert "customer-io/flow: " not in said.out.partition("arning")[2], "that one is of another content"
-    assert "there already" not in live.ok("plan", "--state-dir", "lost", "--no-checks").out
+    assert "exists already" not in live.ok("plan", "--state-dir", "lost", "--no-checks").out
     server.before.append(lambda request: (403, [], {}) if request.path == f"{FLOW}/flows" else None)
     live.ok("plan", "--state-dir", "lost")
 

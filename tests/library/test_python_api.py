@@ -129,7 +129,7 @@ def test_guardrails_hold(folder: Path) -> None:
     project.apply()
     with pytest.raises(reconciler.GuardError, match="protected"):
         project.destroy()
-    assert project.destroy(allow_delete=True).plan.summary["delete"] == 3
+    assert project.destroy(allow_protected=True).plan.summary["delete"] == 3
 
 
 def test_variables_keep_their_type(tmp_path: Path) -> None:

@@ -136,7 +136,7 @@ def resolved(*args: str) -> list[str | None]:
     [
         (("diff",), "Use 'plan' for the changes to come"),
         (("Sync",), "Use 'apply'."),
-        (("taint", "x"), "Objects are not marked"),
+        (("taint", "x"), "Pass --replace ADDRESS"),
         (("plna",), "Did you mean 'plan'?"),
         (("zzzzzz",), "No such command 'zzzzzz'."),
         (("state", "ls"), "Use 'list'."),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 
 from reconciler.core import graph
 from reconciler.core.compare.views import project as project_before
-from reconciler.core.plan.guards import Guardrails, objections
+from reconciler.core.plan.guards import Guardrails, exceeded, protections
 from reconciler.core.plan.model import Action, Change, Plan
 from reconciler.core.plan.steps import steps
 from reconciler.core.pointers import matches, parse_pointer, pointer
@@ -26,6 +27,7 @@ from reconciler.core.values import Ref, Secret, Span
 from reconciler.documents.document import Document
 from reconciler.documents.interpolate import Scope, interpolate
 from reconciler.documents.load import Project, _cross_check
+from reconciler.kinds import kinds
 from reconciler.kinds.flow import KIND as FLOW
 from reconciler.yamltext.reader import read
 from reconciler.yamltext.text import Text
@@ -135,8 +137,9 @@ STATE = State(
 )
 
 
-def codes(plan: Plan, limits: Guardrails = Guardrails(), *, protected: bool = False, allow: bool = False) -> list[str]:  # noqa: B008
-    return [item.code for item in objections(plan, STATE, limits, protected=protected, allow_delete=allow)]
+def codes(plan: Plan, limits: Guardrails = Guardrails(), *, protected: bool = False) -> list[str]:  # noqa: B008
+    found = [*protections(plan, STATE, protected=protected), *exceeded(plan, STATE, limits, kinds())]
+    return [item.code for item in found]
 
 
 def test_guards() -> None:
@@ -146,10 +149,18 @@ def test_guards() -> None:
     assert codes(small_plan(*delete), Guardrails(max_delete_percent=20)) == ["max-delete-percent"]
     assert codes(small_plan(*delete, destroy=True), Guardrails(max_deletes=0)) == []
     assert codes(small_plan(*delete), protected=True) == ["protected-environment"]
-    assert codes(small_plan(*delete), protected=True, allow=True) == []
+    many = [Change(f"a{n}", "Flow", Action.DELETE, "", str(n)) for n in range(1, 7)]
+    assert codes(small_plan(*many[:5])) == [], "five are few, whatever the part"
+    assert codes(small_plan(*many)) == ["max-delete-percent"]
+    assert codes(small_plan(*many), Guardrails(max_delete_percent=60)) == []
+    assert codes(small_plan(*many), Guardrails(max_deletes=9)) == ["max-delete-percent"], "one limit leaves the other"
+    assert codes(small_plan(*many, destroy=True)) == []
+    forgotten = [replace(item, action=Action.FORGET) for item in many]
+    assert codes(small_plan(*forgotten), Guardrails(0, 0)) == []
+    assert codes(small_plan(*(replace(item, deposed=True) for item in many)), Guardrails(0, 0)) == []
     kept = Change("a0", "Flow", Action.REPLACE, "", "0")
     assert codes(small_plan(kept)) == ["prevent-destroy"]
-    assert codes(small_plan(kept), allow=True) == ["prevent-destroy"], "only an applied edit lifts it"
+    assert codes(small_plan(kept, destroy=True)) == ["prevent-destroy"], "only an applied edit lifts it"
     forget = Change("a1", "MappingSet", Action.FORGET, "", "1")
     assert codes(small_plan(forget), Guardrails(max_deletes=0), protected=True) == []
 

@@ -6,13 +6,14 @@ import json
 import os
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.core.plan.drift_report import PendingChange, Report
+from reconciler.core.plan.drift_report import Commit, PendingChange, Report
 from reconciler.core.plan.model import Action
 from reconciler.core.plan.saved_plan import PLAN_VERSION, plan_json, plan_of
 from reconciler.core.problems import Problem, StateError
@@ -42,7 +43,13 @@ FINDINGS = [
 
 
 def report() -> Report:
-    return Report("prod", "prod-1", 9, everything().drift, (PendingChange("kinesis/flow", "update"),), ("a note",))
+    merge = Commit("1a2b3c4d5e6f7a8b9c0d", 1_764_000_000_000, "Ada <b>", "Merge | *two*\x1b[31m lines")
+    pending = (
+        PendingChange("kinesis/flow", "update", merge.at, (merge,)),
+        PendingChange("kinesis/target", "replace", merge.at + 1, (replace(merge, id="2b", at=merge.at + 1), merge)),
+        PendingChange("s3/flow", "create"),
+    )
+    return Report("prod", "prod-1", 9, everything().drift, pending, ("a note",))
 
 
 def _bare(page: str) -> str:

@@ -13,7 +13,7 @@ import pytest
 from reconciler.catalog import shipped
 from reconciler.config.editor_schema import json_schema
 from reconciler.core.kind import Check
-from reconciler.core.plan.guards import Guardrails, objections
+from reconciler.core.plan.guards import Guardrails, exceeded
 from reconciler.core.plan.input import PlanInput
 from reconciler.core.plan.model import Action, Change, DriftField, Plan
 from reconciler.core.plan.planner import plan
@@ -109,8 +109,7 @@ def only(made: Plan) -> Change:
 
 
 def codes(made: Plan, state: State) -> list[str]:
-    found = objections(made, state, Guardrails(max_deletes=0), protected=False, allow_delete=False)
-    return [problem.code for problem in found]
+    return [problem.code for problem in exceeded(made, state, Guardrails(max_deletes=0), KINDS)]
 
 
 def test_guardrails_count_a_removal(tmp_path: Path) -> None:
@@ -120,6 +119,23 @@ def test_guardrails_count_a_removal(tmp_path: Path) -> None:
     assert codes(plan_of(plan_json(made), "it", KINDS), state) == ["max-deletes"], "of a saved plan, too"
     added, state = planned(flow_of(tmp_path, BOTH), flow_of(tmp_path, ONE))
     assert codes(added, state) == []
+
+
+def test_a_percentage_compares_members_with_members(tmp_path: Path) -> None:
+    def accounts(numbers: range) -> str:
+        return ", ".join(f"{{id: acc-{number}}}" for number in numbers)
+
+    def refused(before: int, after: int, limit: float | None = None) -> list[str]:
+        made, state = planned(flow_of(tmp_path, accounts(range(after))), flow_of(tmp_path, accounts(range(before))))
+        return [problem.what for problem in exceeded(made, state, Guardrails(None, limit), KINDS)]
+
+    assert refused(10, 3) == [
+        "the plan removes 7 of 10 accounts in scope (70 %), more than the default of guardrails.maxDeletePercent (30 %)"
+    ]
+    assert refused(10, 5) == [], "five are few"
+    assert refused(30, 21) == [], "9 of 30 are not more than 30 %, and 900 % of the one object"
+    assert refused(10, 5, 40) == ["the plan removes 5 of 10 accounts in scope (50 %), more than "
+                                  "guardrails.maxDeletePercent (40 %)"]  # fmt: skip
 
 
 def test_a_removal_that_does_not_count_is_free(tmp_path: Path) -> None:

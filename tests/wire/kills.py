@@ -88,12 +88,16 @@ sys.exit(code)
 
 @dataclass(frozen=True)
 class Scenario:
-    """What is applied: an example; after `edit`, if there is one, once more, and that is killed."""
+    """An example that is applied; after `edit`, if there is one, it is applied once more, and that apply is killed.
+
+    With `imports` the state is lost before that, and lines of the project file import the objects.
+    """
 
     name: str
     example: str
     edit: tuple[str, str] | None = None
     options: tuple[str, ...] = ()
+    imports: bool = False
 
 
 @dataclass(frozen=True)
@@ -126,6 +130,7 @@ SCENARIOS = {
         Scenario("batch", "snowflake"),
         Scenario("replace", "snowflake", ("PUBLIC.PURCHASES", "PUBLIC.ORDERS")),
         Scenario("schemas, staged", "http-api", None, ("--staged",)),
+        Scenario("imports", "customer-io", ("Streaming Dataflow", "Another Dataflow"), imports=True),
         Scenario("mapping", "sftp-orders", ("order.total", "order.sum")),
     )
 }
@@ -164,7 +169,11 @@ class Place(Protocol):
 
 
 def matrix(
-    scenario: Scenario, folder: Path, place: Place | None = None, clocks: Sequence[Clocks] = (Clocks(),)
+    scenario: Scenario,
+    folder: Path,
+    place: Place | None = None,
+    clocks: Sequence[Clocks] = (Clocks(),),
+    moments: Sequence[str] = MOMENTS,
 ) -> Iterator[Row]:
     """Yield a row for each boundary of `scenario`, with one of `clocks` in turn.
 
@@ -181,7 +190,7 @@ def matrix(
             zip(("requests", "journal", "state"), map(int, done.stdout.split("SEEN ")[1].split()), strict=True)
         )
         wanted = whole.objects()
-        for moment in MOMENTS:
+        for moment in moments:
             for number in range(1, counts[moment if moment in counts else "requests"] + 1):
                 name = f"{moment}-{number}"
                 clock, server = next(turns)
@@ -215,6 +224,15 @@ class _Case:
             text = path.read_text(encoding="utf-8")
             assert self.scenario.edit[0] in text
             path.write_text(text.replace(*self.scenario.edit), encoding="utf-8")
+        if self.scenario.imports:
+            state = local_store(self.folder / "state", "default").read()
+            assert state is not None
+            lines = [{"to": address, "id": entry.id} for address, entry in state.resources.items()]
+            head = {"apiVersion": "reconciler/v1", "kind": "Project", "metadata": {"name": "killed"}}
+            (self.folder / "reconciler.yaml").write_text(
+                json.dumps({**head, "spec": {"imports": lines}}), encoding="utf-8"
+            )
+            shutil.rmtree(self.folder / "state")
 
     def outcome(self, moment: str, number: int, wanted: dict[str, int], addresses: set[str]) -> str:
         """Kill, apply again, and return what is not as it should be."""

@@ -19,3 +19,10 @@ def test_every_boundary_is_recovered_from(name: str, tmp_path: Path) -> None:
     rows = list(matrix(SCENARIOS[name], tmp_path, clocks=clocks))
     assert {row.moment for row in rows} == {"sending", "committed", "answered", "journal", "state"}
     assert [row for row in rows if row.found] == []
+
+
+def test_imports_are_finished_by_the_next_run(tmp_path: Path) -> None:
+    """They write to the state alone, so only the boundaries of its writes are their own."""
+    rows = list(matrix(SCENARIOS["imports"], tmp_path, moments=("journal", "state")))
+    assert {row.moment for row in rows} == {"journal", "state"}
+    assert [row for row in rows if row.found] == []

@@ -262,7 +262,7 @@ class Life(RuleBasedStateMachine):
         self.write()
         fault = Fault(left, VERDICTS[verdict])
         getattr(self.server, moment).append(fault)
-        done = self.cli("apply", "-y", "--settle", "0.1")
+        done = self.cli("apply", "-y", "--allow-delete", "--settle", "0.1")
         getattr(self.server, moment).remove(fault)
         assert done.code in (0, 1), done.err
         assert "internal error" not in done.err, done.err
@@ -271,7 +271,7 @@ class Life(RuleBasedStateMachine):
     def apply_and_be_killed(self, left: int, moment: str) -> None:
         """Kill the process that applies at one of its requests, before or after it was carried out."""
         self.write()
-        command = [sys.executable, "-m", "reconciler", "apply", "-y", "--settle", "0.1"]
+        command = [sys.executable, "-m", "reconciler", "apply", "-y", "--allow-delete", "--settle", "0.1"]
         with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
 
             def kill() -> str:
@@ -290,7 +290,7 @@ class Life(RuleBasedStateMachine):
         """Apply in peace, and check that all is as declared."""
         self.write()
         patched = {item["id"] for item in self.server.items("targetConnections") if "theirs" in item.get("params", {})}
-        done = self.cli("apply", "-y", "--settle", "0.1")
+        done = self.cli("apply", "-y", "--allow-delete", "--settle", "0.1")
         assert done.code == 0, f"{done.err}\n{done.out}"
         again = self.cli("plan", "--detailed-exitcode")
         assert again.code == 0, again.out

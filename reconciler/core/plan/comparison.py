@@ -79,7 +79,11 @@ def _body(change: Change, names: Mapping[str, str]) -> str:
 
 
 def _place(plan: Plan) -> tuple[object, ...]:
-    return plan.environment, plan.platform, plan.organization, plan.sandbox, plan.basis.moved
+    return plan.environment, plan.platform, plan.organization, plan.sandbox, plan.basis.moved, _bindings(plan)
+
+
+def _bindings(plan: Plan) -> dict[str, str]:
+    return {address: entry.id for address, entry in plan.imports.items()}
 
 
 _NOTHING: tuple[Change | None, str] = (None, "")

@@ -10,7 +10,7 @@ from reconciler.core.compare.diff import at_path
 from reconciler.core.compare.lens import normalized
 from reconciler.core.plan.input import PlanInput
 from reconciler.core.plan.model import Action, Change
-from reconciler.core.pointers import parse_pointer
+from reconciler.core.pointers import is_below, parse_pointer
 from reconciler.core.problems import Problem
 from reconciler.core.resource import Live
 from reconciler.core.rules import Reason
@@ -48,7 +48,26 @@ def deletions(world: PlanInput) -> tuple[list[Change], list[Problem]]:
             if changes[-1].calls:
                 problems += _refusals(world, address, entry, gone)
         changes += _old_ones(world, address, entry)
-    return changes, problems
+    return changes, [*problems, *_needed(world, gone)]
+
+
+def _needed(world: PlanInput, gone: Collection[str]) -> list[Problem]:
+    """Return an objection for each forgotten object that another entry, which is not forgotten with it, depends on."""
+    problems = []
+    for address in gone if world.removed else ():
+        if not is_below(address, world.removed):
+            continue
+        users = [
+            name
+            for name, entry in world.state.resources.items()
+            if not is_below(name, world.removed) and address in world.resources.get(name, entry).dependencies
+        ]
+        if users:
+            what = f"the project file lets it go (removed), but {users[0]} depends on it"
+            problems.append(
+                Problem("needed", what, f"add {users[0]} to removed, or name the document", address=address)
+            )
+    return problems
 
 
 def _body(world: PlanInput, address: str) -> Tree:
@@ -60,6 +79,8 @@ def _kept(world: PlanInput, gone: Collection[str]) -> Mapping[str, str]:
     """Return why each of `gone` is forgotten instead of deleted: by itself, or because what stays needs it."""
     entries = world.state.resources
     kept: dict[str, str] = {}
+    released = {address for address in gone if is_below(address, world.removed)}
+    kept |= dict.fromkeys(released, "the project file lets it go without a delete (removed)")
     used = _still_used(world, gone)
     for address in gone:  # users come before what they use, so what stays is known before what it needs
         entry = entries[address]
@@ -69,11 +90,12 @@ def _kept(world: PlanInput, gone: Collection[str]) -> Mapping[str, str]:
             why = _NOT_IN_PASSING
         if why is None:
             why = used.get(address)
-        if why is None:
+        if why is None and address not in kept:
             continue
-        kept.setdefault(address, why)
+        kept.setdefault(address, why or "")
         for need in entry.dependencies:
-            if isinstance(kind, DataHolding) and need in gone:
+            if (isinstance(kind, DataHolding) or address in released) and need in gone:
+                released |= {need} if address in released else set()
                 kept.setdefault(need, f"{address} stays there and needs it, so it stays too, unmanaged")
     owners = {address for address in kept if isinstance(world.kinds[entries[address].kind], DataHolding)}
     for address in gone:

@@ -10,6 +10,7 @@ from reconciler.core.display import shown
 from reconciler.core.plan.model import Change, Drift, DriftField, Plan
 from reconciler.core.pointers import pointer
 from reconciler.core.resource import Call
+from reconciler.core.state.model import Entry
 from reconciler.core.trees import leaves, of_kind
 from reconciler.core.values import MISSING, SENSITIVE, Secret, Tree
 
@@ -27,11 +28,18 @@ def plan_document(plan: Plan) -> dict[str, Any]:
         "summary": {str(action): count for action, count in plan.summary().items()},
         **({"destroy": True} if plan.destroy else {}),
         **({"leftOut": list(plan.left_out)} if plan.left_out else {}),
+        **({"allowDelete": True} if plan.allow_delete else {}),
+        **({"imports": [_import(*item) for item in sorted(plan.imports.items())]} if plan.imports else {}),
         **({"moved": [{"from": old, "to": new} for old, new in plan.basis.moved]} if plan.basis.moved else {}),
         **({"variables": dict(plan.basis.variables)} if plan.basis.variables else {}),
         **({"recorded": [_recorded(change) for change in plan.adopted]} if plan.adopted else {}),
         **({"digest": plan.digest} if plan.digest else {}),
     }
+
+
+def _import(address: str, entry: Entry) -> dict[str, Any]:
+    """Return one existing object that the plan binds to an address."""
+    return {"address": address, "kind": entry.kind, "id": entry.id}
 
 
 def _recorded(change: Change) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from reconciler.core.plan.model import Drift, DriftCause, DriftField
 from reconciler.core.pointers import matches
 from reconciler.core.resource import Resource
 from reconciler.core.rules import FieldChange
-from reconciler.core.trees import refs, resolve
+from reconciler.core.trees import filled, refs, resolve
 from reconciler.core.values import MISSING, Fingerprint, Path, Ref, Tree
 
 
@@ -93,18 +93,7 @@ def _field(item: FieldChange, desired: Tree, *, declared: bool) -> DriftField:
 def _alike(one: Tree, other: Tree) -> bool:
     if one is MISSING or other is MISSING:
         return one is other
-    return covers(other, _filled(one, other))
-
-
-def _filled(tree: Tree, other: Tree) -> Tree:
-    """Return `tree` with the values of `other` for references to objects that do not exist yet."""
-    if isinstance(tree, Ref):
-        return other
-    if isinstance(tree, dict) and isinstance(other, dict):
-        return {key: _filled(value, other.get(key)) for key, value in tree.items()}
-    if isinstance(tree, list) and isinstance(other, list):
-        return [*map(_filled, tree, other), *tree[len(other) :]]
-    return tree
+    return covers(other, filled(one, other))
 
 
 def acknowledge(

@@ -17,7 +17,9 @@ class PlanInput:
 
     `resources` are the desired ones in scope; `lives` the objects read, None for one that is gone; `scope` the
     state addresses this run may delete; `secret_changed` compares secrets with fingerprints; `now` is the time in
-    seconds since the epoch. With `staged` nothing new is live before everything is there.
+    seconds since the epoch. With `staged` nothing new is live before everything is there. `removed` are addresses, or
+    names above them, whose entries are forgotten and not deleted; `replace` are addresses of objects that are replaced
+    whatever the comparison says.
     """
 
     resources: Mapping[str, Resource]
@@ -29,3 +31,5 @@ class PlanInput:
     destroy: bool = False
     now: int = 0
     staged: bool = False
+    removed: tuple[str, ...] = ()
+    replace: tuple[str, ...] = ()

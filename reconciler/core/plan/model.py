@@ -12,6 +12,7 @@ from reconciler.core.problems import Problem
 from reconciler.core.provenance import UNKNOWN, HasProvenance, Provenance
 from reconciler.core.resource import Call
 from reconciler.core.rules import NO_RULES, FieldChange, Reason, Rules
+from reconciler.core.state.model import Entry
 from reconciler.core.values import Path, Tree
 
 EVERYTHING = ("*",)
@@ -136,7 +137,8 @@ class Basis:
     had one, `adopted` the digests of those that no-ops write. `dependents` are the entries that depend on each object
     that a change deletes or replaces. `moved` are the renames in the state (old address, new address) that the plan
     includes. `variables` are the values, given from outside the project file, of the variables that its manifests use;
-    an apply uses them again. `path` (below the root), the selection and `staged` are the choices to plan again with.
+    an apply uses them again. `path` (below the root), the selection, `staged` and `replace` are the choices to plan
+    again with.
     """
 
     documents: Mapping[str, str] = field(default_factory=dict)
@@ -153,6 +155,7 @@ class Basis:
     exclude: tuple[str, ...] = ()
     shard: str = ""
     staged: bool = False
+    replace: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,8 +163,10 @@ class Plan:
     """All changes of one run, no-ops included, and the identity of the state they were computed from.
 
     `warnings` are said with the plan and stop nothing; with `objections` it cannot be applied. `left_out` are the
-    addresses in reach that a selection left out, `basis` the facts it was made from. `digest` is that of the file of a
-    saved plan, which every format shows. A plan made from a `snapshot` is compared with others, and never applied.
+    addresses in reach that a selection left out, `basis` the facts it was made from. `allow_delete` records that the
+    guardrails are lifted for it. `imports` are the entries that it adds to the state for existing objects, by address;
+    `removed` are the addresses, or names above them, that the project file lets go without a delete. `digest` is that
+    of the file of a saved plan, which every format shows. A plan made from a `snapshot` is only compared with others.
     """
 
     environment: str
@@ -178,6 +183,9 @@ class Plan:
     objections: tuple[Problem, ...] = ()
     left_out: tuple[str, ...] = ()
     basis: Basis = field(default_factory=Basis)
+    allow_delete: bool = False
+    imports: Mapping[str, Entry] = field(default_factory=dict)
+    removed: tuple[str, ...] = ()
     digest: str = field(default="", compare=False)
     snapshot: bool = False
 

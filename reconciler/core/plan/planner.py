@@ -63,7 +63,7 @@ def plan(world: PlanInput) -> Plan:
 
     The changes come in dependency order: creates, updates and replaces first, then deletes in reverse order.
     """
-    forced: dict[str, str] = {}
+    forced = {address: "replace requested" for address in world.replace if _exists(world, address)}
     for _ in range(len(world.resources) + 1):  # each walk but the last forces a replace that no walk before forced
         walk = _walk(world, forced)
         again = {

@@ -16,7 +16,17 @@ from reconciler.core.plan.with_rules import with_rules
 from reconciler.core.problems import Problem, StateError
 from reconciler.core.resource import Call
 from reconciler.core.rules import FieldChange
-from reconciler.core.state.codec import CARRIED, UNSEEN, Json, decode, encode, provenance_json, provenance_of
+from reconciler.core.state.codec import (
+    CARRIED,
+    UNSEEN,
+    Json,
+    decode,
+    encode,
+    entry_json,
+    entry_of,
+    provenance_json,
+    provenance_of,
+)
 from reconciler.core.values import MISSING, Tree
 
 PLAN_FORMAT = "reconciler-plan"
@@ -38,6 +48,9 @@ def plan_json(plan: Plan) -> Json:
         "scope": list(plan.scope),
         "leftOut": list(plan.left_out),
         "basis": _basis_json(plan.basis),
+        **({"allowDelete": True} if plan.allow_delete else {}),
+        **({"imports": {name: entry_json(entry) for name, entry in plan.imports.items()}} if plan.imports else {}),
+        **({"removed": list(plan.removed)} if plan.removed else {}),
         "warnings": list(plan.warnings),
         "changes": [_change_json(change) for change in plan.changes],
         "drift": [_drift_json(item) for item in plan.drift],
@@ -76,6 +89,9 @@ def plan_of(data: Any, source: str, kinds: Kinds) -> Plan:
             left_out=tuple(data["leftOut"]),
             basis=_basis_of(data["basis"]),
             digest=plan_digest(data),
+            allow_delete=data.get("allowDelete") is True,
+            imports={address: entry_of(item) for address, item in data.get("imports", {}).items()},
+            removed=tuple(data.get("removed", ())),
             warnings=tuple(data["warnings"]),
             changes=tuple(_change_of(item) for item in data["changes"]),
             drift=tuple(_drift_of(item) for item in data["drift"]),
@@ -116,6 +132,7 @@ def _basis_json(basis: Basis) -> Json:
     return {
         item.name: dict(value) if isinstance(value := getattr(basis, item.name), Mapping) else value
         for item in dataclasses.fields(Basis)
+        if item.name != "replace" or basis.replace
     }
 
 

@@ -8,6 +8,7 @@ from difflib import get_close_matches
 
 from reconciler.core import graph
 from reconciler.core.plan.sharding import Shard
+from reconciler.core.pointers import is_below
 from reconciler.core.problems import ManifestError, Problem
 from reconciler.core.resource import Resource
 from reconciler.core.state.model import State
@@ -48,21 +49,20 @@ def narrowed(
     wanted = part.all
     if selection.targets or selection.labels:
         fits = _fits(selection.labels)
-        hit = {name for name in part.all if _below(name, selection.targets) and fits(part.labels(name))}
+        hit = {
+            name
+            for name in part.all
+            if (not selection.targets or is_below(name, selection.targets)) and fits(part.labels(name))
+        }
         wanted = part.with_company(hit)
     if selection.exclude:
-        wanted = wanted - part.with_users({name for name in part.all if _below(name, selection.exclude)})
+        wanted = wanted - part.with_users({name for name in part.all if is_below(name, selection.exclude)})
     if selection.shard is not None:
         wanted = wanted & selection.shard.addresses(resources, scope, state)
     return (
         {name: item for name, item in resources.items() if name in wanted},
         [name for name in scope if name in wanted],
     )
-
-
-def _below(address: str, targets: Collection[str]) -> bool:
-    """Tell whether an address is one of `targets` or below one; without targets all are."""
-    return not targets or any(address == target or address.startswith(f"{target}/") for target in targets)
 
 
 def _check(selection: Selection, part: _Part) -> None:

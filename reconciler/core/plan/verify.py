@@ -92,7 +92,7 @@ def _around(change: Change, kind: Kind, found: tuple[Call, ...]) -> tuple[tuple[
             return found, "the request that deletes the old object is not shown"
         found = found[:-1]
     if change.suspends:
-        if not found or (found[0].method == "POST" and f"/{change.ident}" not in found[0].path):
+        if not found or f"/{change.ident}" not in found[0].path:
             return found, "the request that stops the old object is not shown"
         found = found[1:]
     return found, None
