@@ -24,6 +24,7 @@ _OMITTED = re.compile(
     r"inlet_?(url|id)$|(created|updated|modified|changed)_?(by|user|userid|useremail|byuser|client|clientid)$",
     re.IGNORECASE,
 )
+"""Members of a body that no plan needs: user names, and the address at which an HTTP API account accepts data."""
 
 Conceal = Callable[[Wire, Callable[[Wire], Wire]], Wire]
 """Returns a body with another value for each credential in it that is not known to be harmless."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from urllib.parse import quote
 
 from reconciler.core.call_path import path_fault
 from reconciler.core.compare.views import mask
@@ -92,7 +93,7 @@ def _around(change: Change, kind: Kind, found: tuple[Call, ...]) -> tuple[tuple[
             return found, "the request that deletes the old object is not shown"
         found = found[:-1]
     if change.suspends:
-        if not found or f"/{change.ident}" not in found[0].path:
+        if not found or f"/{quote(change.ident, safe='')}" not in found[0].path:
             return found, "the request that stops the old object is not shown"
         found = found[1:]
     return found, None
