@@ -18,7 +18,10 @@ LABEL org.opencontainers.image.title="reconciler" \
     org.opencontainers.image.description="Declarative infrastructure-as-code for Adobe Experience Platform dataflows" \
     org.opencontainers.image.licenses="Apache-2.0"
 COPY --from=build /opt/reconciler /opt/reconciler
-RUN useradd --uid 10001 --no-create-home --home-dir /project --shell /usr/sbin/nologin reconciler \
+# git: the steps of GitLab jobs read the history of the main branch
+# hadolint ignore=DL3008
+RUN apt-get update && apt-get install --yes --no-install-recommends git && rm -rf /var/lib/apt/lists/* \
+    && useradd --uid 10001 --no-create-home --home-dir /project --shell /usr/sbin/nologin reconciler \
     && install --directory --owner 10001 /project
 ENV PATH=/opt/reconciler/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 USER 10001

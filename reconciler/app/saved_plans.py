@@ -62,7 +62,8 @@ def parse_plan(path: Path, session_note: list[str] | None = None, *, signed_only
         return None
     key = _key()
     if key:
-        check_signature(data, str(path), key, required=signed_only)
+        snapshot = data.get("snapshot") is True  # it is made where there is no key, and is only compared
+        check_signature(data, str(path), key, required=signed_only and not snapshot)
     elif SIGNATURE in data and session_note is not None:
         session_note.append(f"{path} is signed; the signature is not checked, because {KEY} is not set.")
     return saved_plan.plan_of(data, str(path), kinds())
@@ -78,11 +79,14 @@ def refuse_unsigned(path: Path) -> None:
 def refuse_stale(session: Session, saved: Plan) -> Mapping[str, Provenance]:
     """Return what the documents at hand say of their objects besides the bodies, by address.
 
-    Raises `StaleError` for a plan of another environment, or one whose documents moved on.
+    Raises `StaleError` for a plan of another environment, from a snapshot, or with documents that moved on.
     """
     if saved.environment != session.environment:
         what = f"the plan was made for environment {saved.environment!r}, not {session.environment!r}"
         raise StaleError(Problem("stale-plan", what, f"pass --env {saved.environment}"))
+    if saved.snapshot:
+        what = "the plan was made from a snapshot and cannot be applied"
+        raise StaleError(Problem("stale-plan", what, "pass --replan-if-stale, which applies a new plan if it is equal"))
     project = _project(session, saved)
     if project is None:
         return {}

@@ -115,7 +115,7 @@ async def plan_from_snapshot(session: Session, options: PlanOptions, path: Path)
         session, api, project, owed.state, secrets, replace(options, checks=False),
         owed=owed, finders=api.finders(FINDERS), lists=False, notes=tuple(notes),
     )  # fmt: skip
-    return plan
+    return replace(plan, snapshot=True)
 
 
 def _concealed(value: Wire) -> Wire:

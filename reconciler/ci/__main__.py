@@ -1,23 +1,28 @@
-"""`python -I -m reconciler.ci github COMMAND` and `… gitlab-counts CHANGES COUNTS`; used by the pipelines only."""
+"""`python -I -m reconciler.ci github COMMAND` and `… gitlab COMMAND`; used by the pipelines only."""
 
 from __future__ import annotations
 
 import os
 import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
-from reconciler.ci import github, gitlab
-from reconciler.ci.runner import Job, JobError, annotation
+from reconciler.ci import applying, steps
+from reconciler.ci.github import GitHub
+from reconciler.ci.gitlab import GitLab, gitlab_job
+from reconciler.ci.host import Host
+from reconciler.ci.runner import Job, JobError, annotation, github_job
 
-_USAGE = "usage: python -I -m reconciler.ci github validate|plan|comment|apply|drift, or gitlab-counts CHANGES COUNTS"
-_GITHUB: dict[str, Callable[[Job], int]] = {
-    "validate": github.validate,
-    "plan": github.plan,
-    "comment": github.comment,
-    "apply": github.apply,
-    "drift": github.drift,
+STEPS: dict[str, Callable[[Job, Host], int]] = {
+    "validate": steps.validate,
+    "plan": steps.plan,
+    "comment": steps.comment,
+    "apply": applying.apply,
+    "approve": applying.approve,
+    "snapshot": steps.snapshot,
+    "drift": steps.drift,
 }
+_HOSTS = ("github", "gitlab")
+_USAGE = f"usage: python -I -m reconciler.ci {'|'.join(_HOSTS)} {'|'.join(STEPS)}"
 
 
 def main(args: Sequence[str]) -> int:
@@ -29,17 +34,23 @@ def main(args: Sequence[str]) -> int:
     if not sys.flags.isolated:
         print("::error::start Python isolated: python -I -m reconciler.ci …", file=sys.stderr)
         return 1
-    try:
-        if len(args) == 2 and args[0] == "github" and args[1] in _GITHUB:
-            return _GITHUB[args[1]](Job.of(os.environ))
-        if len(args) == 3 and args[0] == "gitlab-counts":
-            gitlab.write_counts(Path(args[1]), Path(args[2]))
-            return 0
-    except JobError as error:
-        print(annotation(str(error)), flush=True)
+    if len(args) != 2 or args[0] not in _HOSTS or args[1] not in STEPS:
+        print(_USAGE, file=sys.stderr)
         return 1
-    print(_USAGE, file=sys.stderr)
-    return 1
+    return step(args[0], args[1], os.environ)
+
+
+def step(host: str, command: str, environ: os._Environ[str] | dict[str, str]) -> int:
+    """Run a step in the environment of a runner and return its exit code."""
+    try:
+        if host == "github":
+            job = github_job(environ)
+            return STEPS[command](job, GitHub(job))
+        job = gitlab_job(environ)
+        return STEPS[command](job, GitLab(job))
+    except JobError as error:
+        print(f"ERROR: {error}" if host == "gitlab" else annotation(str(error)), flush=True)
+        return 1
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A job on a GitHub runner: its settings, its files, and the child processes it starts."""
+"""A job on a runner of GitHub or GitLab: its settings, its files, and the child processes it starts."""
 
 from __future__ import annotations
 
@@ -7,20 +7,22 @@ import secrets
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from types import FrameType
 
 _KEPT_FROM_TOOL = (
     "GH_TOKEN", "GITHUB_TOKEN", "ACTIONS_RUNTIME_TOKEN", "GITHUB_ENV", "GITHUB_OUTPUT", "GITHUB_PATH", "GITHUB_STATE",
-    "GITHUB_STEP_SUMMARY", "BASH_ENV", "PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP",
+    "GITHUB_STEP_SUMMARY", "RECONCILER_GITLAB_TOKEN", "CI_JOB_TOKEN", "BASH_ENV", "PYTHONPATH", "PYTHONHOME",
+    "PYTHONSTARTUP",
 )  # fmt: skip
 """Variables that the tool does not need. Secret commands of the project file inherit its environment."""
-
-
 _TOOL = (sys.executable, "-I", "-m", "reconciler")
+PATIENCE = 6.0
+"""Seconds after a first signal until the child must stop at once: runners kill ten seconds after it."""
 
 
 class JobError(Exception):
@@ -37,39 +39,33 @@ class PullRequest:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """The settings of a step, from the variables of the runner and of action.yml."""
+    """The settings of a step, from the variables of the runner and of the pipeline's file."""
 
     environ: Mapping[str, str] = field(repr=False)
     folder: Path
-    """Where the plan, its reports and the comment are written; the artifact of a plan."""
+    """Where the plan, its reports and the comments are written; the artifact of a plan."""
+    temp: Path
+    """A folder that ends with the job."""
     repository: str
     commit: str
+    before: str
+    """The commit of the branch before the push of the event; empty for any other event."""
+    branch: str
+    """The branch that the commit was pushed to; empty for a pull request."""
     project: str
     environment: str
     arguments: tuple[str, ...]
     state_branch: str
     pull_request: PullRequest | None
-
-    @classmethod
-    def of(cls, environ: Mapping[str, str]) -> Job:
-        """Return the job that the environment describes. Raises JobError where a variable of the runner is missing."""
-        missing = [name for name in ("RUNNER_TEMP", "GITHUB_REPOSITORY", "GITHUB_SHA") if not environ.get(name)]
-        if missing:
-            raise JobError(f"this is not a GitHub runner: {', '.join(missing)} is not set")
-        folder = Path(environ["RUNNER_TEMP"]) / "reconciler-out"
-        folder.mkdir(parents=True, exist_ok=True)
-        event = environ.get("GITHUB_EVENT_PATH", "")
-        return cls(
-            environ=environ,
-            folder=folder,
-            repository=environ["GITHUB_REPOSITORY"],
-            commit=environ["GITHUB_SHA"],
-            project=environ.get("PROJECT") or ".",
-            environment=environ.get("ENVIRONMENT", ""),
-            arguments=tuple(environ.get("ARGUMENTS", "").split()),
-            state_branch=environ.get("STATE_BRANCH", ""),
-            pull_request=_pull_request(Path(event), environ["GITHUB_REPOSITORY"]) if event else None,
-        )
+    address: str
+    """Where git fetches from and pushes to."""
+    login: str = field(repr=False)
+    """User and token of that address, `user:token`, or empty."""
+    run: str
+    """The address of this run on the web."""
+    report: str
+    """The address of the artifact with the HTML report."""
+    gitlab: bool = False
 
     @property
     def name(self) -> str:
@@ -83,40 +79,45 @@ class Job:
 
     @property
     def state_folder(self) -> Path:
-        """Where the state branch is checked out."""
-        return Path(self.environ["RUNNER_TEMP"]) / "reconciler-state"
+        """Where the files of the state branch are."""
+        return self.temp / "reconciler-state"
 
     @property
     def untrusted(self) -> bool:
         """Whether the checkout comes from another repository."""
         return self.pull_request is not None and self.pull_request.fork
 
-    def tool(self, *args: str) -> subprocess.CompletedProcess[str]:
-        """Run the command line, isolated, and return what it printed."""
-        return _run([*_TOOL, *args], self._tool_environ())
+    @property
+    def chosen(self) -> tuple[str, ...]:
+        """The option that chooses the environment, if one is chosen."""
+        return ("--env", self.environment) if self.environment else ()
 
-    def tool_aloud(self, *args: str) -> tuple[int, str]:
+    def home(self, checkout: Path) -> Path:
+        """Return the folder from which a saved plan is applied: a saved plan finds its project there."""
+        path = checkout / self.project
+        return path if path.is_dir() else path.parent
+
+    def tool(self, *args: str, at: Path | None = None) -> subprocess.CompletedProcess[str]:
+        """Run the command line, isolated, in the folder `at`, and return what it printed."""
+        return run([*_TOOL, *args], self._tool_environ(), at)
+
+    def tool_aloud(self, *args: str, at: Path, signals: Signals) -> tuple[int, str]:
         """Run the command line, isolated, and copy both its streams to the log; return its exit code and the text.
 
-        A signal to this process is passed on, so that a cancelled apply finishes its calls and keeps its state.
+        `signals` passes signals to this process on, so that a cancelled apply finishes its calls and keeps its state.
         """
-        with commands_off():
+        with self.commands_off():
             process = subprocess.Popen(
-                [*_TOOL, *args], env=self._tool_environ(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT, text=True, encoding="utf-8", errors="replace",
+                [*_TOOL, *args], env=self._tool_environ(), cwd=at, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT, text=True, encoding="utf-8", errors="replace", start_new_session=True,
             )  # fmt: skip
             lines = []
-            with process, _signals_to(process):
+            with process, signals.passed_to(process):
                 assert process.stdout is not None
                 for line in process.stdout:
                     lines.append(line)
                     print(line, end="", flush=True)
         return process.returncode, "".join(lines)
-
-    @property
-    def chosen(self) -> tuple[str, ...]:
-        """The option that chooses the environment, if one is chosen."""
-        return ("--env", self.environment) if self.environment else ()
 
     def _tool_environ(self) -> dict[str, str]:
         """Return the environment of the command line.
@@ -125,26 +126,11 @@ class Job:
         file are ignored.
         """
         env = {key: value for key, value in self.environ.items() if key not in _KEPT_FROM_TOOL}
-        if self.state_branch:
+        if self.state_branch or self.untrusted:
             env["RECONCILER_STATE_DIR"] = str(self.state_folder)
         if self.untrusted:
             env["RECONCILER_RESTRICTED"] = "1"
         return env
-
-    def gh(self, *args: str, check: bool = True) -> str:
-        """Run gh for this repository and return what it printed. Raises JobError where it fails and `check` is set."""
-        try:
-            done = _run(["gh", *args], {**self.environ, "GH_REPO": self.repository, "GH_PROMPT_DISABLED": "1"})
-        except FileNotFoundError:
-            raise JobError("gh is not on the PATH: install the GitHub CLI on the runner") from None
-        if done.returncode and check:
-            raise JobError(f"gh {' '.join(args[:2])} failed: {done.stderr.strip()[:2000]}")
-        return done.stdout
-
-    def gh_json(self, *args: str) -> Any:
-        """Run gh and return the JSON document that it printed; None for no output."""
-        text = self.gh(*args)
-        return json.loads(text) if text.strip() else None
 
     def output(self, name: str, value: str) -> None:
         """Set an output of the step; neither the name nor the value has line breaks."""
@@ -154,64 +140,144 @@ class Job:
         """Add Markdown to the summary of the job."""
         self._append("GITHUB_STEP_SUMMARY", text.rstrip("\n") + "\n")
 
+    def write(self, name: str, text: str) -> Path:
+        """Write a file of the artifact and return its path."""
+        path = self.folder / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    def say(self, text: str) -> None:
+        """Write a child's output to the log, where no line of it is a workflow command."""
+        if text.strip():
+            with self.commands_off():
+                print(text.rstrip("\n"), flush=True)
+
+    def error(self, text: str) -> None:
+        """Show an error on the run."""
+        print(f"ERROR: {text}" if self.gitlab else annotation(text), flush=True)
+
+    @contextmanager
+    def commands_off(self) -> Iterator[None]:
+        """Make the runner ignore workflow commands on stdout until the block ends.
+
+        The word that ends it is random, so nothing that is printed in between can contain it. All output of a step
+        goes to stdout: the runner reads the two streams side by side, and their order to each other is not certain.
+        """
+        if self.gitlab:
+            yield
+            return
+        word = secrets.token_hex(16)
+        print(f"::stop-commands::{word}", flush=True)
+        try:
+            yield
+        finally:
+            print(f"\n::{word}::", flush=True)
+
     def _append(self, variable: str, text: str) -> None:
         if path := self.environ.get(variable):
             with Path(path).open("a", encoding="utf-8") as file:
                 file.write(text)
 
 
-def _pull_request(event: Path, repository: str) -> PullRequest | None:
-    """Return the pull request of an event. A deleted head repository counts as a fork."""
-    try:
-        found = json.loads(event.read_text(encoding="utf-8")).get("pull_request")
-    except (OSError, ValueError) as error:
-        raise JobError(f"the event of the run cannot be read: {error}") from None
-    if not found:
-        return None
-    head = (found.get("head") or {}).get("repo") or {}
-    return PullRequest(int(found["number"]), str(head.get("full_name", "")).lower() != repository.lower())
-
-
-def _run(command: Sequence[str], env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command, env=dict(env), check=False, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-        encoding="utf-8", errors="replace",
+def github_job(environ: Mapping[str, str]) -> Job:
+    """Return the job that a GitHub runner describes. Raises JobError where a variable of the runner is missing."""
+    missing = [name for name in ("RUNNER_TEMP", "GITHUB_REPOSITORY", "GITHUB_SHA") if not environ.get(name)]
+    if missing:
+        raise JobError(f"this is not a GitHub runner: {', '.join(missing)} is not set")
+    temp = Path(environ["RUNNER_TEMP"])
+    folder = temp / "reconciler-out"
+    folder.mkdir(parents=True, exist_ok=True)
+    repository = environ["GITHUB_REPOSITORY"]
+    event = _event(environ.get("GITHUB_EVENT_PATH", ""))
+    address = f"{environ.get('GITHUB_SERVER_URL', 'https://github.com').rstrip('/')}/{repository}"
+    ident = environ.get("GITHUB_RUN_ID", "")
+    pull = event.get("pull_request")
+    pull_request, head = None, environ["GITHUB_SHA"]
+    if isinstance(pull, dict):
+        source = pull.get("head") or {}
+        owner = str((source.get("repo") or {}).get("full_name", ""))  # a deleted head repository counts as a fork
+        pull_request = PullRequest(int(pull["number"]), owner.lower() != repository.lower())
+        head = str(source.get("sha") or head)
+    token = environ.get("GH_TOKEN", "")
+    return Job(
+        environ=environ, folder=folder, temp=temp, repository=repository, commit=head,
+        before=str(event.get("before") or ""),
+        branch="" if pull_request else environ.get("GITHUB_REF_NAME", ""), project=environ.get("PROJECT") or ".",
+        environment=environ.get("ENVIRONMENT", ""), arguments=tuple(environ.get("ARGUMENTS", "").split()),
+        state_branch=environ.get("STATE_BRANCH", ""), pull_request=pull_request, address=address,
+        login=f"x-access-token:{token}" if token else "", run=f"{address}/actions/runs/{ident}" if ident else "",
+        report=f"{address}/actions/runs/{ident}#artifacts" if ident else "",
     )  # fmt: skip
 
 
-@contextmanager
-def _signals_to(process: subprocess.Popen[str]) -> Iterator[None]:
-    before = {
-        number: signal.signal(number, lambda received, _frame: process.send_signal(received))
-        for number in (signal.SIGINT, signal.SIGTERM)
-    }
+def _event(path: str) -> dict[str, object]:
+    if not path:
+        return {}
     try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        event = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise JobError(f"the event of the run cannot be read: {error}") from None
+    return event if isinstance(event, dict) else {}
 
 
-@contextmanager
-def commands_off() -> Iterator[None]:
-    """Make the runner ignore workflow commands on stdout until the block ends.
+def run(
+    command: Sequence[str], env: Mapping[str, str], at: Path | None = None, text: str | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run a child with `text` as its input, apart from the signals that this process gets; return what it printed."""
+    return subprocess.run(
+        command, env=dict(env), cwd=at, check=False, input=text or "", capture_output=True, text=True, encoding="utf-8",
+        errors="replace", start_new_session=True,
+    )  # fmt: skip
 
-    The word that ends it is random, so nothing that is printed in between can contain it. All output of a step goes to
-    stdout: the runner reads the two streams side by side, and their order to each other is not certain.
+
+class Signals:
+    """Signals while a step writes: the first lets the child finish its calls, and the step keeps the state.
+
+    A runner that cancels a job sends SIGINT or SIGTERM, and SIGKILL some ten seconds later.
     """
-    word = secrets.token_hex(16)
-    print(f"::stop-commands::{word}", flush=True)
-    try:
-        yield
-    finally:
-        print(f"\n::{word}::", flush=True)
 
+    def __init__(self, told: Callable[[], None] = lambda: None) -> None:
+        self.received = False
+        self.told = told
+        """Called at the first signal."""
+        self._process: subprocess.Popen[str] | None = None
+        self._before: dict[int, object] = {}
 
-def say(text: str) -> None:
-    """Write a child's output to the log, where no line of it is a workflow command."""
-    if text.strip():
-        with commands_off():
-            print(text.rstrip("\n"), flush=True)
+    def __enter__(self) -> Signals:
+        """Handle the signals until the block ends."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._before[number] = signal.signal(number, self._handle)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Restore the handlers."""
+        for number, handler in self._before.items():
+            signal.signal(number, handler)  # type: ignore[arg-type]
+
+    def _handle(self, number: int, _frame: FrameType | None) -> None:
+        first, self.received = not self.received, True
+        self._send(number)
+        if first:
+            self.told()
+            timer = threading.Timer(PATIENCE, self._send, (signal.SIGTERM,))
+            timer.daemon = True
+            timer.start()
+
+    def _send(self, number: int) -> None:
+        if self._process is not None:
+            self._process.send_signal(number)
+
+    @contextmanager
+    def passed_to(self, process: subprocess.Popen[str]) -> Iterator[None]:
+        """Pass signals on to a child until the block ends."""
+        self._process = process
+        if self.received:  # it came before the child was known
+            process.send_signal(signal.SIGTERM)
+        try:
+            yield
+        finally:
+            self._process = None
 
 
 def annotation(text: str) -> str:

@@ -125,12 +125,16 @@ def _replan(
     except StaleError as stale:
         found = run(planned_again(session, saved, options, stale))
         message("\n".join(map(str, stale.problems)))
-        if not found.equal:
+        same = found.equal or found.remaining
+        if not same:
             click.echo(comparison_text(found), nl=False, err=stream is not None)
         if found.second.objections:
             raise GuardError(found.second.objections) from None
-        if found.equal:
-            message("Planned again: the changes are the same.")
+        if same:
+            told = (
+                "the changes are the same" if found.equal else "a part is done, and the rest of the changes is the same"
+            )
+            message(f"Planned again: {told}.")
             return _apply(session, options, writing, stream, found.second)
         beside = file.with_name(file.name + ".new")
         text, again = serialized(found.second)

@@ -33,10 +33,7 @@ def show_plans(files: Files, names: Sequence[str], options: PlanOptions, form: s
     found = run(side_by_side(names, plan_one))
     plans = {name: item for name, item in found.items() if isinstance(item, Plan)}
     errors = {name: item for name, item in found.items() if isinstance(item, ReconcilerError)}
-    if form == "json":
-        click.echo(as_json.text(document(found, as_json.plan_document)), nl=False)
-    else:
-        click.echo(_table(found), nl=False)
+    click.echo(_shown(found, plans, errors, form), nl=False)
     tell(found)
     for name, plan in plans.items():
         for objection in plan.objections:
@@ -44,6 +41,26 @@ def show_plans(files: Files, names: Sequence[str], options: PlanOptions, form: s
     if errors or any(plan.objections for plan in plans.values()):
         return 1
     return 2 if detailed_exitcode and any(plan.effective or plan.imports for plan in plans.values()) else 0
+
+
+def _shown(
+    found: Mapping[str, Plan | ReconcilerError],
+    plans: Mapping[str, Plan],
+    errors: Mapping[str, ReconcilerError],
+    form: str,
+) -> str:
+    if form == "json":
+        return as_json.text(document(found, as_json.plan_document))
+    if form == "text":
+        return _table(found)
+    messages = {name: [str(problem) for problem in error.problems] for name, error in errors.items()}
+    if form == "html":
+        from reconciler.render.html import html_of_several
+
+        return html_of_several(plans, messages)
+    from reconciler.render.markdown import markdown_of_several
+
+    return markdown_of_several(plans, messages)
 
 
 def in_turn(names: Sequence[str], work: Callable[[str], int], stream: Stream | None = None) -> int:

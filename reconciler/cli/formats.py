@@ -13,6 +13,7 @@ from reconciler.cli.options import option
 from reconciler.cli.terminal import painter, width
 
 if TYPE_CHECKING:
+    from reconciler.core.plan.comparison import Comparison
     from reconciler.core.plan.drift_report import Report
     from reconciler.core.plan.model import Plan
     from reconciler.core.values import Span
@@ -56,6 +57,30 @@ PLAN_FORMATS: Mapping[str, Callable[[Plan, bool], str]] = {
 def drift_as(report: Report, form: str, places: Callable[[], Mapping[str, Span]]) -> str:
     """Return a drift report in one of `DRIFT_FORMATS`; `places` gives the place of each address in the manifests."""
     return DRIFT_FORMATS[form](report, places)
+
+
+def _comparison_text(found: Comparison) -> str:
+    from reconciler.render.comparison import comparison_text
+
+    return comparison_text(found)
+
+
+def _comparison_json(found: Comparison) -> str:
+    from reconciler.render import json
+    from reconciler.render.comparison import comparison_document
+
+    return json.text(comparison_document(found))
+
+
+def _comparison_markdown(found: Comparison) -> str:
+    from reconciler.render.comparison import comparison_markdown
+
+    return comparison_markdown(found)
+
+
+COMPARISON_FORMATS: Mapping[str, Callable[[Comparison], str]] = {
+    "text": _comparison_text, "json": _comparison_json, "markdown": _comparison_markdown,
+}  # fmt: skip
 
 
 Places = Callable[[], "Mapping[str, Span]"]

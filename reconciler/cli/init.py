@@ -58,13 +58,13 @@ def command(path: Path, connector: str | None, pipeline: str, sample: Path | Non
         + _PROJECT.replace("NAME", "".join(c if c.isalnum() else "-" for c in name).strip("-") or "aep"),
         ".gitignore": "# ids, no secrets; pipelines share it: the workflow keeps it in a branch of its own\nstate/\n",
     }
-    if pipeline != "none":
-        files[_PIPELINES[pipeline]] = _pipeline(pipeline)
     if found is not None:
         files[f"{found.key}.yaml"] = _MODELINE + starter(found, next_midnight())
     if sample is not None:
         proposed = _proposal(sample, tenant)
         files[f"{proposed[0]}.yaml"] = _MODELINE + proposed[1]
+    if pipeline != "none":
+        files[_PIPELINES[pipeline]] = _with_secrets(pipeline, path, files)
     schema = path / SCHEMA
     _write(schema, SCHEMA, schema_text("manifest"), renew=True)
     for file, text in files.items():
@@ -106,6 +106,33 @@ def _pipeline(name: str) -> str:
     inside = Path(__file__).parent.parent / "pipelines"
     folder = inside if inside.is_dir() else inside.parent.parent / "examples" / "pipelines"
     return (folder / f"{name}.yml").read_text(encoding="utf-8")
+
+
+def _with_secrets(name: str, path: Path, files: dict[str, str]) -> str:
+    """Return a pipeline whose jobs that apply pass each secret of the manifests in `path` and of the new `files`."""
+    import re
+
+    from reconciler.app.ci_secrets import lines_for
+    from reconciler.secrets.providers import variable
+
+    text = _pipeline(name)
+    manifests = [file.read_text("utf-8", "replace") for file in sorted(path.rglob("*.y*ml")) if file.is_file()]
+    found = re.findall(r"(?<!\$)\$\{secret\.([A-Za-z0-9_.-]+)\}", "\n".join([*manifests, *files.values()]))
+    needed = {variable("RECONCILER_SECRET_", secret): secret for secret in sorted(set(found))}
+    if not needed:
+        return text
+    if name == "gitlab":
+        note = [f"#   {item}" for item in needed]
+        return text.replace(
+            "stages:", "\n".join(["# Secrets of the manifests, in the scope aep-apply:", *note, "stages:"]), 1
+        )
+    if name != "github":
+        return text
+    env = "          AEP_SANDBOX: ${{ vars.AEP_SANDBOX }}"
+    for command in ("apply", "approve"):
+        before, marker, after = text.partition(f"with: {{command: {command}, ")
+        text = before + marker + after.replace(env, "\n".join([env, *lines_for(needed, "          ")]), 1)
+    return text
 
 
 def _write(target: Path, shown: str, text: str, *, renew: bool = False) -> None:

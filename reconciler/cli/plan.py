@@ -44,8 +44,10 @@ def command(
 
     Nothing is written, neither to the platform nor to the state. Exit code 0, or with --detailed-exitcode 2
     when there are changes. With --env all, or a list as dev,prod, these environments are planned side by side and
-    shown in one table. With --snapshot the plan is made from a file that `reconciler snapshot` wrote: nothing is sent,
-    no secret is needed, and the platform is not asked to check anything. --allow-delete is recorded in a saved plan.
+    shown together, in every format. With --snapshot the plan is made from a file that `reconciler snapshot` wrote:
+    nothing is sent, no secret is needed, and the platform is not asked to check anything. Such a plan is never applied
+    itself: --out saves it, and apply --replan-if-stale applies a plan that makes the same changes. --allow-delete is
+    recorded in a saved plan.
     """
     from reconciler.app.options import PlanOptions
     from reconciler.app.planning import make_plan
@@ -61,8 +63,6 @@ def command(
         lasting=out is not None,
     )  # fmt: skip
     if names := files.everywhere():
-        if form not in ("text", "json"):
-            raise click.UsageError("Several environments are shown as text or json.")
         if out is not None:
             raise click.UsageError("A saved plan is of one environment: --out does not go with several.")
         if snapshot is not None:
@@ -71,8 +71,6 @@ def command(
     if snapshot is not None:
         from reconciler.app.snapshot import plan_from_snapshot
 
-        if out is not None:
-            raise click.UsageError("A plan from a snapshot cannot be applied: --out does not go with --snapshot.")
         plan = run(plan_from_snapshot(files.open(), options, snapshot))
     else:
         plan = run(make_plan(files.open(), options)).plan
@@ -84,5 +82,7 @@ def command(
         raise GuardError(plan.objections)
     if out is not None:
         save(out, text, private=True)
-        click.echo(f"Saved. Apply exactly this with: reconciler apply {out}", err=True)
+        again = " --replan-if-stale, which plans again and compares" if plan.snapshot else ""
+        does = "Apply what is equal to it" if plan.snapshot else "Apply exactly this"
+        click.echo(f"Saved. {does} with: reconciler apply {out}{again}", err=True)
     return 2 if detailed_exitcode and (plan.effective or plan.imports) else 0

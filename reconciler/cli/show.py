@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler.cli.command import Command
-from reconciler.cli.formats import PLAN_FORMATS, shown_as
+from reconciler.cli.formats import COMPARISON_FORMATS, PLAN_FORMATS, shown_as
 from reconciler.cli.options import common
 
 if TYPE_CHECKING:
@@ -65,15 +65,12 @@ def _compare(plan: Plan | None, file: Path | None, other: Path, form: str) -> in
     """Print how two saved plans differ; the exit code is 0 either way."""
     from reconciler.app.saved_plans import parse_plan
     from reconciler.core.plan.comparison import compared
-    from reconciler.render import json as as_json
-    from reconciler.render.comparison import comparison_document, comparison_text
 
-    if form not in ("text", "json"):
-        raise click.UsageError("A comparison is shown as text or json.")
+    if form not in COMPARISON_FORMATS:
+        raise click.UsageError(f"A comparison is shown as {', '.join(COMPARISON_FORMATS)}.")
     second = parse_plan(other)
     if plan is None or second is None:
         wrong = file if plan is None else other
         raise click.UsageError(f"--compare takes two saved plans; {wrong} is not one.")
-    found = compared(plan, second)
-    click.echo(as_json.text(comparison_document(found)) if form == "json" else comparison_text(found), nl=False)
+    click.echo(COMPARISON_FORMATS[form](compared(plan, second)), nl=False)
     return 0

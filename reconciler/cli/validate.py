@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -23,28 +24,31 @@ _FORMATS = ("text", "json", "sarif", "junit", "github", "gitlab")
 @click.command("validate", cls=Command)
 @project
 @click.option("--format", "form", type=click.Choice(_FORMATS), default="text", show_default=True)
+@click.option("--ci", type=click.Path(path_type=Path), metavar="FILE",
+              help="Also check that the pipeline in FILE passes the secrets of the manifests.")  # fmt: skip
 @common
-def command(files: Files, form: str) -> int:
+def command(files: Files, form: str, ci: Path | None) -> int:
     """Check the manifests in PATH without asking the platform: shape, references, parameters, cycles.
 
     Every finding is one line, file:line:column: error: … (how to fix). Exit code 1 when there is an error. Placeholders
     that `init` wrote are warnings until they are replaced. Files without a manifest are named on stderr.
     With --env all every environment is checked. SARIF and JUnit are for code hosts and CI servers; github
-    prints workflow commands, gitlab a code quality report.
+    prints workflow commands, gitlab a code quality report. With --ci a secret that a job of a pipeline applies without
+    is an error.
     """
     names = files.everywhere()
     if not names:
-        return _one(files, form)
+        return _one(files, form, ci)
     if form != "text":
         raise click.UsageError(f"Several environments are shown as text; pass one for {form}.")
     codes = []
     for name in names:
         click.echo(f"{name}:", err=True)
-        codes.append(_check(files.open(env=name), form))
+        codes.append(_check(files.open(env=name), form, ci))
     return max(codes)
 
 
-def _one(files: Files, form: str) -> int:
+def _one(files: Files, form: str, ci: Path | None) -> int:
     """Check one environment; a project file that cannot be used is a finding in the format that was asked for, too."""
     from reconciler.core.problems import ManifestError
     from reconciler.documents.load import Project
@@ -56,15 +60,19 @@ def _one(files: Files, form: str) -> int:
             raise
         _show(Project(), list(error.problems), form)
         return 1
-    return _check(session, form)
+    return _check(session, form, ci)
 
 
-def _check(session: Session, form: str) -> int:
+def _check(session: Session, form: str, ci: Path | None) -> int:
     found = session.examine()
     if not found.errors and found.checks_mappings:
         from reconciler.app.mapping_checks import mapping_findings  # loads the language of mappings
 
         found.problems += mapping_findings(session, found)
+    if ci is not None:
+        from reconciler.app.ci_secrets import ci_findings
+
+        found.problems += ci_findings(session, found, ci)
     problems = sorted(found.problems, key=lambda item: (item.span.file, item.span.line) if item.span else ("", 0))
     _show(found, problems, form)
     if found.passed_over and form == "text":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from html import escape
 from importlib.resources import files
@@ -32,17 +32,46 @@ def html(plan: Plan) -> str:
     title = f"{'Destroy' if plan.destroy else 'Plan'} for {plan.environment}"
     body = [
         f"<h1>{escape(title)}</h1>",
-        f'<p class="dim">{escape(platform_name(plan.platform))} · organization {escape(plan.organization)} · sandbox '
-        f"{escape(plan.sandbox)} · state serial {plan.serial}</p>",
-        f"<p><strong>{escape(summary(plan))}.</strong></p>",
+        *_facts(plan),
         *_notes(plan),
         *_drift(plan),
-        *_graph(plan),
+        *_graph(plan, linked=True),
+        '<h2 id="changes" tabindex="-1">Changes</h2>',
+        *_empty(plan),
+        *_tools([plan]),
         *_changes(plan),
     ]
+    return _page(title, body)
+
+
+def html_of_several(plans: Mapping[str, Plan], errors: Mapping[str, Sequence[str]]) -> str:
+    """Return one report for the plans of several environments; `errors` are those of environments without a plan."""
+    title = f"Plan for {', '.join([*plans, *errors])}"
+    body = [f"<h1>{escape(title)}</h1>"]
+    for name, messages in errors.items():
+        body.append(
+            f'<section class="note bad" aria-label="{escape(name)}"><strong>{escape(name)}: no plan.</strong><ul>'
+        )
+        body += [*(f"<li>{escape(text)}</li>" for text in messages), "</ul></section>"]
+    body += ['<h2 id="changes" tabindex="-1">Changes</h2>', *_tools(list(plans.values()))]
+    for name, plan in plans.items():
+        body += [f'<section aria-label="{escape(name)}"><h2>{escape(name)}</h2>', *_facts(plan), *_notes(plan)]
+        body += [*_drift(plan), *_graph(plan, linked=False), *_empty(plan), *_changes(plan, f"{name}-"), "</section>"]
+    return _page(title, body)
+
+
+def _page(title: str, body: Sequence[str]) -> str:
     return _PAGE.format(
         title=escape(title), style=_asset("style.css"), script=_asset("script.js"), body="\n".join(body)
     )
+
+
+def _facts(plan: Plan) -> Iterator[str]:
+    yield (
+        f'<p class="dim">{escape(platform_name(plan.platform))} · organization {escape(plan.organization)} · sandbox '
+        f"{escape(plan.sandbox)} · state serial {plan.serial}</p>"
+    )
+    yield f"<p><strong>{escape(summary(plan))}.</strong></p>"
 
 
 _PAGE = """<!doctype html>
@@ -116,26 +145,29 @@ def _drift(plan: Plan) -> Iterator[str]:
         yield f"<pre>{escape(text)}</pre></details>"
 
 
-def _graph(plan: Plan) -> Iterator[str]:
+def _graph(plan: Plan, *, linked: bool) -> Iterator[str]:
     """The drawing: what changes and what it needs; of very much the documents, of too much nothing."""
     whole = graph_of_plan(plan)
     touched = {change.address for change in plan.effective}
     near = {need for name in touched & whole.edges.keys() for need in whole.edges[name]}
     graph: Graph = whole.part(name for name in whole.nodes if name in touched or name in near)
-    linked = len(graph.nodes) <= _DRAWN
-    if not linked:
+    links = linked and len(graph.nodes) <= _DRAWN
+    if len(graph.nodes) > _DRAWN:
         graph = graph.by_document()
     if graph.nodes and len(graph.nodes) <= _DRAWN:
         yield "<h2>What depends on what</h2>"
-        drawing = svg(graph, links=linked)
+        drawing = svg(graph, links=links)
         yield f'<div class="graph" tabindex="0" role="region" aria-label="Dependency graph">{drawing}</div>'
 
 
-def _changes(plan: Plan) -> Iterator[str]:
-    yield '<h2 id="changes" tabindex="-1">Changes</h2>'
+def _empty(plan: Plan) -> Iterator[str]:
     if not plan.effective:
         yield f"<p>{escape(nothing_to_do(plan))}</p>"
-    counts = Counter(change.action for change in plan.effective)
+
+
+def _tools(plans: Sequence[Plan]) -> Iterator[str]:
+    """The search and the filters, which are over all changes of the page."""
+    counts = Counter(change.action for plan in plans for change in plan.effective)
     yield '<div class="tools" role="search"><label for="search">Search</label>'
     yield '<input type="search" id="search" placeholder="address, field, value (press /)" autocomplete="off">'
     yield '<span role="group" aria-label="Filter by action">'
@@ -146,13 +178,16 @@ def _changes(plan: Plan) -> Iterator[str]:
     )
     yield '</span><button type="button" id="open">Unfold all</button><button type="button" id="close">Fold all</button>'
     yield '<span id="count" role="status" class="dim"></span></div>'
+
+
+def _changes(plan: Plan, prefix: str = "") -> Iterator[str]:
     few = len(plan.effective) <= 20
     for change in plan.effective:
-        yield from _change(change, console_url(plan, change.rules.page, change.ident or ""), unfolded=few)
+        yield from _change(change, prefix, console_url(plan, change.rules.page, change.ident or ""), unfolded=few)
 
 
-def _change(change: Change, url: str | None, *, unfolded: bool) -> Iterator[str]:
-    anchor = f"change-{change.address}" + (f"-{change.ident}" if change.deposed else "")
+def _change(change: Change, prefix: str, url: str | None, *, unfolded: bool) -> Iterator[str]:
+    anchor = f"change-{prefix}{change.address}" + (f"-{change.ident}" if change.deposed else "")
     ident = f' <code class="dim">{escape(change.ident)}</code>' if change.ident else ""
     reason = "" if change.reason == "new" else f' <span class="dim">{escape(change.reason)}</span>'
     opened = " open" if unfolded else ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
 
 from reconciler.core.console import console_url
@@ -12,10 +12,12 @@ from reconciler.core.plan.model import Change, Plan
 from reconciler.render.drift import markdown as drift_markdown
 from reconciler.render.drift import plain
 from reconciler.render.text import ALLOWED, SYMBOLS, Printer, nothing_to_do, summary
-from reconciler.render.values import code, inline, linked, many, say
+from reconciler.render.values import code, fence_for, inline, linked, many, say
 
 LIMIT = 60_000
 """Characters of the whole text: GitHub takes 65,536 in a comment, and whoever posts it may add some."""
+_SMALLEST = 1_500
+"""Characters that a plan among others needs."""
 MARK = "<!-- reconciler plan {environment} -->"
 """What a pipeline finds its own comment by."""
 _ROWS = 200
@@ -47,6 +49,32 @@ def markdown(plan: Plan, limit: int = LIMIT) -> str:
         )
         out.take(["", f"_{note}_"], reserved=True)
     return out.text()
+
+
+def markdown_of_several(plans: Mapping[str, Plan], errors: Mapping[str, Sequence[str]], limit: int = LIMIT) -> str:
+    """Return one text for the plans of several environments; `errors` are those of environments without a plan.
+
+    The plans share the room equally.
+    """
+    names = [*plans, *errors]
+    out = [
+        MARK.format(environment=",".join(names)),
+        f"### Plan for {many(len(names), 'environment', 'environments')}",
+        "",
+    ]
+    out += ["| environment | sandbox | create | update | replace | delete |", "| --- | --- | --- | --- | --- | --- |"]
+    for name, plan in plans.items():
+        counts = plan.summary()
+        cells = " | ".join(str(counts[word]) for word in ("create", "update", "replace", "delete"))
+        out.append(f"| {code(name)} | {code(plan.sandbox)} | {cells} |")
+    for name, messages in errors.items():
+        out += ["", f"**{code(name)}: no plan.**", "", *(f"- {inline(text)}" for text in messages[:_ROWS])]
+    share = (limit - sum(len(line) + 1 for line in out)) // max(1, len(plans)) - 2
+    if share < _SMALLEST:
+        return "\n".join([*out, "", "_The plans do not fit: see the pipeline's output._"]) + "\n"
+    for plan in plans.values():
+        out += ["", markdown(plan, share).partition("\n")[2].rstrip("\n")]
+    return "\n".join(out) + "\n"
 
 
 class _Room:
@@ -154,7 +182,7 @@ def _details(change: Change) -> list[str]:
             kept.append(f"  … and {len(body) - len(kept)} more lines")
             break
         kept.append(line)
-    fence = "`" * max(3, 1 + max((len(run) for line in kept for run in re.findall("`+", line)), default=0))
+    fence = fence_for(kept)
     title = f"<code>{SYMBOLS[change.action][0]} {escape(change.address)}</code> {change.kind}"
     return ["", f"<details><summary>{title}</summary>", "", f"{fence}diff", *kept, fence, "", "</details>"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from reconciler.core.compare.diff import members_by_key
@@ -115,6 +115,11 @@ def many(count: int, one: str = "address", more: str = "addresses") -> str:
 def code(text: str) -> str:
     """Return a text as a code span of Markdown that stays within its table cell."""
     return f"`{' '.join(text.split()).replace('`', chr(39)).replace('|', chr(92) + '|')}`"
+
+
+def fence_for(lines: Iterable[str]) -> str:
+    """Return a fence of Markdown that no line of a code block closes."""
+    return "`" * max(3, 1 + max((len(run) for line in lines for run in re.findall("`+", line)), default=0))
 
 
 def inline(text: str) -> str:

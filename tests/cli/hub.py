@@ -10,7 +10,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import yaml
 
@@ -35,24 +35,30 @@ assert os.environ["GH_REPO"] == "o/r" and os.environ["GH_TOKEN"]
 if args[:2] == ["api", "graphql"]:
     print(json.dumps({{"data": {{"viewer": {{"login": "{bot}"}}}}}}))
 elif args[0] == "api":
-    path = next(a for a in args if a.startswith("repos/o/r/"))
+    path = next(a for a in args if a.startswith("repos/o/r"))
     if path.endswith("/comments") and option("--method") is None:
-        print(json.dumps([data["comments"]]))
+        print(json.dumps([[c for c in data["comments"] if str(c.get("pull", 1)) == path.split("/")[-2]]]))
     elif path.endswith("/comments"):
         comment = {{"id": len(data["comments"]) + 7, "body": field("body"), "user": {{"login": "{bot}"}}}}
+        comment["pull"] = path.split("/")[-2]
         data["comments"].append(comment)
     elif "/issues/comments/" in path:
         next(c for c in data["comments"] if path.endswith(f"/{{c['id']}}"))["body"] = field("body")
     elif path.endswith("/pulls"):
-        head = data["heads"].get(path.split("/")[-2])
-        repo = {{"full_name": data.get("source", "o/r")}}
-        merged = {{"number": 5, "merged_at": "2026-01-01T00:00:00Z", "head": {{"sha": head, "repo": repo}}}}
-        print(json.dumps([{{**merged, "merged_at": None, "head": {{"sha": "f" * 40}}}}, merged] if head else []))
-elif args[:2] == ["run", "list"] and option("--workflow") == "reconciler":
-    run = data["runs"].get(option("--commit"))
-    print(json.dumps([{{"databaseId": run}}] if run else []))
+        pull = data["heads"].get(path.split("/")[-2])
+        print(json.dumps([{{**pull, "merged_at": None, "head": {{"sha": "f" * 40}}}}, pull] if pull else []))
+    elif "/actions/runs?" in path:
+        sha = path.partition("head_sha=")[2].partition("&")[0]
+        print(json.dumps({{"workflow_runs": [run for run in data["runs"] if run["head_sha"] == sha][::-1]}}))
+    elif "/actions/artifacts?" in path:
+        print(json.dumps({{"artifacts": data["snapshots"][::-1]}}))
+    elif path == "repos/o/r":
+        print(json.dumps({{"id": 42, "default_branch": "main"}}))
 elif args[:2] == ["run", "download"]:
-    shutil.copytree(Path(data["artifacts"]) / args[2] / option("--name"), option("--dir"), dirs_exist_ok=True)
+    kept = Path(data["artifacts"]) / args[2] / option("--name")
+    if not kept.is_dir():
+        sys.exit("no valid artifacts found to download")
+    shutil.copytree(kept, option("--dir"), dirs_exist_ok=True)
 elif args[:2] == ["issue", "list"]:
     print(json.dumps([i for i in data["issues"] if i["open"]]))
 elif args[:2] == ["issue", "create"]:
@@ -94,10 +100,10 @@ class Hub:
     server: Server
 
     @classmethod
-    def make(cls, folder: Path, server: Server) -> Hub:
+    def make(cls, folder: Path, server: Server) -> Self:
         """Return a host with one repository, o/r, whose main branch holds an empty manifest."""
         hub = cls(folder, server)
-        empty: dict[str, Any] = {"log": [], "comments": [], "heads": {}, "runs": {}, "issues": []}
+        empty: dict[str, Any] = {"log": [], "comments": [], "heads": {}, "runs": [], "issues": [], "snapshots": []}
         text = json.dumps({**empty, "artifacts": str(folder / "artifacts")})
         (folder / "hub.json").write_text(text, encoding="utf-8")
         (folder / "bin").mkdir()
@@ -164,13 +170,15 @@ class Hub:
         """Return the environment of a step: what the runner and the action set, and the credentials of the platform."""
         event: dict[str, Any] = {}
         if number:
-            event = {"pull_request": {"number": number, "head": {"repo": {"full_name": source} if source else None}}}
+            head = {"sha": commit, "repo": {"full_name": source} if source else None}
+            event = {"pull_request": {"number": number, "head": head}}
         (runner / "event.json").write_text(json.dumps(event), encoding="utf-8")
         return clean() | {
             "PATH": f"{self.folder / 'bin'}:{os.environ['PATH']}",
             "RUNNER_TEMP": str(runner), "GITHUB_OUTPUT": str(runner / "output"), "GITHUB_SHA": commit,
             "GITHUB_WORKFLOW": "reconciler", "GITHUB_EVENT_PATH": str(runner / "event.json"),
             "GITHUB_EVENT_NAME": "pull_request" if number else "push", "GITHUB_SERVER_URL": str(self.folder),
+            "GITHUB_RUN_ID": "77", "GITHUB_REF_NAME": "5/merge" if number else "main",
             "GITHUB_STEP_SUMMARY": str(runner / "summary.md"), "GITHUB_REPOSITORY": "o/r",
             "FAKE_GH": str(self.folder / "hub.json"), "PROJECT": ".", "ENVIRONMENT": "", "ARGUMENTS": "",
             "STATE_BRANCH": "reconciler-state", "GH_TOKEN": GH_TOKEN,
@@ -178,25 +186,67 @@ class Hub:
             "AEP_ORG_ID": "ORG@AdobeOrg", "AEP_SANDBOX": "dev",
         }  # fmt: skip
 
+    def merged(self, commit: str, head: str, number: int = 5, source: str = "o/r") -> None:
+        """Let a commit of the main branch be the merge of a pull request with the last commit `head`."""
+        repo = {"full_name": source} if source else None
+        pull = {"number": number, "merged_at": "2026-01-01T00:00:00Z", "head": {"sha": head, "repo": repo}}
+        self.know(heads={**self.data["heads"], commit: pull})
+
+    def merge(self, head: str, number: int = 5, source: str = "o/r") -> str:
+        """Merge a pull request into the main branch with a merge commit, and return that."""
+        self.git("fetch", "-q", "origin")
+        self.git("checkout", "-q", "--detach", "origin/main")
+        self.git("merge", "-q", "--no-ff", "-m", f"Merge #{number}", head)
+        self.git("push", "-q", "origin", "HEAD:refs/heads/main")
+        commit = self.git("rev-parse", "HEAD")
+        self.merged(commit, head, number, source)
+        return commit
+
+    def branch(self, name: str, text: str, base: str = "origin/main", **files: str) -> str:
+        """Commit a manifest to a new branch that begins at `base`, and return the commit."""
+        self.git("fetch", "-q", "origin")
+        self.git("checkout", "-q", "--detach", base)
+        return self.push(name, text, **files)
+
     def run(
         self, command: str, commit: str, number: int | None = None, source: str = "o/r", **more: str
     ) -> subprocess.CompletedProcess[str]:
-        """Check a commit out on a fresh runner and run the action's step; keep what a plan leaves as an artifact.
+        """Check a commit out on a fresh runner and run the action's step; keep what it leaves as an artifact.
 
-        A plan of a pull request is followed by the job that comments, which has no credentials of the platform.
+        A plan and an apply are followed by the job that comments, which has no credentials of the platform.
         """
         runner = self.runner(commit)
         env = self.environ(runner, commit, number, source) | {"COMMAND": command} | more
-        done = shell(step("run")["run"], env, runner / "repo")
-        plan = runner / "reconciler-out"
-        if command == "plan" and number and (plan / "plan.md").exists():
-            env = {key: value for key, value in env.items() if not key.startswith("AEP_")} | {"COMMAND": "comment"}
-            said = shell(step("run")["run"], env, runner)
-            assert said.returncode == 0, said.stdout + said.stderr
+        if command == "approve":
+            shutil.copytree(self.folder / "artifacts" / "apply", runner / "reconciler-out")
+        done = self.step(env, runner / "repo")
+        out = runner / "reconciler-out"
+        said = (number and (out / "plan.md").exists()) or (out / "comments").exists()
+        if command in ("plan", "apply") and said:
+            bare = {key: value for key, value in env.items() if not key.startswith("AEP_")} | {"COMMAND": "comment"}
+            told = self.step(bare, runner)
+            assert told.returncode == 0, told.stdout + told.stderr
         if command == "plan" and done.returncode == 0:
             ident = 100 + len(self.data["runs"])
-            kept = self.folder / "artifacts" / str(ident) / "reconciler-plan-default"
+            kept = self.folder / "artifacts" / str(ident) / f"reconciler-plan-{env['ENVIRONMENT'] or 'default'}"
             kept.parent.mkdir()
-            shutil.copytree(plan, kept)
-            self.know(runs={**self.data["runs"], commit: ident})
+            shutil.copytree(out, kept)
+            run = {"id": ident, "head_sha": commit, "name": "reconciler", "head_repository": {"full_name": source}}
+            self.know(runs=[*self.data["runs"], run])
+        if command == "apply":
+            shutil.rmtree(self.folder / "artifacts" / "apply", ignore_errors=True)
+            shutil.copytree(out, self.folder / "artifacts" / "apply")
+        if command == "snapshot" and done.returncode == 0:
+            self.snapshot(runner / "reconciler-snapshot")
         return done
+
+    def step(self, env: Mapping[str, str], folder: Path) -> subprocess.CompletedProcess[str]:
+        """Run the step of the action in the environment of a runner."""
+        return shell(step("run")["run"], env, folder)
+
+    def snapshot(self, folder: Path, branch: str = "main", repository: int = 42) -> None:
+        """Keep the snapshot in a folder as an artifact of a run of a branch."""
+        ident = 1000 + len(self.data["snapshots"])
+        shutil.copytree(folder, self.folder / "artifacts" / str(ident) / "reconciler-snapshot-default")
+        origin = {"id": ident, "head_branch": branch, "head_repository_id": repository}
+        self.know(snapshots=[*self.data["snapshots"], {"expired": False, "workflow_run": origin}])

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
 
 from reconciler.documents.overlay import merge
+from reconciler.render.markdown import LIMIT, markdown_of_several
 from tests.cli.test_project import project
 from tests.conftest import FLOW, Cli, Server
+from tests.unit.plans import many
 
 ENVIRONMENTS = """
 variables:
@@ -298,3 +301,32 @@ def test_secrets_differ_by_name_and_are_not_shown(three: Cli) -> None:
 )
 def test_overlays_merge_as_the_standard_says(target: Any, patch: Any, expected: Any) -> None:
     assert merge(target, patch) == expected
+
+
+def test_plans_of_several_environments_are_one_comment_and_one_report(three: Cli) -> None:
+    text = three.ok("plan", "--env", "dev,prod", "--format", "markdown").out
+    assert text.startswith("<!-- reconciler plan dev,prod -->\n### Plan for 2 environments\n")
+    assert text.count("<!-- reconciler plan") == 1
+    assert "| `prod` | `prod-1` |" in text
+    assert text.count("| `+` | `kinesis-summer/flow` | Flow | create |") == 2
+    page = three.ok("plan", "--env", "dev,prod", "--format", "html").out
+    anchors = re.findall(r' id="((?!tip)[^"]+)"', page)
+    assert len(anchors) == len(set(anchors))
+    assert "change-dev-kinesis-summer/flow" in anchors
+    assert "change-prod-kinesis-summer/flow" in anchors
+    three.write("overlays/prod/kinesis.yaml", OVERLAY.replace("partitions: four", "streem: x"))
+    three.write("overlays/prod/kinesis.yaml", "kind: Nothing <b>|\n")
+    broken = three("plan", "--env", "dev,prod", "--format", "markdown")
+    assert broken.code == 1
+    assert "**`prod`: no plan.**" in broken.out
+    assert "`kinesis-summer/flow`" in broken.out
+    page = three("plan", "--env", "dev,prod", "--format", "html").out
+    assert "prod: no plan." in page
+    assert "<b>" not in page
+
+
+@pytest.mark.parametrize("count", [3, 30, 300])
+def test_the_comment_of_many_environments_stays_within_its_limit(count: int) -> None:
+    text = markdown_of_several({f"e{number}": many(200) for number in range(count)}, {})
+    assert len(text) <= LIMIT
+    assert text.count("| `e") == count

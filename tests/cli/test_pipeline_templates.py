@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
+from reconciler.ci.applying import LIMIT, LOCK
 from reconciler.core.distribution import DISTRIBUTION, EXTRAS
 from tests.conftest import ROOT
 
@@ -64,9 +65,9 @@ def test_jobs_with_credentials_are_in_an_environment_and_only_apply_may_write(jo
     permissions = job["permissions"]
     assert isinstance(permissions, dict)
     if secret:
-        assert job["environment"].startswith(("aep-apply", "aep-plan"))
+        assert job["environment"].startswith(("aep-apply", "aep-approve", "aep-plan"))
     if "plan" in commands:
-        assert permissions == {"contents": "read"}
+        assert permissions == ({"contents": "read"} if secret else {"contents": "read", "actions": "read"})
     if "comment" in commands:
         assert permissions == {"pull-requests": "write"}
         assert not secret
@@ -74,6 +75,9 @@ def test_jobs_with_credentials_are_in_an_environment_and_only_apply_may_write(jo
     if "apply" in commands:
         assert job["environment"] == "aep-apply"
         assert job["if"] == "github.event_name == 'push'"
+    if {"apply", "approve"} & {*commands}:
+        assert job["timeout-minutes"] * 60 > LOCK + LIMIT
+        assert "fetch-depth" in json.dumps(job)
 
 
 def test_forks_get_no_credentials_in_the_templates() -> None:
@@ -82,6 +86,7 @@ def test_forks_get_no_credentials_in_the_templates() -> None:
     assert same in jobs["plan"]["if"]
     assert other in jobs["fork"]["if"]
     assert "secrets" not in json.dumps(jobs["fork"])
+    assert jobs["fork"]["steps"][1]["with"] == {"command": "plan"}
     assert jobs["fork"]["steps"][1]["env"] == {"RECONCILER_RESTRICTED": "1"}
     gitlab_plan = load(TEMPLATES / "gitlab.yml")["reconciler:plan"]
     assert gitlab_plan["rules"][0] == {

@@ -186,6 +186,61 @@ def test_a_plan_whose_state_moved_without_effect_is_applied_after_planning_again
     assert live.ok("show", "p.plan", "--compare", "p.plan").out == "The plans make the same changes.\n"
 
 
+@pytest.mark.parametrize("example", ["customer-io", "kinesis"])
+def test_a_saved_plan_from_a_snapshot_is_never_applied_but_compared(
+    live: Cli, server: Server, monkeypatch: pytest.MonkeyPatch, example: str
+) -> None:
+    """As in the pipelines: a fork plans from a snapshot without the key, the main branch plans again with it."""
+    live.example(example)
+    live.ok("apply", "-y")
+    old, new = ("name: Streaming Dataflow", "name: A") if example == "customer-io" else ("name: Summer", "name: Winter")
+    live.ok("snapshot", "--out", "now.snapshot")
+    live.edit(f"{example}.yaml", old, new)
+    assert "--replan-if-stale" in live.ok("plan", "--snapshot", "now.snapshot", "--out", "s.plan").err
+    server.clear()
+    monkeypatch.setenv("RECONCILER_PLAN_KEY", KEY)
+    refused = live("apply", "s.plan", "-y")
+    assert refused.code == 1
+    assert "made from a snapshot and cannot be applied" in refused.err
+    assert server.writes() == []
+    assert "the changes are the same" in live.ok("apply", "s.plan", "-y", "--replan-if-stale").err
+    assert live("plan", "--detailed-exitcode").code == 0
+    live.edit(f"{example}.yaml", new, "name: Other")
+    server.clear()
+    assert live("apply", "s.plan", "-y", "--replan-if-stale").code == 1
+    assert server.writes() == []
+
+
+def test_what_is_left_of_a_plan_that_was_cut_off_is_applied_after_planning_again(live: Cli, server: Server) -> None:
+    two(live)
+    live.edit("customer-io.yaml", "name: Streaming Dataflow", "name: First A")
+    live.edit("second.yaml", "name: Second", "name: Second B")
+    live.ok("plan", "--out", "p.plan")
+    live.ok("apply", "-y", "--target", "second")
+    assert "a part is done" in live.ok("apply", "p.plan", "-y", "--replan-if-stale").err
+    assert live("plan", "--detailed-exitcode").code == 0
+    server.clear()
+    live.ok("apply", "p.plan", "-y", "--replan-if-stale")  # all of it is done
+    assert server.writes() == []
+    live.edit("second.yaml", "name: Second B", "name: Second C")
+    assert live("apply", "p.plan", "-y", "--replan-if-stale").code == 1
+    assert server.writes() == []
+
+
+def test_a_comparison_as_markdown_stays_within_its_table_and_code(live: Cli) -> None:
+    live.example("customer-io")
+    for name, title in (("a", "A | b ``` @octocat"), ("b", "B")):
+        live.edit("customer-io.yaml", "name: Streaming Dataflow for Customer.io", f"name: '{title}'")
+        live.ok("plan", "--out", f"{name}.plan")
+        live.edit("customer-io.yaml", f"name: '{title}'", "name: Streaming Dataflow for Customer.io")
+    told = live.ok("show", "a.plan", "--compare", "b.plan", "--format", "markdown").out
+    table, _, calls = told.partition("<details>")
+    assert "| `customer-io/flow` | create | create |" in table
+    assert "octocat" not in table
+    assert "````diff" in calls
+    assert "same changes" in live.ok("show", "a.plan", "--compare", "a.plan", "--format", "markdown").out
+
+
 @pytest.mark.parametrize("edit", [False, True], ids=["the same changes", "other changes"])
 def test_a_plan_that_may_not_be_applied_when_planned_again_is_refused_with_the_reason(
     live: Cli, server: Server, edit: bool

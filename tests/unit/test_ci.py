@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.ci import gitlab
-from reconciler.ci.runner import Job, JobError, PullRequest, annotation, code_block
+from reconciler.ci.runner import Job, JobError, PullRequest, annotation, code_block, github_job
 
 TEXT = st.text(alphabet=st.sampled_from("ab`<@:%[]#\r\n\x0b\x0c\x1c\x85\u2028\u2029 "), max_size=40)
 
@@ -36,7 +36,7 @@ def job(folder: Path, event: object, **more: str) -> Job:
     """Return the job of an event."""
     (folder / "event.json").write_text(json.dumps(event), encoding="utf-8")
     known = {"RUNNER_TEMP": str(folder), "GITHUB_REPOSITORY": "O/r", "GITHUB_SHA": "f" * 40}
-    return Job.of({**known, "GITHUB_EVENT_PATH": str(folder / "event.json"), **more})
+    return github_job({**known, "GITHUB_EVENT_PATH": str(folder / "event.json"), **more})
 
 
 @pytest.mark.parametrize(

@@ -166,7 +166,7 @@ class Plan:
     addresses in reach that a selection left out, `basis` the facts it was made from. `allow_delete` records that the
     guardrails are lifted for it. `imports` are the entries that it adds to the state for existing objects, by address;
     `removed` are the addresses, or names above them, that the project file lets go without a delete. `digest` is that
-    of the file of a saved plan, which every format shows.
+    of the file of a saved plan, which every format shows. A plan made from a `snapshot` is only compared with others.
     """
 
     environment: str
@@ -187,6 +187,7 @@ class Plan:
     imports: Mapping[str, Entry] = field(default_factory=dict)
     removed: tuple[str, ...] = ()
     digest: str = field(default="", compare=False)
+    snapshot: bool = False
 
     @property
     def effective(self) -> tuple[Change, ...]:

@@ -54,6 +54,7 @@ def plan_json(plan: Plan) -> Json:
         "warnings": list(plan.warnings),
         "changes": [_change_json(change) for change in plan.changes],
         "drift": [_drift_json(item) for item in plan.drift],
+        **({"snapshot": True} if plan.snapshot else {}),
     }
 
 
@@ -94,6 +95,7 @@ def plan_of(data: Any, source: str, kinds: Kinds) -> Plan:
             warnings=tuple(data["warnings"]),
             changes=tuple(_change_of(item) for item in data["changes"]),
             drift=tuple(_drift_of(item) for item in data["drift"]),
+            snapshot=data.get("snapshot", False) is not False,
         )
         _check(plan)
         plan = with_rules(plan, kinds)
