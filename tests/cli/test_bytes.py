@@ -56,6 +56,11 @@ def bad_content(cli: Cli) -> tuple[str, ...]:
     return ("validate",)
 
 
+def long_environment(cli: Cli) -> tuple[str, ...]:
+    cli.write("a.yaml", manifest("a"))
+    return "plan", "--emulator", "--env", "e" * 300
+
+
 def bad_project_file(cli: Cli) -> tuple[str, ...]:
     (cli.folder / "reconciler.yaml").write_bytes(b"\xff")
     return ("plan", "--emulator")
@@ -70,7 +75,7 @@ def bad_project_file(cli: Cli) -> tuple[str, ...]:
         (bad_project_file, "reconciler.yaml cannot be read: byte 1, in line 1, is not valid UTF-8"),
         (lambda _: ("plan", os.fsdecode(b"x\xff")), r"argument 2 is not valid UTF-8: x\xff"),
         (lambda _: ("plan", "--var", os.fsdecode(b"a=\xff")), "argument 3 is not valid UTF-8"),
-        (lambda _: ("plan", "--emulator", "--env", "e" * 300), "File name too long"),
+        (long_environment, "File name too long"),
     ],
     ids=["file-name", "folder-name", "content", "project-file", "path", "variable", "long-environment"],
 )

@@ -82,9 +82,6 @@ def test_addresses_that_are_not_valid(
 
 
 # -- the proof ----------------------------------------------------------------------------------------------------
-EMPTY = "apiVersion: reconciler/v1\nkind: Project\nmetadata: {name: p}\nspec: {}\n"
-
-
 def asked(server: Server) -> list[str]:
     """Return what was asked since the last time."""
     found = [f"{item.method} {item.path}" for item in server.requests]
@@ -116,7 +113,7 @@ def test_the_proof_is_one_request_and_only_where_nothing_else_is_read(live: Cli,
 
 
 @pytest.mark.parametrize(
-    "command", [("plan", "--out", "p.json"), ("plan", "--no-checks", "--out", "p.json"), ("drift",)]
+    "command", [("plan", "--no-refresh", "--out", "p.json"), ("plan", "--no-checks", "--out", "p.json"), ("drift",)]
 )
 @pytest.mark.parametrize(
     ("answer", "words"),
@@ -131,7 +128,7 @@ def test_the_proof_is_one_request_and_only_where_nothing_else_is_read(live: Cli,
 def test_no_access_to_the_sandbox_is_an_error(
     live: Cli, server: Server, command: tuple[str, ...], answer: tuple[int, object], words: str
 ) -> None:
-    live.write("reconciler.yaml", EMPTY)
+    live.example("customer-io")
     status, content = answer
     server.before.append(lambda seen: (status, [], content) if seen.path == SANDBOXES else None)
     assert words in failed(live, *command)
