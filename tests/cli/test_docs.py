@@ -150,7 +150,7 @@ def test_the_recipes_for_secrets_are_project_files(cli: Cli) -> None:
 
 
 def test_the_page_on_environments_runs_as_written(live: Cli) -> None:
-    project, overlay = blocks("environments.md")
+    project, overlay, *_ = blocks("environments.md")
     live.example("kinesis")
     live.write("reconciler.yaml", project)
     live.write("overlays/prod/kinesis.yaml", overlay)
