@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 import uuid
 from collections.abc import Callable, Collection, Mapping
@@ -33,6 +34,8 @@ _ADVICE = {
     422: "the platform wants another value here: see its message",
 }
 
+_ENTITLED = re.compile(r"entitle|quota|licen[cs]e|\blimit|maximum|exceed", re.IGNORECASE)
+_LIMIT = "delete objects that are not needed, or have the entitlement of the organization raised"
 _MAYBE = "it may have been carried out; the next run looks before it tries again"
 _GOVERNANCE = "leave out the labelled fields, or have a data steward change the label or the policy"
 _URL = "AEP_PLATFORM_URL"
@@ -280,7 +283,8 @@ class Client:
         if violations:
             what = f"{call}: {status} data governance forbids it: {'; '.join(violations)}"
             return ApiError(Problem("governance", f"{what} (x-request-id {request})", _GOVERNANCE), status, code)
-        return ApiError(Problem("refused", what, _ADVICE.get(status, "")), status, code)
+        advice = _LIMIT if status == 403 and _ENTITLED.search(said) else _ADVICE.get(status, "")
+        return ApiError(Problem("refused", what, advice), status, code)
 
 
 def _content(call: Call) -> bytes | None:

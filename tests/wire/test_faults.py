@@ -332,6 +332,15 @@ def test_one_failure_stops_only_what_needs_it(live: Cli, server: Server) -> None
     assert len(server.items("flows")) == 2
 
 
+def test_a_limit_of_the_organization_is_not_taken_for_a_missing_permission(live: Cli, server: Server) -> None:
+    live.example("kinesis")
+    full = (403, [], {"message": "entitled to 20 dataflows; 20 exist"})
+    server.before.append(Once("POST", f"{FLOW}/targetConnections", full, times=1))
+    failed = live("apply", "-y")
+    assert "have the entitlement of the organization raised" in failed.err
+    assert "product profile" not in failed.err
+
+
 def test_an_answer_without_an_id_is_no_answer(live: Cli, server: Server) -> None:
     live.example("kinesis")
     server.after.append(Once("POST", f"{FLOW}/targetConnections", (201, [], {"etag": "x"})))
