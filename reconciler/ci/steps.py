@@ -112,9 +112,9 @@ def snapshot(job: Job, host: Host) -> int:
 
 
 def drift(job: Job, host: Host) -> int:
-    """Look for drift, and keep one issue open while there is some."""
+    """Look for drift and for merged changes that are not applied, and keep one issue open while there are some."""
     StateBranch(job).take()
-    done = job.tool("drift", job.project, "--format", "markdown", *job.arguments, *job.chosen)
+    done = job.tool("drift", job.project, "--format", "markdown", "--fail-on", "pending", *job.arguments, *job.chosen)
     job.say(done.stderr)
     if done.returncode not in (0, 2):
         return 1

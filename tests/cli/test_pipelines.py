@@ -340,6 +340,10 @@ def test_drift_opens_one_issue_and_closes_it(hub: Hub, server: Server) -> None:
     server.edit("flows", flow, {"op": "replace", "path": "/description", "value": text})
     assert hub.run("drift", head).returncode == 0
     assert hub.data["issues"][0]["open"] is False
+    merged = hub.push("main", MANIFEST.replace(text, "Merged and not applied"))
+    assert hub.run("drift", merged).returncode == 0
+    assert [issue["open"] for issue in hub.data["issues"]] == [False, True]
+    assert "customer-io/flow" in hub.data["issues"][1]["body"]
 
 
 def test_the_action_sets_every_variable_that_its_step_reads() -> None:
