@@ -405,21 +405,6 @@ def point_at(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, value)
 
 
-UNMEASURED = (
-    "cli/test_catalog.py", "cli/test_checks.py", "cli/test_every_field.py", "cli/test_team.py", "contract/test_fuzz.py",
-    "stores/test_interleaving.py", "stores/test_network.py", "stores/test_shared.py", "wire/test_clocks.py",
-    "wire/test_envelopes.py", "wire/test_faults.py", "wire/test_interleaving.py", "wire/test_kills.py",
-    "wire/test_model.py", "wire/test_odd_applies.py", "wire/test_requests.py",
-)  # fmt: skip
-"""Modules that run lines which others cover many times over: coverage would double their time."""
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if item.path.as_posix().endswith(UNMEASURED):
-            item.add_marker("no_cover")
-
-
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Hand what a worker process has seen of the descriptions to the one that tells."""
     from tests.contract import traffic
