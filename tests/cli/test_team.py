@@ -24,6 +24,7 @@ PROJECT = """apiVersion: reconciler/v1
 kind: Project
 metadata: {name: team}
 spec:
+  guardrails: {maxDeletePercent: 100} # a removed dataflow is much of so small a project
   environments:
     dev: {sandbox: dev}
     stage: {sandbox: stage}
