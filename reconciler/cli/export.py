@@ -30,9 +30,9 @@ def command(
 ) -> int:
     """Write the dataflows of a sandbox as manifests that plan to no change, one document a file; else to stdout.
 
-    Nothing is written to the platform. What no manifest can say is listed with the reason. Secrets, which the platform
-    never shows, become placeholders. Dataflows that are managed already are left out. Without --adopt no state knows
-    the objects: bind them with `reconciler adopt DIR` before the first plan.
+    Nothing is written to the platform. Settings that manifests cannot express are listed with the reason. Secrets,
+    which the platform never shows, become placeholders. Dataflows that are managed already are left out. Without
+    --adopt no state knows the objects: bind them with `reconciler adopt DIR` before the first plan.
     """
     from reconciler.app.export import Choice, export_dataflows
     from reconciler.app.running import run

@@ -85,6 +85,7 @@ def test_a_document_counts_as_it_renders(live: Cli, server: Server) -> None:
     path.write_text("# a comment\n" + text, encoding="utf-8")
     live.write("other.yaml", text.replace("name: customer-io", "name: other").replace("Streaming", "Other"))
     live.ok("apply", "p.plan", "-y")
+    assert [flow["name"] for flow in server.items("flows")] == ["Streaming Dataflow for Customer.io"]
 
 
 def test_a_new_dependent_makes_a_delete_stale(live: Cli, server: Server) -> None:

@@ -212,7 +212,9 @@ def test_blocks_of_any_size_are_counted(tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_a_file_system_that_counts_no_blocks_has_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "statvfs", room(0, free=0))
-    place(tmp_path, "dev").lock("reconciler test", 0)
+    made = place(tmp_path, "dev")
+    made.lock("reconciler test", 0)
+    assert made.held
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EROFS])
@@ -261,7 +263,9 @@ def test_a_file_that_may_not_be_written_is_told(name: str, tmp_path: Path, monke
 
 def test_files_that_are_not_there_need_no_permission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "access", lambda *_: False)
-    place(tmp_path, "dev").lock("reconciler test", 0)
+    made = place(tmp_path, "dev")
+    made.lock("reconciler test", 0)
+    assert made.held
 
 
 @pytest.mark.parametrize("name", ["dev.json", "dev.journal"])
